@@ -1,0 +1,61 @@
+"""Payment links: one URL that collects one balance, on one rail."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteLink:
+    """A link as the rail knows it; `redirect_url` carries our key when the link is ours (W5)."""
+
+    id: int
+    etag: str
+    active: bool
+    amount_cents: int | None
+    currency: str
+    url: str | None
+    redirect_url: str | None
+    bill_id: int | None
+    payment_id: int | None
+    created_at: datetime
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkAsk:
+    """What we ask the rail to make; `return_url` ends with our key, by which the link is found again after a lost answer."""
+
+    bill_id: int
+    amount_cents: int
+    currency: str
+    account_id: int
+    duration_seconds: int
+    return_url: str
+    email: str | None
+
+
+class LinkState(StrEnum):
+    """The life of our own link row.
+
+    WAITING holds no quota; RESERVED holds one of each; LIVE is in the client's hands; the rest are over.
+    """
+
+    WAITING = "waiting"
+    RESERVED = "reserved"
+    LIVE = "live"
+    USED = "used"
+    EXPIRED = "expired"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+LINK_TRANSITIONS: dict[LinkState, set[LinkState]] = {
+    LinkState.WAITING: {LinkState.RESERVED, LinkState.WITHDRAWN},
+    LinkState.RESERVED: {LinkState.LIVE, LinkState.WAITING, LinkState.REFUSED, LinkState.WITHDRAWN},
+    LinkState.LIVE: {LinkState.USED, LinkState.EXPIRED},
+    LinkState.USED: set(),
+    LinkState.EXPIRED: set(),
+    LinkState.REFUSED: set(),
+    LinkState.WITHDRAWN: set(),
+}

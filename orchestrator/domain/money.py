@@ -1,0 +1,57 @@
+"""Exact money: integer cents that know their currency (T50)."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from orchestrator.errors import Rejected
+
+MINOR_UNITS = {"USD": 2, "CAD": 2, "GBP": 2, "AUD": 2, "EUR": 2}
+"""Currencies we post, and their decimals; anything else is refused rather than rounded (F69)."""
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Money:
+    """An amount in minor units of one currency; mixing currencies raises `Rejected` (T50)."""
+
+    cents: int
+    currency: str = "USD"
+
+    def __add__(self, other: "Money") -> "Money":
+        return Money(self.cents + self._same(other), self.currency)
+
+    def __sub__(self, other: "Money") -> "Money":
+        return Money(self.cents - self._same(other), self.currency)
+
+    def __neg__(self) -> "Money":
+        return Money(-self.cents, self.currency)
+
+    def __bool__(self) -> bool:
+        return self.cents != 0
+
+    def __str__(self) -> str:
+        return f"{'-' if self.cents < 0 else ''}{abs(self.cents) // 100:,}.{abs(self.cents) % 100:02d} {self.currency}"
+
+    @property
+    def amount(self) -> Decimal:
+        """The same sum in major units, exact to the cent."""
+        return Decimal(self.cents).scaleb(-2)
+
+    def _same(self, other: "Money") -> int:
+        if other.currency != self.currency:
+            raise Rejected(f"{self} and {other} are different currencies.", reason="currency_mismatch")
+        return other.cents
+
+
+def cents(amount: Decimal | int | str) -> int:
+    """Minor units of a two-decimal amount; a fraction of a cent raises `Rejected`, it is never rounded away (F41, F65).
+
+    Clio answers with JSON floats that we parse as decimals from their text, so 0.1 + 0.2 arrives as 0.30000000000000004:
+    digits past the sixth decimal are that float's noise, not money.
+    """
+    exact = Decimal(amount)
+    if not exact.is_finite():
+        raise Rejected(f"{amount} is not an amount of money.", reason="amount_invalid")
+    whole = exact.quantize(Decimal("0.000001")).scaleb(2)
+    if whole != whole.to_integral_value():
+        raise Rejected(f"{amount} has a fraction of a cent.", reason="amount_invalid")
+    return int(whole)

@@ -1,0 +1,129 @@
+"""Every verb we need from systems we do not own, on one page. Times are aware UTC; money is integer cents.
+
+Errors of every verb: `Transient` (nothing happened), `Rejected` (refused for good), `OutcomeUnknown` (a write whose
+answer was lost), `NeedsReview` (a person must act, e.g. a permission is missing).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime
+from enum import IntEnum
+from typing import Protocol, TypeVar
+
+from orchestrator.domain.accounts import BankAccount, Connection
+from orchestrator.domain.activities import Activity
+from orchestrator.domain.bills import Bill, BillState
+from orchestrator.domain.contacts import User
+from orchestrator.domain.links import LinkAsk, RemoteLink
+from orchestrator.domain.matters import Matter
+from orchestrator.domain.payments import Allocation, Payment
+from orchestrator.domain.tasks import RemoteTask, TaskAsk
+from orchestrator.domain.webhooks import RemoteWebhook, WebhookAsk
+
+T_co = TypeVar("T_co", covariant=True)
+
+Clock = Callable[[], datetime]
+"""The firm's now: aware, UTC. A moved clock in the sandbox, the wall clock in production."""
+
+
+class Urgency(IntEnum):
+    """High to low; a fifth of the request budget is kept for the first two (DESIGN §4)."""
+
+    INTERACTIVE = 0
+    MONEY = 1
+    MESSAGES = 2
+    SWEEPS = 3
+
+
+class Reads(Protocol[T_co]):
+    """Batched reading of one kind of object: up to 200 a call, with every field its decisions need."""
+
+    def by_ids(self, ids: Sequence[int]) -> list[T_co]:
+        """Those of `ids` that exist and are visible, in any order; missing ones are simply absent."""
+        ...
+
+    def changed_since(self, moment: datetime) -> Iterator[T_co]:
+        """All whose `updated_at` is at or after `moment`, page by page, each id once."""
+        ...
+
+
+class PracticeManagement(Protocol):
+    """Clio Manage and Clio Payments, at one urgency."""
+
+    activities: Reads[Activity]
+    bills: Reads[Bill]
+    matters: Reads[Matter]
+    tasks: Reads[RemoteTask]
+    links: Reads[RemoteLink]
+
+    def connection(self) -> Connection: ...
+    def users(self) -> list[User]: ...
+    def bank_accounts(self) -> list[BankAccount]: ...
+    def bills_in_state(self, state: BillState) -> Iterator[Bill]: ...
+    def payments(self, ids: Sequence[int]) -> list[Payment]: ...
+    def payments_of_bill(self, bill_id: int) -> list[Payment]: ...
+    def allocations_of_bill(self, bill_id: int) -> list[Allocation]: ...
+
+    def create_link(self, ask: LinkAsk) -> RemoteLink: ...
+    def links_created_since(self, moment: datetime) -> Iterator[RemoteLink]: ...
+    def active_links(self) -> Iterator[RemoteLink]: ...
+    def link(self, link_id: int) -> RemoteLink: ...
+    def expire_link(self, link_id: int, etag: str) -> RemoteLink:
+        """The link, no longer active; `Stale` when it changed since `etag` (just paid, say: F12)."""
+        ...
+
+    def bill(self, bill_id: int) -> Bill: ...
+    def move_bill(self, bill_id: int, etag: str, state: BillState) -> Bill: ...
+
+    def create_task(self, ask: TaskAsk) -> int: ...
+    def tasks_named(self, key: str, matter_id: int | None) -> list[RemoteTask]: ...
+    def create_note(self, matter_id: int, subject: str, detail: str, on: date) -> int: ...
+    def notes_about(self, key: str, matter_id: int) -> list[int]: ...
+    def log_email(
+        self, *, subject: str, body: str, matter_id: int | None, receiver_id: int, sender_id: int,
+        received_at: datetime, key: str,
+    ) -> int:  # fmt: skip
+        """Log a sent message as a Clio communication whose external property `orchestrator_key` is `key`; returns its id."""
+        ...
+
+    def communications_keyed(self, key: str) -> list[int]: ...
+
+    def matter_field(self, matter_id: int, name: str) -> str | None:
+        """The current value of a matter's custom field; `Rejected` with reason `custom_field_missing` when Clio has none so named."""
+        ...
+
+    def set_matter_field(self, matter_id: int, name: str, value: str) -> None:
+        """Set a matter's custom field under If-Match; `Stale` when the matter changed meanwhile."""
+        ...
+
+    def webhooks(self) -> list[RemoteWebhook]: ...
+    def create_webhook(self, ask: WebhookAsk) -> RemoteWebhook: ...
+    def renew_webhook(self, webhook_id: int, etag: str, expires_at: datetime) -> RemoteWebhook: ...
+    def delete_webhook(self, webhook_id: int) -> None: ...
+
+
+class Pacer(Protocol):
+    """The request budget of one token, shared by everyone who uses that token."""
+
+    def take(self, urgency: Urgency) -> None:
+        """Spend one request now, or raise `Paced` with the seconds until one may be free for this urgency."""
+        ...
+
+    def learn(self, *, limit: int | None, remaining: int | None, reset: float | None) -> None:
+        """Adopt what the provider announced: requests per window, requests left, window end (unix seconds)."""
+        ...
+
+    def pause(self, seconds: float) -> None:
+        """Nobody spends for so long: the provider answered 429 (F31)."""
+        ...
+
+
+class Mailer(Protocol):
+    """Something that takes a finished message."""
+
+    def send(self, message: bytes, *, sender: str, recipient: str) -> str:
+        """Hand over one RFC 5322 message; returns the relay's answer.
+
+        `Transient` when the relay refused for now or was not reached, `Rejected` when it refused for good,
+        `OutcomeUnknown` when the connection was lost after the last byte of DATA (F75).
+        """
+        ...
