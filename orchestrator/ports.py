@@ -5,6 +5,7 @@ answer was lost), `NeedsReview` (a person must act, e.g. a permission is missing
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import IntEnum
 from typing import Protocol, TypeVar
@@ -37,7 +38,7 @@ class Urgency(IntEnum):
 class Reads(Protocol[T_co]):
     """Batched reading of one kind of object: up to 200 a call, with every field its decisions need."""
 
-    def by_ids(self, ids: Sequence[int]) -> list[T_co]:
+    def by_ids(self, ids: Sequence[int]) -> Sequence[T_co]:
         """Those of `ids` that exist and are visible, in any order; missing ones are simply absent."""
         ...
 
@@ -99,6 +100,37 @@ class PracticeManagement(Protocol):
     def create_webhook(self, ask: WebhookAsk) -> RemoteWebhook: ...
     def renew_webhook(self, webhook_id: int, etag: str, expires_at: datetime) -> RemoteWebhook: ...
     def delete_webhook(self, webhook_id: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A provider's token; `version` rises by one with every stored refresh, `expires_at` is None for a ready token."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(default=None, repr=False)
+    expires_at: datetime | None = None
+    version: int = 0
+    revoked: bool = False
+
+
+class TokenVault(Protocol):
+    """Where one provider's token is kept, encrypted; shared by every worker of the firm."""
+
+    def current(self) -> Token | None:
+        """The newest stored token, or None before the firm has connected."""
+        ...
+
+    def begin_refresh(self, version: int, seconds: float) -> bool:
+        """True for exactly one caller until `seconds` (real time) have passed or a newer version is stored (F44)."""
+        ...
+
+    def store(self, token: Token) -> None:
+        """Keep `token`; one whose version is not above the stored one raises `Stale`."""
+        ...
+
+    def revoke(self, version: int) -> None:
+        """Note that the provider no longer accepts this token: the firm must connect again (F45)."""
+        ...
 
 
 class Pacer(Protocol):
