@@ -14,6 +14,7 @@ from orchestrator.domain.accounts import BankAccount, Connection
 from orchestrator.domain.activities import Activity
 from orchestrator.domain.bills import Bill, BillState
 from orchestrator.domain.contacts import User
+from orchestrator.domain.letters import Finished, Letter
 from orchestrator.domain.links import LinkAsk, RemoteLink
 from orchestrator.domain.matters import Matter
 from orchestrator.domain.payments import Allocation, Payment
@@ -158,4 +159,12 @@ class Mailer(Protocol):
         `Transient` when the relay refused for now or was not reached, `Rejected` when it refused for good,
         `OutcomeUnknown` when the connection was lost after the last byte of DATA (F75).
         """
+        ...
+
+
+class Letters(Protocol):
+    """The firm's words."""
+
+    def write(self, letter: Letter, *, now: datetime) -> Finished:
+        """The finished message, the same bytes for the same letter and `now`; `Rejected` when it cannot be written safely."""
         ...
