@@ -90,7 +90,7 @@ class PracticeManagement(Protocol):
     def communications_keyed(self, key: str) -> list[int]: ...
 
     def matter_field(self, matter_id: int, name: str) -> str | None:
-        """The current value of a matter's custom field; `Rejected` with reason `custom_field_missing` when Clio has none so named."""
+        """A matter's custom field now; `Rejected` (`custom_field_missing`) when Clio has no field of that name."""
         ...
 
     def set_matter_field(self, matter_id: int, name: str, value: str) -> None:
