@@ -121,6 +121,13 @@ class SweepSettings(Group):
     overlap_seconds: int = Field(default=300, ge=0)
 
 
+class Environment(EnvSettingsSource):
+    """The `ORCH_` variables, less those that name a file."""
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return {name: value for name, value in super()._load_env_vars().items() if not name.lower().endswith("_file")}
+
+
 class Files(EnvSettingsSource):
     """`ORCH_X__Y_FILE=/run/secrets/y` reads that file as the value of `ORCH_X__Y`."""
 
@@ -171,11 +178,11 @@ class Settings(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the signature is pydantic's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        sources = (init_settings, Files(settings_cls), env_settings)
+        sources = (init_settings, Files(settings_cls), Environment(settings_cls))
         return (*sources, TomlConfigSettingsSource(settings_cls, cls.profile)) if cls.profile else sources
 
     @property
