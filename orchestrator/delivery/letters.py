@@ -1,0 +1,139 @@
+"""Facts about a bill become one message: plain text and HTML that say the same, the same bytes every time."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from datetime import date, datetime
+from email import policy
+from email.charset import QP, Charset
+from email.mime.multipart import MIMEMultipart
+from email.mime.nonmultipart import MIMENonMultipart
+from email.utils import format_datetime
+from pathlib import Path
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date
+from babel.numbers import format_currency
+
+from orchestrator.delivery.plain import header, mail_address, mailbox, one_line, pay_link
+from orchestrator.delivery.templates import TemplateSet
+from orchestrator.domain.letters import Brand, Finished, Letter
+from orchestrator.errors import Rejected
+
+NAME, NUMBER, POSTAL = 80, 40, 200
+"""The longest name, number and postal address a letter shows (F78)."""
+
+# Headers arrive here folded; folding again would put a long key on a line of its own.
+WIRE = policy.compat32.clone(linesep="\r\n", max_line_length=998)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a template may say: finished words, blank where the letter is silent."""
+
+    firm_name: str
+    reply_to: str
+    phone: str
+    address: str
+    colour: str
+    ink: str
+    client_name: str
+    bill_number: str
+    matter_number: str
+    amount: str
+    due_on: str
+    issued_on: str
+    pay_url: str
+
+
+class TemplateLetters:
+    """The firm's words from a folder of templates; a brand, template or host list that cannot work is refused here, at start."""
+
+    def __init__(self, templates: Path, brand: Brand, pay_hosts: Iterable[str]) -> None:
+        self._pages = TemplateSet.load(templates, {field.name for field in fields(Facts)})
+        self._pay_hosts = frozenset(host.lower() for host in pay_hosts)
+        self._sender = mail_address(brand.sender)
+        self._reply_to = mail_address(brand.reply_to or brand.sender)
+        self._firm_name = one_line(brand.firm_name, NAME)
+        self._phone = one_line(brand.phone or "", NUMBER)
+        self._address = one_line(", ".join((brand.address or "").splitlines()), POSTAL)
+        self._colour, self._ink = brand.colour, ink_on(brand.colour)
+        try:
+            self._locale = Locale.parse(brand.locale, sep="-")
+        except (ValueError, UnknownLocaleError) as fault:
+            raise Rejected(f"{brand.locale!r} is not a locale we know.", reason="brand_invalid") from fault
+        if not self._firm_name:
+            raise Rejected("Letters need the firm's name.", reason="brand_invalid")
+
+    def write(self, letter: Letter, *, now: datetime) -> Finished:
+        """The finished message, the same bytes for the same letter and `now`; `Rejected` when it cannot be written safely."""
+        recipient = mail_address(letter.to)
+        facts = self._facts(letter)
+        page = self._pages.find(letter.step, map(slug, letter.matter_types))
+        words = asdict(facts)
+        subject = " ".join(page.subject.render(words).split())
+        text, html = page.text.render(words).strip() + "\n", page.html.render(words).strip() + "\n"
+
+        message_id = f"<{letter.key[:40]}@{self._sender.rpartition('@')[2]}>"
+        message = MIMEMultipart("alternative", boundary=f"=_{letter.key[:40]}")
+        message["From"] = mailbox(facts.firm_name, self._sender)
+        message["To"] = mailbox(facts.client_name, recipient)
+        message["Reply-To"] = mailbox(facts.firm_name, self._reply_to)
+        message["Subject"] = header(subject)
+        message["Date"] = format_datetime(now)
+        message["Message-ID"] = message_id
+        message["Auto-Submitted"] = "auto-generated"
+        message["X-Orchestrator-Key"] = letter.key
+        message["X-Orchestrator-Bill"] = str(letter.bill_id)
+        message.attach(_part("plain", text))
+        message.attach(_part("html", html))
+        return Finished(message.as_bytes(policy=WIRE), message_id, subject, text, recipient, self._sender)
+
+    def _facts(self, letter: Letter) -> Facts:
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", letter.key):
+            raise Rejected("A letter's key is letters and digits.", reason="key_invalid")
+        if letter.amount.cents <= 0:
+            raise Rejected(f"Nothing is left to ask for on bill {letter.bill_id}.", reason="amount_invalid")
+        return Facts(
+            firm_name=self._firm_name,
+            reply_to=self._reply_to,
+            phone=self._phone,
+            address=self._address,
+            colour=self._colour,
+            ink=self._ink,
+            client_name=one_line(letter.client_name, NAME),
+            bill_number=one_line(letter.bill_number, NUMBER),
+            matter_number=one_line(letter.matter_number or "", NUMBER),
+            amount=format_currency(letter.amount.amount, letter.amount.currency, locale=self._locale),
+            due_on=self._date(letter.due_on),
+            issued_on=self._date(letter.issued_on),
+            pay_url=pay_link(letter.pay_url, self._pay_hosts),
+        )
+
+    def _date(self, day: date | None) -> str:
+        return format_date(day, "long", locale=self._locale) if day else ""
+
+
+def slug(matter_type: str) -> str:
+    """The folder a matter type's own words live in: `Family Law` is `family-law`."""
+    ascii_only = unicodedata.normalize("NFKD", matter_type).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", ascii_only.lower()).strip("-")
+
+
+def ink_on(colour: str) -> str:
+    """Black or white, whichever reads better on `colour`: never less than 4.5:1 (WCAG 1.4.3)."""
+    if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
+        raise Rejected(f"{colour!r} is not a colour like #1f3a5f.", reason="brand_invalid")
+    parts = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)  # noqa: PLR2004 — sRGB
+    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return "#ffffff" if 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 else "#000000"
+
+
+def _part(subtype: str, words: str) -> MIMENonMultipart:
+    readable = Charset("utf-8")
+    readable.body_encoding = QP  # seven bits on any relay, and still legible in the raw
+    part = MIMENonMultipart("text", subtype)
+    part.set_payload(words, readable)
+    return part
