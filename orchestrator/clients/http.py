@@ -1,0 +1,246 @@
+"""One conversation with one provider: who we are, how long we wait, how often we ask, and what a failure means.
+
+The one module that imports httpx.
+"""
+
+import copy
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Any, NamedTuple, Protocol, Self, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+import httpcore
+import httpx
+
+from orchestrator.clients.deadline import DeadlineBackend, attempt
+from orchestrator.clients.meaning import Answered, announced, lost, meaning
+from orchestrator.domain.topics import Urgency
+from orchestrator.errors import OrchestratorError, Paced, Transient
+from orchestrator.ports import Pacer
+
+T = TypeVar("T")
+Param = str | int | bool | Sequence[int] | None
+OnCall = Callable[[str, str, int | None], None]
+
+BODY_CAP = 32 * 1024 * 1024
+"""Bytes of one answer; 200 bills are about half a megabyte, so more is not an answer."""
+
+
+class Credentials(Protocol):
+    """Who we are to a provider; shared by all threads."""
+
+    def authorization(self) -> str:
+        """The `Authorization` header to send now, or `NeedsConnection`."""
+        ...
+
+    def refused(self, authorization: str) -> OrchestratorError:
+        """The provider answered 401 to `authorization`: renew it if that is possible, and say what the work must do (F47)."""
+        ...
+
+
+class _Sending(NamedTuple):
+    method: str
+    path: str
+    search: str
+    headers: dict[str, str]
+    content: bytes | None
+
+
+class ApiClient:
+    """HTTP to one provider, thread-safe; every error is one of `orchestrator.errors` by the table of `clients.meaning`.
+
+    `deadline_seconds` bounds each exchange in total. `on_call(method, path, status)` is told of every request that was
+    tried, with status None when no answer came. Nothing is retried, nothing sleeps, and no redirect is followed, except
+    one hop of a read whose path starts with one of `redirects`, to the same origin.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        provider: str,
+        credentials: Credentials | None = None,
+        pacer: Pacer | None = None,
+        urgency: Urgency = Urgency.SWEEPS,
+        headers: Mapping[str, str] | None = None,
+        deadline_seconds: float = 10.0,
+        body_cap: int = BODY_CAP,
+        redirects: tuple[str, ...] = (),
+        on_call: OnCall | None = None,
+        connections: int = 20,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.urgency = urgency
+        self._provider = provider
+        self._credentials = credentials
+        self._pacer = pacer
+        self._headers = {"Accept": "application/json", "User-Agent": "clio-lawpay-orchestrator", **(headers or {})}
+        self._seconds = deadline_seconds
+        self._cap = body_cap
+        self._redirects = redirects
+        self._on_call = on_call
+        self._http = httpx.Client(transport=_Transport(connections), timeout=deadline_seconds, follow_redirects=False)
+
+    def at(self, urgency: Urgency) -> Self:
+        """The same conversation, connections and budget at another urgency."""
+        view = copy.copy(self)
+        view.urgency = urgency
+        return view
+
+    def close(self) -> None:
+        """Close the connections, also those of every view."""
+        self._http.close()
+
+    def read(self, path: str, read: Callable[[Any], T], params: Mapping[str, Param] | str | None = None) -> T:
+        """What `read` makes of the JSON at `path`; a `ValueError` from it means the answer was no answer (F07)."""
+        return self.request("GET", path, read, params=params)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        read: Callable[[Any], T],
+        *,
+        params: Mapping[str, Param] | str | None = None,
+        body: Any = None,
+        form: Mapping[str, str] | None = None,
+        if_match: str | None = None,
+    ) -> T:
+        """One exchange; `params` as a string is a finished query, sent as it is. A bodiless 204 is read as None."""
+        headers = dict(self._headers)
+        content = None
+        if body is not None:
+            headers["Content-Type"], content = "application/json", encode(body).encode()
+        elif form is not None:
+            headers["Content-Type"], content = "application/x-www-form-urlencoded", urlencode(form).encode()
+        if if_match is not None:
+            headers["If-Match"] = if_match
+        sending = _Sending(method, path, query(params), headers, content)
+        answer = self._exchange(sending)
+        if (onward := self._onward(sending, answer)) is not None:
+            answer = self._exchange(onward)
+        if (error := meaning(answer)) is not None:
+            if isinstance(error, Paced) and self._pacer is not None:
+                self._pacer.pause(error.retry_after or 0)
+            raise error
+        try:
+            return read(_json(answer.body) if answer.status != HTTPStatus.NO_CONTENT else None)
+        except (ValueError, RecursionError):
+            # Neither the body nor the parser's words go on: both may hold a client's name.
+            why = f"{answer.status} with {len(answer.body)} bytes that are not the JSON we need"
+            raise lost(method, why) from None
+
+    def _exchange(self, sending: _Sending) -> Answered:
+        """Any answer but a 401, after everything it teaches the pacer and the credentials."""
+        if self._credentials is not None:
+            sending.headers["Authorization"] = self._credentials.authorization()
+        if self._pacer is not None:
+            self._pacer.take(self.urgency)
+        try:
+            answer = self._send(sending)
+        except OrchestratorError:
+            self._learned({})
+            raise
+        self._learned(announced(answer.headers, now=answer.now))
+        if answer.status == HTTPStatus.UNAUTHORIZED and self._credentials is not None:
+            raise self._credentials.refused(sending.headers["Authorization"])
+        return answer
+
+    def _send(self, sending: _Sending) -> Answered:
+        """Whatever the provider answered within the deadline, as bytes."""
+        method, path, search, headers, content = sending
+        status = None
+        with attempt(self._seconds) as current:
+            try:
+                url = self.base_url + path + search
+                with self._http.stream(method, url, headers=headers, content=content) as response:
+                    status = response.status_code
+                    received = bytearray()
+                    for part in response.iter_bytes():
+                        received += part
+                        if len(received) > self._cap:
+                            raise lost(method, f"{status} with more than {self._cap} bytes")
+            except (httpx.HTTPError, httpx.StreamError) as error:
+                # The library's words may quote what was on the wire, so only the kind of failure goes on.
+                kind = type(error).__name__
+                if not current.left_us:
+                    raise Transient(f"{self._provider} was not reached ({kind}): nothing was sent.") from None
+                raise lost(method, kind) from None
+            finally:
+                if self._on_call is not None:
+                    self._on_call(method, path, status)
+        found = {name.lower(): value for name, value in response.headers.items()}
+        known = self._credentials is not None
+        return Answered(self._provider, method, status, found, bytes(received), known, time.time())
+
+    def _onward(self, sending: _Sending, answer: Answered) -> _Sending | None:
+        """Where a documented redirect leads, if that stays with the provider."""
+        documented = sending.method == "GET" and any(map(sending.path.startswith, self._redirects))
+        if answer.status != HTTPStatus.TEMPORARY_REDIRECT or not documented:
+            return None
+        target, base = urlsplit(answer.headers.get("location", "")), urlsplit(self.base_url)
+        stays = (target.scheme or base.scheme, target.netloc or base.netloc) == (base.scheme, base.netloc)
+        if not (stays and target.path.startswith(f"{base.path}/")):
+            return None
+        return sending._replace(path=target.path.removeprefix(base.path), search=query(target.query))
+
+    def _learned(self, said: Mapping[str, Any]) -> None:
+        if self._pacer is not None:
+            self._pacer.learn(limit=said.get("limit"), remaining=said.get("remaining"), reset=said.get("reset"))
+
+
+def query(params: Mapping[str, Param] | str | None) -> str:
+    """`?…` with braces, brackets and commas as they are, which is the only form Clio is known to take (API notes §9)."""
+    if not isinstance(params, str):
+        pairs = [(name, value) for name, given in (params or {}).items() for value in _values(given)]
+        params = "&".join(f"{name}={quote(value, safe='{}(),:')}" for name, value in pairs)
+    return f"?{params}" if params else ""
+
+
+def _values(given: Param) -> list[str]:
+    match given:
+        case None:
+            return []
+        case bool():
+            return [str(given).lower()]
+        case str() | int():
+            return [str(given)]
+        case _:
+            return [str(one) for one in given]
+
+
+def encode(value: Any) -> str:
+    """JSON in which a `Decimal` stands digit for digit: 120.40 is sent as 120.40, never as a float."""
+    match value:
+        case Decimal():
+            return format(value, "f")
+        case Mapping():
+            return "{" + ",".join(f"{json.dumps(str(name))}:{encode(part)}" for name, part in value.items()) + "}"
+        case list() | tuple():
+            return "[" + ",".join(map(encode, value)) + "]"
+        case _:
+            return json.dumps(value)
+
+
+def _json(body: bytes) -> Any:
+    return json.loads(body, parse_float=Decimal, parse_constant=_no_number)
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(name)
+
+
+class _Transport(httpx.HTTPTransport):
+    """httpx's own transport on sockets that obey our deadline; it offers no public way to hand over a network backend."""
+
+    def __init__(self, connections: int) -> None:
+        super().__init__()
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=httpx.create_ssl_context(),
+            max_connections=connections,
+            keepalive_expiry=30.0,
+            network_backend=DeadlineBackend(),
+        )
