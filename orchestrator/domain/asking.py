@@ -1,0 +1,76 @@
+"""Whether a bill's balance should be asked for, how much, and into which account: a pure decision (W5)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.domain.accounts import AccountClass, BankAccount
+from orchestrator.domain.bills import GONE, UNISSUED, Bill, BillKind
+from orchestrator.errors import Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One link for this much, into this operating account."""
+
+    amount_cents: int
+    currency: str
+    account_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """No link, and why; `loud` when a person must be told."""
+
+    reason: str
+    loud: bool = False
+
+
+def decide(
+    bill: Bill, *, accounts: Sequence[BankAccount], currency: str, account_id: int | None, reversed_: bool
+) -> Ask | Silence:
+    """What to ask for on a bill: balance less what is on its way, in the region's `currency`, else the first reason not to.
+
+    `account_id` is the firm's choice of account, `reversed_` whether a payment of this bill came back and nobody has
+    decided yet (T28).
+    """
+    for applies, silence in (
+        (bill.kind is not BillKind.REVENUE, Silence("trust_request")),
+        (bill.state in UNISSUED, Silence("bill_not_issued")),
+        (bill.state in GONE, Silence("bill_gone")),
+        (bill.balance_cents <= 0, Silence("nothing_open")),
+        (bill.open_cents <= 0, Silence("payment_under_way")),
+        ((bill.currency or currency) != currency, Silence("currency_mismatch", loud=True)),
+        (reversed_, Silence("payment_reversed")),
+        (bill.client is None, Silence("client_missing", loud=True)),
+    ):
+        if applies:
+            return silence
+    if bill.client is not None and bill.client.email_problem is not None:
+        return Silence(bill.client.email_problem, loud=True)
+    account = account_for(accounts, currency=currency, chosen=account_id)
+    if account is None:
+        return Silence("no_link_account", loud=True)
+    return Ask(bill.open_cents, currency, account.id)
+
+
+def account_for(accounts: Sequence[BankAccount], *, currency: str, chosen: int | None) -> BankAccount | None:
+    """The operating account a revenue bill's link pays into; a trust account is refused, an ambiguity is nobody's guess (T1).
+
+    Raises `Rejected` when the firm chose an account that is not an operating one.
+    """
+    if chosen is not None:
+        named = next((account for account in accounts if account.id == chosen), None)
+        if named is not None and named.account_class is not AccountClass.OPERATING:
+            raise Rejected(
+                f"Account {chosen} is not an operating account: a bill is never paid into it.", reason="no_link_account"
+            )
+        return named if named is not None and named.takes_clio_payments else None
+    able = [
+        account
+        for account in accounts
+        if account.account_class is AccountClass.OPERATING
+        and account.takes_clio_payments
+        and account.currency in (None, currency)
+    ]
+    preferred = [account for account in able if account.is_default] or able
+    return preferred[0] if len(preferred) == 1 else None

@@ -1,0 +1,21 @@
+"""The kinds of Clio object we keep an eye on."""
+
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """Each has a drain (`sync.KIND`); those with `updated_since` also have a sweep."""
+
+    ACTIVITY = "activity"
+    MATTER = "matter"
+    CONTACT = "contact"
+    TASK = "task"
+    BILL = "bill"
+    LINK = "link"
+    PAYMENT = "payment"
+
+
+KINDS: tuple[Kind, ...] = tuple(Kind)
+
+SWEPT: tuple[Kind, ...] = (Kind.MATTER, Kind.ACTIVITY, Kind.TASK, Kind.BILL, Kind.LINK)
+"""Clio lists no changed payments: a payment is swept through the link it was made with (API notes §6)."""

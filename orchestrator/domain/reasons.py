@@ -1,0 +1,153 @@
+"""Every reason for silence, refusal or a person's attention: a code, what it means, and what to do.
+
+Codes are stored; these words are shown. `docs/runbook.md` has an entry for each (a test keeps it complete).
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """`meaning` completes "because …"; `advice` is what a person does next, empty when nothing is needed."""
+
+    meaning: str
+    advice: str = ""
+
+
+REASONS: dict[str, Reason] = {
+    # ── why no bill is asked for ──
+    "no_approved_time": Reason("the matter has no approved, unbilled work"),
+    "zero_amount": Reason("the approved work comes to nothing", "Check the rates of the matter's entries in Clio."),
+    "below_threshold": Reason("the approved work is below the firm's threshold and its billing day has not come"),
+    "flat_fee_not_due": Reason("the flat fee's date or stage has not come"),
+    "contingency": Reason("contingency matters are not billed by time"),
+    "non_billable": Reason("the matter is marked non-billable in Clio"),
+    "matter_pending": Reason("the matter is still pending", "Open the matter in Clio when the engagement begins."),
+    "values_redacted": Reason(
+        "hours or rates of the matter's work are hidden from the connected Clio user",
+        "Connect as a billing administrator, or give that user visibility of hours and rates.",
+    ),
+    "client_missing": Reason("the matter has no client in Clio", "Add the client to the matter."),
+    "client_email_blank": Reason(
+        "the client has no e-mail address", "Add a primary e-mail address to the contact in Clio."
+    ),
+    "client_email_invalid": Reason(
+        "the client's e-mail address cannot be right", "Correct the primary e-mail address of the contact in Clio."
+    ),
+    "client_redacted": Reason(
+        "the client is hidden from the connected Clio user", "Share the contact with that user, or connect as another."
+    ),
+    "period_asked": Reason("a bill was asked for today already; newer work waits for tomorrow"),
+    "request_open": Reason("a bill has been asked for and has not appeared yet"),
+    "draft_open": Reason(
+        "a draft bill for the matter waits in Clio", "Finish or delete the draft; new work follows after."
+    ),
+    "threshold": Reason("the approved work reached the firm's threshold"),
+    "calendar": Reason("the firm's billing day came"),
+    "flat_fee_date": Reason("the flat fee's date came"),
+    "flat_fee_stage": Reason("the matter reached a stage at which its flat fee is due"),
+    "matter_closed": Reason("the matter was closed"),
+    # ── why no link is asked for ──
+    "bill_not_issued": Reason("the bill is not issued yet"),
+    "bill_gone": Reason("the bill was voided or deleted"),
+    "trust_request": Reason("it asks for a deposit, it is not a debt"),
+    "nothing_open": Reason("nothing is left to ask for"),
+    "payment_under_way": Reason("a payment for it is on its way"),
+    "currency_mismatch": Reason(
+        "its currency is not the one Clio Payments takes here",
+        "Collect this bill by other means, or correct its currency.",
+    ),
+    "no_link_account": Reason(
+        "no open operating account takes Clio Payments in its currency, or several do",
+        "Enable Clio Payments on one operating account, or name it in [links] account_id.",
+    ),
+    "payment_reversed": Reason(
+        "a payment for it was refunded, charged back or returned",
+        "Decide with the client; resolving this lets a new link be made.",
+    ),
+    "bill_changed": Reason("the bill changed; a newer link replaces this one"),
+    "bill_settled": Reason("the bill was settled"),
+    "link_replaced": Reason("its amount no longer matched the bill"),
+    "link_over": Reason("the link it would have carried is over"),
+    # ── what needs a person ──
+    "link_quota": Reason(
+        "Clio's limit of payment links is reached; the rest follow in order, highest balance first",
+        "Nothing is lost. More Clio users raise the limit; old links can be expired.",
+    ),
+    "link_refused": Reason(
+        "Clio refused to make the payment link", "Read the answer kept with the job, correct, and retry it."
+    ),
+    "foreign_link": Reason(
+        "somebody made another live payment link for the same bill by hand", "Expire one of the two in Clio."
+    ),
+    "duplicate_bill_request": Reason(
+        "a bill for the matter was open when the next was due; it was adopted, no second one was asked for",
+        "Finish or delete the open draft in Clio.",
+    ),
+    "payment_unallocated": Reason(
+        "money came in that Clio could not tie to a bill", "Allocate it in Clio (Payments), or refund it there."
+    ),
+    "payment_unmatched": Reason("a payment belongs to no bill we know", "Find its bill in Clio and allocate it there."),
+    "payment_amount_differs": Reason(
+        "the amount paid is not the amount asked",
+        "Compare payment and bill in Clio; allocate or refund the difference.",
+    ),
+    "payment_wrong_account": Reason(
+        "the money went to another account than the link named",
+        "Move it in Clio and at the bank; never between trust and operating without authority.",
+    ),
+    "mail_outcome_unknown": Reason(
+        "the mail relay took the message and then fell silent: the client may or may not have it",
+        "Look in the relay's log for the Message-ID. If it was not accepted: `orchestrator jobs retry`.",
+    ),
+    "mail_refused": Reason(
+        "the mail relay refused the message", "Read the relay's answer kept with the job; correct and retry."
+    ),
+    "mail_address_refused": Reason(
+        "the client's mail server refuses the address", "Correct the address in Clio, then retry."
+    ),
+    "mail_not_configured": Reason("no mail relay is configured", "Set ORCH_MAIL__URL and ORCH_MAIL__FROM, then retry."),
+    "template_missing": Reason("a message template is missing", "Restore config/templates, then retry."),
+    "clio_forbidden": Reason(
+        "Clio denied the permission",
+        "Give the app and its user the permission in Clio, reconnect if the app changed, then retry.",
+    ),
+    "clio_version_retired": Reason(
+        "Clio no longer serves the API version we use", "Upgrade the orchestrator, then retry."
+    ),
+    "reconnect": Reason("Clio no longer accepts our token", "Connect the firm again: `orchestrator connect clio`."),
+    "custom_field_missing": Reason(
+        "Clio has no matter custom field of the configured name",
+        "Create it (checkbox, matters), or correct [notes] paid_field.",
+    ),
+    "no_assignee": Reason(
+        "nobody can be given the task: the matter has no responsible attorney",
+        "Set one in Clio, or name [billing] billing_user_id, then retry.",
+    ),
+    "search_ambiguous": Reason(
+        "after a lost answer several things in Clio could be ours", "Compare them in Clio, keep one, then retry."
+    ),
+    "amount_invalid": Reason("an amount cannot be stated in whole cents", "Correct the bill in Clio."),
+    "row_unreadable": Reason(
+        "Clio sent a record we cannot read", "Report it with the record's id; nothing else waits for it."
+    ),
+    "attempts_exhausted": Reason(
+        "it was tried as often as allowed", "Read the last error kept with the job, then retry it."
+    ),
+    "rejected": Reason("the request was refused", "Read the answer kept with the job, correct, and retry it."),
+    "unplanned": Reason("an error we did not plan for stopped it", "Report it with the job's id, then retry."),
+    "webhook_unconfirmed": Reason(
+        "Clio's handshake did not arrive at our public address",
+        "Check ORCH_PUBLIC_URL, TLS and the proxy; sweeps keep everything true meanwhile.",
+    ),
+}
+
+
+def meaning(code: str | None) -> str:
+    """Words for a code; an unknown one is shown as it is."""
+    return "" if code is None else REASONS[code].meaning if code in REASONS else code.replace("_", " ")
+
+
+def advice(code: str | None) -> str:
+    """What to do about a code; empty when nothing is known or needed."""
+    return REASONS[code].advice if code in REASONS else ""

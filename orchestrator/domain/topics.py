@@ -1,0 +1,55 @@
+"""Every topic of work, and how urgent it is. A topic is also the name of its Celery task."""
+
+from enum import IntEnum
+
+
+class Urgency(IntEnum):
+    """High to low; a fifth of the request budget is kept for the first two (DESIGN §4)."""
+
+    INTERACTIVE = 0
+    MONEY = 1
+    MESSAGES = 2
+    SWEEPS = 3
+
+
+TOPICS: dict[str, Urgency] = {
+    # reading the truth
+    "sync.activity": Urgency.SWEEPS,
+    "sync.matter": Urgency.SWEEPS,
+    "sync.contact": Urgency.SWEEPS,
+    "sync.task": Urgency.SWEEPS,
+    "sync.bill": Urgency.MONEY,
+    "sync.link": Urgency.MONEY,
+    "sync.payment": Urgency.MONEY,
+    "sweep": Urgency.SWEEPS,
+    "account.read": Urgency.SWEEPS,
+    # deciding
+    "time.approve": Urgency.SWEEPS,
+    "billing.plan": Urgency.SWEEPS,
+    "links.allot": Urgency.MONEY,
+    # effects
+    "task.create": Urgency.MESSAGES,
+    "note.create": Urgency.SWEEPS,
+    "matter.mark": Urgency.SWEEPS,
+    "bill.move": Urgency.MESSAGES,
+    "link.create": Urgency.MESSAGES,
+    "link.expire": Urgency.MONEY,
+    "message.send": Urgency.MESSAGES,
+    "communication.log": Urgency.SWEEPS,
+    # upkeep
+    "webhooks.upkeep": Urgency.SWEEPS,
+    "webhook.create": Urgency.MONEY,
+    "webhook.renew": Urgency.MONEY,
+    "webhook.confirm": Urgency.MONEY,
+    "engine.heartbeat": Urgency.INTERACTIVE,
+    "engine.tidy": Urgency.SWEEPS,
+}
+
+PASSING = frozenset({"sweep", "account.read", "time.approve", "billing.plan", "links.allot", "webhooks.upkeep",
+                     "engine.heartbeat", "engine.tidy", *(topic for topic in TOPICS if topic.startswith("sync."))})  # fmt: skip
+"""Topics whose keys are moments or generations: their finished rows can be forgotten without anything happening twice."""
+
+
+def urgency_of(topic: str) -> Urgency:
+    """The urgency of a topic; an unknown one raises KeyError, so that nothing is queued that nobody will do."""
+    return TOPICS[topic]

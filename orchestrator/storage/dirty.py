@@ -1,0 +1,79 @@
+"""Dirty marks: "look at this object". Marks of a kind are drained together; one made during a drain calls for the next."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from orchestrator.domain.kinds import KINDS, Kind
+from orchestrator.storage.jobs import Jobs
+from orchestrator.storage.repository import CHUNK, Repository
+from orchestrator.storage.tables import dirty, drains
+
+
+class DirtyMarks(Repository):
+    def mark(self, kind: Kind, ids: Iterable[int]) -> None:
+        """Mark objects and make sure, in the same commit, that a drain job will read them."""
+        marks = [{"kind": kind, "object_id": object_id, "mark": 1, "marked_at": self.now} for object_id in set(ids)]
+        if not marks:
+            return
+        # Locked against `begin_drain`: either that drain sees these marks, or we see its new generation.
+        generation = self.connection.execute(
+            sa.select(drains.c.generation).where(drains.c.kind == kind).with_for_update(read=True)
+        ).scalar_one()
+        for start in range(0, len(marks), CHUNK):
+            statement = self.insert(dirty).values(
+                sorted(marks[start : start + CHUNK], key=lambda mark: mark["object_id"])
+            )
+            self.connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["kind", "object_id"], set_={"mark": dirty.c.mark + 1, "marked_at": self.now}
+                )
+            )
+        Jobs(self.connection, self._now).add(f"sync.{kind}", generation)
+
+    def begin_drain(self, kind: Kind, *, limit: int) -> dict[int, int]:
+        """The marked objects of a kind, oldest first, as {id: mark}; later marks will call for another drain."""
+        self.change(sa.update(drains).where(drains.c.kind == kind).values(generation=drains.c.generation + 1))
+        chosen = sa.select(dirty.c.object_id, dirty.c.mark).where(dirty.c.kind == kind)
+        rows = self.connection.execute(chosen.order_by(dirty.c.marked_at, dirty.c.object_id).limit(limit))
+        return {row.object_id: row.mark for row in rows}
+
+    def drained(self, kind: Kind, read: dict[int, int]) -> None:
+        """Clear the marks that were read; one that was marked again meanwhile, or did not fit, is drained next."""
+        for object_id, mark in read.items():
+            self.change(
+                sa.delete(dirty).where(dirty.c.kind == kind, dirty.c.object_id == object_id, dirty.c.mark == mark)
+            )
+        left = self.connection.execute(sa.select(dirty.c.object_id).where(dirty.c.kind == kind).limit(1)).first()
+        if left is not None:
+            self.mark(kind, [left.object_id])
+
+    def watermark(self, kind: Kind) -> datetime | None:
+        """Up to where the sweep of this kind has read, or None before the first."""
+        mark: datetime | None = self.connection.execute(
+            sa.select(drains.c.watermark).where(drains.c.kind == kind)
+        ).scalar_one()
+        return mark
+
+    def swept(self, kind: Kind, *, up_to: datetime, found: int) -> None:
+        """Move the watermark, in the commit that applied what was read; `found` is what no webhook had told."""
+        self.change(
+            sa.update(drains)
+            .where(drains.c.kind == kind)
+            .values(watermark=up_to, found_by_sweep=drains.c.found_by_sweep + found)
+        )
+
+    def summary(self) -> dict[str, dict[str, object]]:
+        """For each kind: marks waiting, watermark, and what sweeps found."""
+        waiting: dict[str, int] = dict(
+            self.connection.execute(sa.select(dirty.c.kind, sa.func.count()).group_by(dirty.c.kind)).tuples().all()
+        )
+        return {
+            row["kind"]: {
+                "waiting": waiting.get(row["kind"], 0),
+                "watermark": row["watermark"],
+                "found_by_sweep": row["found_by_sweep"],
+            }
+            for row in self.rows(sa.select(drains).where(drains.c.kind.in_(list(KINDS))).order_by(drains.c.kind))
+        }

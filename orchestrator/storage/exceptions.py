@@ -1,0 +1,63 @@
+"""Anything that waits for a person: one queue."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from orchestrator.storage.repository import Repository
+from orchestrator.storage.tables import exceptions
+
+
+class Exceptions(Repository):
+    def open(
+        self, kind: str, key: object, summary: str, *, subject: tuple[str, int] | None = None, job_id: int | None = None,
+        money_cents: int | None = None,
+    ) -> None:  # fmt: skip
+        """Ask for a person, `kind` being a code of `domain.reasons`; the same (kind, key) while open is counted, not listed twice."""
+        values: dict[str, Any] = {
+            "kind": kind,
+            "key": str(key),
+            "subject_kind": subject[0] if subject else None,
+            "subject_id": subject[1] if subject else None,
+            "job_id": job_id,
+            "money_cents": money_cents,
+            "summary": summary,
+            "state": "open",
+            "times": 1,
+            "opened_at": self.now,
+            "updated_at": self.now,
+        }
+        if not self.add_once(exceptions, **values):
+            again = sa.update(exceptions).where(self._open(kind, key))
+            self.change(again.values(times=exceptions.c.times + 1, updated_at=self.now, summary=summary, job_id=job_id))
+
+    def close(self, kind: str, key: object) -> None:
+        """What called for a person is settled; closing what is not open does nothing."""
+        closed = sa.update(exceptions).where(self._open(kind, key))
+        self.change(closed.values(state="resolved", updated_at=self.now))
+
+    def close_job(self, job_id: int) -> None:
+        """The job that was parked has been given back to the workers."""
+        closed = sa.update(exceptions).where(exceptions.c.job_id == job_id, exceptions.c.state == "open")
+        self.change(closed.values(state="resolved", updated_at=self.now))
+
+    def listed(self, *, state: str | None = "open", kind: str | None = None, limit: int = 200) -> list[sa.RowMapping]:
+        """The most money first, then the oldest."""
+        chosen = sa.select(exceptions)
+        if state:
+            chosen = chosen.where(exceptions.c.state == state)
+        if kind:
+            chosen = chosen.where(exceptions.c.kind == kind)
+        money = sa.func.coalesce(exceptions.c.money_cents, 0).desc()
+        return self.rows(chosen.order_by(money, exceptions.c.id).limit(limit))
+
+    def get(self, exception_id: int) -> sa.RowMapping | None:
+        return self.one(sa.select(exceptions).where(exceptions.c.id == exception_id))
+
+    def open_counts(self) -> dict[str, int]:
+        """Open exceptions by kind."""
+        grouped = sa.select(exceptions.c.kind, sa.func.count()).where(exceptions.c.state == "open")
+        return {row[0]: row[1] for row in self.connection.execute(grouped.group_by(exceptions.c.kind))}
+
+    def _open(self, kind: str, key: object) -> sa.ColumnElement[bool]:
+        return sa.and_(exceptions.c.kind == kind, exceptions.c.key == str(key), exceptions.c.state == "open")

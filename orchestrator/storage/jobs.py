@@ -1,0 +1,242 @@
+"""Jobs are rows: an intended effect or step, committed with the fact that caused it, unique by (topic, key).
+
+    ready ─► claimed ─► sent ─► done          parked: waits for a person      failed: refused for good
+      ▲         │         │                   revoked: its cause is gone
+      └─────────┴─────────┘  with not_before (firm's clock) and held_until (database's clock)
+
+Every change after the claim names the fence it was claimed with, so a worker that lost its lease changes nothing (F11).
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from orchestrator.domain.topics import urgency_of
+from orchestrator.errors import OrchestratorError
+from orchestrator.storage.repository import Repository
+from orchestrator.storage.tables import jobs
+from orchestrator.storage.types import real_now
+
+
+class JobState(StrEnum):
+    READY = "ready"
+    CLAIMED = "claimed"
+    SENT = "sent"
+    DONE = "done"
+    PARKED = "parked"
+    FAILED = "failed"
+    REVOKED = "revoked"
+
+
+LIVE = (JobState.READY, JobState.CLAIMED, JobState.SENT)
+OVER = (JobState.DONE, JobState.FAILED, JobState.REVOKED)
+
+RING_AGAIN_SECONDS = 30.0
+"""How long a rung job may stay unclaimed before it is rung again: what the broker forgot is back within 60 s (F50)."""
+
+
+class LostLease(OrchestratorError):
+    """Another worker holds this job now: what we were about to write is theirs to decide (F11)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One claimed job, as it was at the claim."""
+
+    id: int
+    topic: str
+    key: str
+    payload: dict[str, Any]
+    urgency: int
+    state: JobState
+    attempts: int
+    fence: int
+    not_before: datetime
+    sent_at: datetime | None
+    intent: dict[str, Any] | None
+    created_at: datetime
+
+
+def _job(row: sa.RowMapping) -> Job:
+    return Job(**{name: row[name] for name in Job.__slots__ if name != "state"}, state=JobState(row["state"]))
+
+
+class Jobs(Repository):
+    def add(self, topic: str, *facts: object, at: datetime | None = None, **payload: Any) -> bool:
+        """Intend one job for these facts, due at `at` (firm's clock; now by default); False when it is there already."""
+        return self.add_once(
+            jobs,
+            topic=topic,
+            key=":".join(str(fact) for fact in facts),
+            payload=payload,
+            urgency=urgency_of(topic),
+            state=JobState.READY,
+            attempts=0,
+            fence=0,
+            not_before=at or self.now,
+            created_at=self.now,
+            updated_at=self.now,
+        )
+
+    def claim(self, job_id: int, *, holder: str, lease_seconds: float) -> Job | None:
+        """Take a due job for `lease_seconds`, counting the attempt now: a killed worker must not retry for ever (F14).
+
+        A job found `sent` stays `sent`: somebody's request left and its answer was never stored.
+        """
+        row = (
+            self.connection.execute(
+                sa.update(jobs)
+                .where(jobs.c.id == job_id, *self._claimable())
+                .values(
+                    state=sa.case((jobs.c.state == JobState.SENT, JobState.SENT), else_=JobState.CLAIMED),
+                    attempts=jobs.c.attempts + 1,
+                    fence=jobs.c.fence + 1,
+                    held_until=real_now() + lease_seconds,
+                    holder=holder,
+                    rung_at=None,
+                    updated_at=self.now,
+                )
+                .returning(jobs)
+            )
+            .mappings()
+            .one_or_none()
+        )
+        return _job(row) if row else None
+
+    def mark_sent(self, job: Job, intent: dict[str, Any], *, lease_seconds: float) -> None:
+        """Record, before anything leaves, what is about to be sent; renews the lease, or raises `LostLease`."""
+        self._fenced(
+            job,
+            jobs.c.held_until > real_now(),
+            state=JobState.SENT,
+            sent_at=self.now,
+            intent=intent,
+            held_until=real_now() + lease_seconds,
+        )
+
+    def finish(self, job: Job, evidence: dict[str, Any] | None = None) -> None:
+        """The job is done, in the transaction that records what it did."""
+        self._fenced(job, state=JobState.DONE, held_until=None, evidence=evidence, reason=None, detail=None)
+
+    def hand_back(
+        self,
+        job: Job,
+        *,
+        pause_seconds: float = 0.0,
+        not_before: datetime | None = None,
+        state: JobState = JobState.READY,
+        counted: bool = True,
+        detail: str | None = None,
+    ) -> None:
+        """Back to the queue: after `pause_seconds` of real time and not before the firm's `not_before`."""
+        self._fenced(
+            job,
+            state=state,
+            held_until=real_now() + pause_seconds if pause_seconds > 0 else None,
+            rung_at=None,
+            attempts=jobs.c.attempts if counted else jobs.c.attempts - 1,
+            not_before=not_before or jobs.c.not_before,
+            detail=detail,
+        )
+
+    def stop(self, job: Job, state: JobState, *, reason: str, detail: str) -> None:
+        """Parked, failed or revoked, and why."""
+        self._fenced(job, state=state, held_until=None, reason=reason, detail=detail)
+
+    def revoke(self, topic: str, *facts: object, reason: str) -> bool:
+        """Withdraw a job that nobody has begun, because its cause is gone; one under way decides for itself."""
+        return self._withdraw(jobs.c.key == ":".join(str(fact) for fact in facts), topic, reason)
+
+    def retry(self, job_id: int) -> bool:
+        """Give a parked or failed job to the workers again, its attempts counted from nothing."""
+        # A job that had sent keeps doing so: its answer is still unknown, and only a search may say otherwise.
+        state = sa.case((jobs.c.sent_at.is_not(None), JobState.SENT), else_=JobState.READY)
+        values = {"state": state, "attempts": 0, "rung_at": None, "held_until": None, "updated_at": self.now}
+        parked = jobs.c.state.in_([JobState.PARKED, JobState.FAILED])
+        return self.change(sa.update(jobs).where(jobs.c.id == job_id, parked).values(**values)) == 1
+
+    def ring(self, *, limit: int) -> list[tuple[int, str, int]]:
+        """Mark up to `limit` due jobs as rung and return (id, topic, urgency), the most urgent first."""
+        due = (
+            sa.select(jobs.c.id)
+            .where(
+                *self._claimable(),
+                sa.or_(jobs.c.rung_at.is_(None), jobs.c.rung_at < real_now() - RING_AGAIN_SECONDS),
+            )
+            .order_by(jobs.c.urgency, jobs.c.not_before, jobs.c.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        rung = self.connection.execute(
+            sa.update(jobs)
+            .where(jobs.c.id.in_(due))
+            .values(rung_at=real_now())
+            .returning(jobs.c.id, jobs.c.topic, jobs.c.urgency, jobs.c.not_before)
+        ).all()
+        return [(row.id, row.topic, row.urgency) for row in sorted(rung, key=lambda r: (r.urgency, r.not_before, r.id))]
+
+    def rung_unclaimed(self) -> int:
+        """How many messages may be waiting in the broker now."""
+        waiting = sa.and_(*self._claimable(), jobs.c.rung_at >= real_now() - RING_AGAIN_SECONDS)
+        return self.connection.execute(sa.select(sa.func.count()).select_from(jobs).where(waiting)).scalar_one()
+
+    def due_payloads(self, topic: str, *, limit: int) -> list[dict[str, Any]]:
+        """The payloads of this topic's jobs that are due now or in somebody's hands: what one batched read can serve."""
+        due = sa.select(jobs.c.payload).where(
+            jobs.c.topic == topic, jobs.c.state.in_([JobState.READY, JobState.CLAIMED]), jobs.c.not_before <= self.now
+        )
+        return [row.payload for row in self.connection.execute(due.order_by(jobs.c.not_before, jobs.c.id).limit(limit))]
+
+    def idle(self) -> bool:
+        """Whether nothing is due and nothing is in anyone's hands, at the firm's now."""
+        busy = sa.select(jobs.c.id).where(jobs.c.state.in_(LIVE), jobs.c.not_before <= self.now)
+        return self.connection.execute(busy.limit(1)).first() is None
+
+    def next_due(self) -> datetime | None:
+        """The firm's moment at which the next waiting job falls due."""
+        soonest = sa.select(sa.func.min(jobs.c.not_before)).where(jobs.c.state.in_(LIVE), jobs.c.not_before > self.now)
+        found: datetime | None = self.connection.execute(soonest).scalar_one()
+        return found
+
+    def get(self, job_id: int) -> sa.RowMapping | None:
+        return self.one(sa.select(jobs).where(jobs.c.id == job_id))
+
+    def listed(self, *, states: Collection[str] = (), topic: str | None = None, limit: int = 50) -> list[sa.RowMapping]:
+        """The newest jobs first, of these states and topic."""
+        chosen = sa.select(jobs).order_by(jobs.c.id.desc()).limit(limit)
+        if states:
+            chosen = chosen.where(jobs.c.state.in_(states))
+        if topic:
+            chosen = chosen.where(jobs.c.topic == topic)
+        return self.rows(chosen)
+
+    def counts(self) -> dict[str, int]:
+        """Jobs by state."""
+        grouped = sa.select(jobs.c.state, sa.func.count()).group_by(jobs.c.state)
+        return {row[0]: row[1] for row in self.connection.execute(grouped)}
+
+    def tidy(self, *, before: datetime, topics: Collection[str]) -> int:
+        """Forget finished ticks older than `before`: their key, a moment gone by, cannot come again."""
+        old = sa.and_(jobs.c.state == JobState.DONE, jobs.c.updated_at < before, jobs.c.topic.in_(topics))
+        return self.change(sa.delete(jobs).where(old))
+
+    def _claimable(self) -> tuple[sa.ColumnElement[bool], ...]:
+        return (
+            jobs.c.state.in_(LIVE),
+            jobs.c.not_before <= self.now,
+            sa.or_(jobs.c.held_until.is_(None), jobs.c.held_until <= real_now()),
+        )
+
+    def _fenced(self, job: Job, *also: sa.ColumnElement[bool], **values: Any) -> None:
+        mine = sa.and_(jobs.c.id == job.id, jobs.c.fence == job.fence, jobs.c.state.in_(LIVE), *also)
+        if self.change(sa.update(jobs).where(mine).values(**values, updated_at=self.now)) != 1:
+            raise LostLease(f"Job {job.id} ({job.topic}) is held by another worker.")
+
+    def _withdraw(self, chosen: sa.ColumnElement[bool], topic: str, reason: str) -> bool:
+        waiting = sa.and_(jobs.c.topic == topic, jobs.c.state == JobState.READY, jobs.c.sent_at.is_(None), chosen)
+        values = {"state": JobState.REVOKED, "reason": reason, "updated_at": self.now}
+        return self.change(sa.update(jobs).where(waiting).values(**values)) > 0

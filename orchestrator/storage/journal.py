@@ -1,0 +1,56 @@
+"""The books: double entries that sum to nothing, append-only, a correction being a reversing entry (T12)."""
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+
+from orchestrator.domain.books import Line
+from orchestrator.domain.ids import effect_key
+from orchestrator.storage.repository import Repository
+from orchestrator.storage.tables import journal
+
+
+class Journal(Repository):
+    def post(self, event: str, payment_id: int, sequence: int, lines: Iterable[Line], *, currency: str) -> bool:
+        """One entry for the `sequence`-th event of a payment; False when it stands already."""
+        posted = False
+        for place, line in enumerate(lines):
+            posted |= self.add_once(
+                journal,
+                key=effect_key("journal", payment_id, sequence, place),
+                event=event,
+                payment_id=payment_id,
+                account=line.account,
+                amount_cents=line.amount_cents,
+                currency=currency,
+                bill_id=line.bill_id,
+                matter_id=line.matter_id,
+                at=self.now,
+            )
+        return posted
+
+    def entries_of(self, payment_id: int) -> list[sa.RowMapping]:
+        return self.rows(sa.select(journal).where(journal.c.payment_id == payment_id).order_by(journal.c.id))
+
+    def balance(self) -> int:
+        """The sum of all lines in cents: zero, or the books are wrong (I4)."""
+        return int(
+            self.connection.execute(sa.select(sa.func.coalesce(sa.func.sum(journal.c.amount_cents), 0))).scalar_one()
+        )
+
+    def held(self) -> int:
+        """Cents that came in and stayed, over all payments."""
+        into = sa.select(sa.func.coalesce(sa.func.sum(journal.c.amount_cents), 0)).where(
+            journal.c.account.like("bank:%")
+        )
+        return int(self.connection.execute(into).scalar_one())
+
+    def listed(self, *, limit: int = 1000) -> list[sa.RowMapping]:
+        return self.rows(sa.select(journal).order_by(journal.c.id).limit(limit))
+
+    def events_of(self, payment_id: int) -> int:
+        """How many entries this payment has made so far: the next one's sequence."""
+        distinct = sa.select(sa.func.count()).where(
+            journal.c.payment_id == payment_id, journal.c.account.like("bank:%")
+        )
+        return int(self.connection.execute(distinct).scalar_one())

@@ -1,0 +1,141 @@
+"""Our payment links, and both quotas as reservations over their rows (DESIGN §7, link budget)."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from orchestrator.domain.ids import effect_key
+from orchestrator.domain.links import LINK_TRANSITIONS, LinkState
+from orchestrator.errors import Stale
+from orchestrator.storage.repository import Repository
+from orchestrator.storage.tables import link_budget, links
+
+PER_USER = 50
+"""Links active, and links created in 24 h, that Clio allows for each user of the account (API notes §10)."""
+
+WINDOW = timedelta(hours=24)
+ALIVE = (LinkState.WAITING, LinkState.RESERVED, LinkState.LIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What is left of both quotas now; `frees_at` is when the next creation leaves the 24-hour window."""
+
+    limit: int
+    active: int
+    created: int
+    shut_until: datetime | None
+    frees_at: datetime | None
+
+    def room(self, now: datetime) -> int:
+        """How many links may be made now."""
+        if self.shut_until is not None and self.shut_until > now:
+            return 0
+        return max(0, self.limit - max(self.active, self.created))
+
+
+class Links(Repository):
+    def want(self, *, bill_id: int, rail: str, amount_cents: int, currency: str, account_id: int) -> bool:
+        """One more link for a bill that has none alive; it waits for its share of the quotas."""
+        last = self.connection.execute(
+            sa.select(sa.func.max(links.c.cycle)).where(links.c.bill_id == bill_id)
+        ).scalar_one()
+        cycle = (last or 0) + 1
+        return self.add_once(
+            links,
+            bill_id=bill_id,
+            cycle=cycle,
+            rail=rail,
+            state=LinkState.WAITING,
+            amount_cents=amount_cents,
+            currency=currency,
+            account_id=account_id,
+            key=effect_key("link", bill_id, cycle, amount_cents, currency),
+            created_at=self.now,
+            updated_at=self.now,
+        )
+
+    def alive(self, bill_ids: Collection[int]) -> dict[int, sa.RowMapping]:
+        """The one link of each of these bills that is not over."""
+        chosen = sa.select(links).where(links.c.bill_id.in_(bill_ids), links.c.state.in_(ALIVE))
+        return {row["bill_id"]: row for row in self.rows(chosen)}
+
+    def get(self, link_id: int) -> sa.RowMapping | None:
+        return self.one(sa.select(links).where(links.c.id == link_id))
+
+    def by_clio_ids(self, clio_ids: Collection[int]) -> dict[int, sa.RowMapping]:
+        return {row["clio_id"]: row for row in self.rows(sa.select(links).where(links.c.clio_id.in_(clio_ids)))}
+
+    def of_bill(self, bill_id: int) -> list[sa.RowMapping]:
+        return self.rows(sa.select(links).where(links.c.bill_id == bill_id).order_by(links.c.cycle))
+
+    def move(self, link: sa.RowMapping, state: LinkState, **values: Any) -> None:
+        """Along `LINK_TRANSITIONS` only; a link that has moved meanwhile raises `Stale`."""
+        if state not in LINK_TRANSITIONS[LinkState(link["state"])]:
+            raise Stale(f"Link {link['id']} is {link['state']}: it cannot become {state}.")
+        moved = sa.update(links).where(links.c.id == link["id"], links.c.state == link["state"])
+        if self.change(moved.values(state=state, updated_at=self.now, **values)) != 1:
+            raise Stale(f"Link {link['id']} moved while we looked.")
+
+    def waiting(self) -> list[sa.RowMapping]:
+        """Links without a reservation, the highest amount first."""
+        chosen = sa.select(links).where(links.c.state == LinkState.WAITING)
+        return self.rows(chosen.order_by(links.c.amount_cents.desc(), links.c.id))
+
+    def overdue(self) -> list[sa.RowMapping]:
+        """Links that we call live although their time is over."""
+        return self.rows(sa.select(links).where(links.c.state == LinkState.LIVE, links.c.expires_at <= self.now))
+
+    def listed(self, *, states: Collection[str] = (), limit: int = 200) -> list[sa.RowMapping]:
+        chosen = sa.select(links).order_by(links.c.id.desc()).limit(limit)
+        return self.rows(chosen.where(links.c.state.in_(states)) if states else chosen)
+
+    # ── the budget ──
+
+    def lock_budget(self) -> Budget | None:
+        """The budget, locked until this transaction ends; None before the account's users were counted."""
+        row = self.one(sa.select(link_budget).with_for_update())
+        return self._budget(row) if row is not None else None
+
+    def budget(self) -> Budget | None:
+        row = self.one(sa.select(link_budget))
+        return self._budget(row) if row is not None else None
+
+    def counted(self, *, users: int, foreign_active: int, foreign_created: int) -> None:
+        """What the account allows and what links that are not ours use of it, as read from Clio."""
+        values = {
+            "users": users,
+            "foreign_active": foreign_active,
+            "foreign_created": foreign_created,
+            "counted_at": self.now,
+        }
+        statement = self.insert(link_budget).values(id=1, **values)
+        self.connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))
+
+    def shut(self, until: datetime) -> None:
+        """Clio said no: no link is made before this moment, whatever we count."""
+        self.change(sa.update(link_budget).values(shut_until=until))
+
+    def counts(self) -> dict[str, int]:
+        """Our links by state."""
+        return {
+            row[0]: row[1]
+            for row in self.connection.execute(sa.select(links.c.state, sa.func.count()).group_by(links.c.state))
+        }
+
+    def _budget(self, row: sa.RowMapping) -> Budget:
+        held = sa.select(sa.func.count()).where(links.c.state.in_([LinkState.RESERVED, LinkState.LIVE]))
+        recent = sa.and_(links.c.reserved_at > self.now - WINDOW, links.c.state != LinkState.REFUSED)
+        made = sa.select(sa.func.count(), sa.func.min(links.c.reserved_at)).where(recent)
+        active = self.connection.execute(held).scalar_one()
+        created, oldest = self.connection.execute(made).one()
+        return Budget(
+            limit=PER_USER * row["users"],
+            active=active + row["foreign_active"],
+            created=created + row["foreign_created"],
+            shut_until=row["shut_until"],
+            frees_at=oldest + WINDOW if oldest is not None else None,
+        )

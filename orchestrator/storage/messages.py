@@ -1,0 +1,53 @@
+"""Client messages, one for each (bill, step)."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from orchestrator.domain.ids import effect_key
+from orchestrator.storage.repository import Repository
+from orchestrator.storage.tables import messages
+
+
+class Messages(Repository):
+    def want(self, *, bill_id: int, link_id: int, cycle: int) -> sa.RowMapping:
+        """The message that brings this link: `invoice` as long as none may have reached the client, else `revised-CYCLE`."""
+        first = self.one(sa.select(messages).where(messages.c.bill_id == bill_id, messages.c.step == "invoice"))
+        step = "invoice" if first is None or first["state"] in ("wanted", "withheld") else f"revised-{cycle}"
+        values = {
+            "link_id": link_id,
+            "key": effect_key("message", bill_id, step, link_id),
+            "state": "wanted",
+            "reason": None,
+            "created_at": self.now,
+        }
+        statement = self.insert(messages).values(bill_id=bill_id, step=step, **values)
+        self.connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["bill_id", "step"],
+                set_=values,
+                where=messages.c.state.in_(["wanted", "withheld"]),
+            )
+        )
+        return self.connection.execute(self._of(bill_id, step)).mappings().one()
+
+    def get(self, message_id: int) -> sa.RowMapping | None:
+        return self.one(sa.select(messages).where(messages.c.id == message_id))
+
+    def move(self, message_id: int, state: str, **values: Any) -> None:
+        self.change(sa.update(messages).where(messages.c.id == message_id).values(state=state, **values))
+
+    def of_bill(self, bill_id: int) -> list[sa.RowMapping]:
+        return self.rows(sa.select(messages).where(messages.c.bill_id == bill_id).order_by(messages.c.id))
+
+    def counts(self) -> dict[str, int]:
+        return {
+            row[0]: row[1]
+            for row in self.connection.execute(sa.select(messages.c.state, sa.func.count()).group_by(messages.c.state))
+        }
+
+    def withheld_reasons(self) -> list[sa.RowMapping]:
+        return self.rows(sa.select(messages).where(messages.c.state.in_(["withheld", "unknown"])))
+
+    def _of(self, bill_id: int, step: str) -> sa.Select[Any]:
+        return sa.select(messages).where(messages.c.bill_id == bill_id, messages.c.step == step)

@@ -1,0 +1,216 @@
+"""Our copy of what Clio told us. A row only moves forward: an older reading never replaces a newer one (F17)."""
+
+import dataclasses
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from orchestrator.domain.accounts import AccountClass, BankAccount
+from orchestrator.domain.activities import Activity
+from orchestrator.domain.bills import Bill, BillKind, BillState
+from orchestrator.domain.contacts import Client, EmailProblem
+from orchestrator.domain.matters import BillingMethod, Matter, MatterStatus
+from orchestrator.domain.payments import Payment, PaymentState
+from orchestrator.storage.repository import CHUNK, Repository
+from orchestrator.storage.tables import accounts, bills, entries, matters, payments
+
+
+def _client_columns(client: Client | None) -> dict[str, Any]:
+    return {
+        "client_id": client.id if client else None,
+        "client_name": client.name if client else None,
+        "client_email": client.email if client else None,
+        "client_email_problem": client.email_problem if client else None,
+    }
+
+
+def _client(row: sa.RowMapping) -> Client | None:
+    if row["client_id"] is None:
+        return None
+    problem = row["client_email_problem"]
+    return Client(row["client_id"], row["client_name"], row["client_email"], EmailProblem(problem) if problem else None)
+
+
+def _fields(row: sa.RowMapping, shape: type, **converted: Any) -> dict[str, Any]:
+    names = {field.name for field in dataclasses.fields(shape)} - converted.keys()
+    return {name: row[name] for name in names if name in row} | converted
+
+
+def to_activity(row: sa.RowMapping) -> Activity:
+    return Activity(**_fields(row, Activity))
+
+
+def to_matter(row: sa.RowMapping) -> Matter:
+    return Matter(
+        **_fields(
+            row, Matter, status=MatterStatus(row["status"]), billing_method=BillingMethod(row["billing_method"]),
+            client=_client(row),
+        )
+    )  # fmt: skip
+
+
+def to_bill(row: sa.RowMapping) -> Bill:
+    return Bill(
+        **_fields(
+            row, Bill, state=BillState(row["state"]), kind=BillKind(row["kind"]), client=_client(row),
+            matter_ids=tuple(row["matter_ids"]), next_states=frozenset(row["next_states"]),
+        )
+    )  # fmt: skip
+
+
+def to_account(row: sa.RowMapping) -> BankAccount:
+    kind = row["account_class"]
+    return BankAccount(**_fields(row, BankAccount, account_class=AccountClass(kind) if kind else None))
+
+
+def to_payment(row: sa.RowMapping) -> Payment:
+    return Payment(
+        **_fields(
+            row, Payment, state=PaymentState(row["state"]), bill_ids=tuple(row["bill_ids"]),
+            matter_ids=tuple(row["matter_ids"]), allocations=(),
+        )
+    )  # fmt: skip
+
+
+class Mirror(Repository):
+    # ── time entries ──
+
+    def put_entries(self, read: Iterable[Activity]) -> None:
+        """Keep these readings; `changed_at` restarts only when a value that an approval covers has changed."""
+        for entry in read:
+            values = dataclasses.asdict(entry) | {"digest": entry.digest}
+            if entry.quantity_seconds is not None:
+                values["quantity_seconds"] = format(entry.quantity_seconds.normalize(), "f")
+            statement = self.insert(entries).values(**values, changed_at=entry.updated_at, gone=False)
+            new = statement.excluded
+            kept = {
+                **{name: new[name] for name in values if name != "id"},
+                "gone": False,
+                "changed_at": sa.case((entries.c.digest == new.digest, entries.c.changed_at), else_=new.changed_at),
+            }
+            self.connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["id"], set_=kept, where=new.updated_at >= entries.c.updated_at
+                )
+            )
+
+    def entry_gone(self, ids: Collection[int]) -> None:
+        self.change(sa.update(entries).where(entries.c.id.in_(ids)).values(gone=True))
+
+    def entries(self, ids: Collection[int]) -> list[sa.RowMapping]:
+        return self.rows(sa.select(entries).where(entries.c.id.in_(ids)))
+
+    def entries_on_bills(self, bill_ids: Collection[int]) -> list[sa.RowMapping]:
+        return self.rows(sa.select(entries).where(entries.c.bill_id.in_(bill_ids), entries.c.gone.is_(False)))
+
+    # ── matters ──
+
+    def put_matters(self, read: Iterable[Matter]) -> None:
+        for matter in read:
+            values = {
+                field.name: getattr(matter, field.name)
+                for field in dataclasses.fields(matter)
+                if field.name != "client"
+            } | _client_columns(matter.client)
+            self._forward(matters, values)
+
+    def matters(self, ids: Collection[int]) -> dict[int, Matter]:
+        return {row["id"]: to_matter(row) for row in self._by_ids(matters, ids)}
+
+    def matter_ids_of_clients(self, client_ids: Collection[int]) -> list[int]:
+        return list(
+            self.connection.execute(sa.select(matters.c.id).where(matters.c.client_id.in_(client_ids))).scalars()
+        )
+
+    # ── bills ──
+
+    def put_bills(self, read: Iterable[Bill], *, read_at: datetime) -> None:
+        """Keep these readings; `read_at` is the firm's moment at which the reading began."""
+        for bill in read:
+            values = {
+                field.name: getattr(bill, field.name) for field in dataclasses.fields(bill) if field.name != "client"
+            } | _client_columns(bill.client)
+            values |= {"matter_ids": list(bill.matter_ids), "next_states": sorted(bill.next_states), "read_at": read_at}
+            self._forward(bills, values)
+
+    def bill_gone(self, ids: Collection[int], *, read_at: datetime) -> None:
+        """Bills that Clio no longer shows count as deleted (drafts are; issued ones become void instead)."""
+        gone = sa.update(bills).where(bills.c.id.in_(ids), bills.c.state.not_in([BillState.VOID, BillState.DELETED]))
+        self.change(gone.values(state=BillState.DELETED, balance_cents=0, pending_cents=0, read_at=read_at))
+
+    def bills(self, ids: Collection[int]) -> dict[int, Bill]:
+        return {row["id"]: to_bill(row) for row in self._by_ids(bills, ids)}
+
+    def bill_rows(self, ids: Collection[int]) -> dict[int, sa.RowMapping]:
+        return {row["id"]: row for row in self._by_ids(bills, ids)}
+
+    def listed_bills(self, *, states: Collection[str] = (), limit: int = 200) -> list[sa.RowMapping]:
+        chosen = sa.select(bills).order_by(bills.c.id.desc()).limit(limit)
+        return self.rows(chosen.where(bills.c.state.in_(states)) if states else chosen)
+
+    def open_bill_ids_of_clients(self, client_ids: Collection[int]) -> list[int]:
+        chosen = sa.select(bills.c.id).where(
+            bills.c.client_id.in_(client_ids), bills.c.state.not_in([BillState.PAID, BillState.VOID, BillState.DELETED])
+        )
+        return list(self.connection.execute(chosen).scalars())
+
+    def silence(self, bill_id: int, reason: str | None) -> None:
+        """Why no link is asked for, or None when that reason has gone."""
+        self.change(sa.update(bills).where(bills.c.id == bill_id).values(silence=reason))
+
+    def bill_answers(self, bill_id: int, request_id: int) -> None:
+        self.change(sa.update(bills).where(bills.c.id == bill_id).values(request_id=request_id))
+
+    # ── payments ──
+
+    def put_payments(self, read: Iterable[Payment]) -> None:
+        for payment in read:
+            values = {
+                field.name: getattr(payment, field.name)
+                for field in dataclasses.fields(payment)
+                if field.name != "allocations"
+            }
+            values |= {"bill_ids": list(payment.bill_ids), "matter_ids": list(payment.matter_ids)}
+            self._forward(payments, values, booked_cents=0)
+
+    def payments(self, ids: Collection[int]) -> dict[int, sa.RowMapping]:
+        return {row["id"]: row for row in self._by_ids(payments, ids)}
+
+    def payments_of_links(self, link_ids: Collection[int]) -> list[sa.RowMapping]:
+        return self.rows(sa.select(payments).where(payments.c.link_id.in_(link_ids)))
+
+    def booked(self, payment_id: int, cents: int) -> None:
+        self.change(sa.update(payments).where(payments.c.id == payment_id).values(booked_cents=cents))
+
+    # ── bank accounts ──
+
+    def put_accounts(self, read: Sequence[BankAccount]) -> None:
+        """Replace the list of open accounts by this one."""
+        self.connection.execute(sa.delete(accounts))
+        if read:
+            self.connection.execute(sa.insert(accounts), [dataclasses.asdict(account) for account in read])
+
+    def accounts(self) -> list[BankAccount]:
+        return [to_account(row) for row in self.rows(sa.select(accounts).order_by(accounts.c.id))]
+
+    # ── shared ──
+
+    def _forward(self, table: sa.Table, values: dict[str, Any], **only_new: Any) -> None:
+        statement = self.insert(table).values(**values, **only_new)
+        new = statement.excluded
+        self.connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["id"],
+                set_={name: new[name] for name in values if name != "id"},
+                where=new.updated_at >= table.c.updated_at,
+            )
+        )
+
+    def _by_ids(self, table: sa.Table, ids: Collection[int]) -> list[sa.RowMapping]:
+        wanted = sorted(set(ids))
+        found: list[sa.RowMapping] = []
+        for start in range(0, len(wanted), CHUNK):
+            found += self.rows(sa.select(table).where(table.c.id.in_(wanted[start : start + CHUNK])))
+        return found

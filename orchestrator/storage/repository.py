@@ -1,0 +1,44 @@
+"""What every set of queries starts from."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+Insert = sqlite.Insert | postgresql.Insert
+Rows = Sequence[Mapping[str, Any]]
+
+CHUNK = 500
+"""Rows or ids in one statement: well under SQLite's and PostgreSQL's limits on bound values."""
+
+
+class Repository:
+    """Queries on one open connection; `now` is the firm's clock at the transaction's opening."""
+
+    def __init__(self, connection: sa.Connection, now: Callable[[], datetime]) -> None:
+        self.connection = connection
+        self._now = now
+
+    @property
+    def now(self) -> datetime:
+        return self._now()
+
+    def insert(self, table: sa.Table) -> Insert:
+        """An INSERT that understands ON CONFLICT in this connection's dialect."""
+        return postgresql.insert(table) if self.connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+    def add_once(self, table: sa.Table, **values: Any) -> bool:
+        """Insert a row unless a unique constraint says it is there already; True when it was inserted."""
+        return self.connection.execute(self.insert(table).values(**values).on_conflict_do_nothing()).rowcount == 1
+
+    def rows(self, statement: sa.Select[Any]) -> list[sa.RowMapping]:
+        return list(self.connection.execute(statement).mappings())
+
+    def one(self, statement: sa.Select[Any]) -> sa.RowMapping | None:
+        return self.connection.execute(statement).mappings().one_or_none()
+
+    def change(self, statement: sa.Update | sa.Delete) -> int:
+        """How many rows the statement changed."""
+        return self.connection.execute(statement).rowcount

@@ -1,0 +1,394 @@
+"""Every table. Unique constraints carry the idempotency; a row's comment says what makes it unique."""
+
+import sqlalchemy as sa
+from sqlalchemy import Boolean, Column, Date, Double, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint
+
+from orchestrator.storage.types import Instant, Json, Serial
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _partial(name: str, *columns: str, where: str) -> Index:
+    """A unique index over the rows that match `where`, on both databases."""
+    return Index(name, *columns, unique=True, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
+
+
+# ── The engine ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("topic", String(64), nullable=False),
+    Column("key", String(200), nullable=False),
+    Column("payload", Json, nullable=False),
+    Column("urgency", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("not_before", Instant, nullable=False),
+    # Nobody may claim before this moment of the database's clock: a lease while claimed or sent, a pause while ready.
+    Column("held_until", Double),
+    Column("fence", Integer, nullable=False, default=0),
+    Column("holder", String(120)),
+    Column("rung_at", Double),
+    Column("sent_at", Instant),
+    Column("intent", Json),
+    Column("evidence", Json),
+    Column("reason", String(64)),
+    Column("detail", Text),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    UniqueConstraint("topic", "key"),
+    Index("ix_jobs_due", "state", "not_before", "urgency"),
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("source", String(32), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("kind", String(32)),
+    Column("object_id", sa.BigInteger),
+    Column("event", String(32)),
+    Column("status", String(16), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("seen", Integer, nullable=False, default=1),
+    Column("received_at", Instant, nullable=False),
+    UniqueConstraint("source", "digest"),
+)
+
+dirty = Table(
+    "dirty",
+    metadata,
+    Column("kind", String(32), primary_key=True),
+    Column("object_id", sa.BigInteger, primary_key=True),
+    Column("mark", Integer, nullable=False, default=1),
+    Column("marked_at", Instant, nullable=False),
+)
+
+# One row a kind: `generation` names the drain job that will read the marks made from now on; `watermark` is the sweep's.
+drains = Table(
+    "drains",
+    metadata,
+    Column("kind", String(32), primary_key=True),
+    Column("generation", Integer, nullable=False, default=1),
+    Column("watermark", Instant),
+    Column("found_by_sweep", Integer, nullable=False, default=0),
+)
+
+pulses = Table(
+    "pulses",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("at_real", Double, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("facts", Json),
+)
+
+# ── What Clio told us ────────────────────────────────────────────────────────────────────────────────────────────────
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+    Column("etag", String(80), nullable=False),
+    Column("type", String(32), nullable=False),
+    Column("worked_on", Date, nullable=False),
+    Column("quantity_seconds", String(40)),
+    Column("price_cents", sa.BigInteger),
+    Column("total_cents", sa.BigInteger),
+    Column("flat_rate", Boolean, nullable=False),
+    Column("contingency_fee", Boolean, nullable=False),
+    Column("non_billable", Boolean, nullable=False),
+    Column("no_charge", Boolean, nullable=False),
+    Column("on_bill", Boolean, nullable=False),
+    Column("billed", Boolean, nullable=False),
+    Column("matter_id", sa.BigInteger, index=True),
+    Column("user_id", sa.BigInteger),
+    Column("bill_id", sa.BigInteger, index=True),
+    Column("updated_at", Instant, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Column("gone", Boolean, nullable=False, default=False),
+)
+
+matters = Table(
+    "matters",
+    metadata,
+    Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+    Column("etag", String(80), nullable=False),
+    Column("display_number", String(200), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("billable", Boolean, nullable=False),
+    Column("billing_method", String(16), nullable=False),
+    Column("client_id", sa.BigInteger, index=True),
+    Column("client_name", Text),
+    Column("client_email", Text),
+    Column("client_email_problem", String(32)),
+    Column("responsible_attorney_id", sa.BigInteger),
+    Column("practice_area", Text),
+    Column("stage", Text),
+    Column("closed_on", Date),
+    Column("currency", String(3)),
+    Column("custom_fields", Json, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+
+bills = Table(
+    "bills",
+    metadata,
+    Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+    Column("etag", String(80), nullable=False),
+    Column("number", String(80), nullable=False),
+    Column("state", String(32), nullable=False, index=True),
+    Column("kind", String(32), nullable=False),
+    Column("issued_on", Date),
+    Column("due_on", Date),
+    Column("total_cents", sa.BigInteger, nullable=False),
+    Column("paid_cents", sa.BigInteger, nullable=False),
+    Column("balance_cents", sa.BigInteger, nullable=False),
+    Column("pending_cents", sa.BigInteger, nullable=False),
+    Column("currency", String(3)),
+    Column("client_id", sa.BigInteger, index=True),
+    Column("client_name", Text),
+    Column("client_email", Text),
+    Column("client_email_problem", String(32)),
+    Column("matter_ids", Json, nullable=False),
+    Column("next_states", Json, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Column("read_at", Instant, nullable=False),
+    Column("request_id", sa.BigInteger),
+    # Why no link is asked for at the moment; NULL when one is, or was.
+    Column("silence", String(64)),
+)
+
+payments = Table(
+    "payments",
+    metadata,
+    Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+    Column("state", String(40), nullable=False),
+    Column("amount_cents", sa.BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("link_id", sa.BigInteger, index=True),
+    Column("bill_ids", Json, nullable=False),
+    Column("matter_ids", Json, nullable=False),
+    Column("account_id", sa.BigInteger),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    # What our books hold of it now: received less reversed.
+    Column("booked_cents", sa.BigInteger, nullable=False, default=0),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("account_class", String(16)),
+    Column("currency", String(3)),
+    Column("takes_clio_payments", Boolean, nullable=False),
+    Column("is_default", Boolean, nullable=False),
+)
+
+# ── What we decided ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("entry_id", sa.BigInteger, nullable=False, index=True),
+    Column("digest", String(64), nullable=False),
+    Column("total_cents", sa.BigInteger, nullable=False),
+    Column("approved_by", String(120), nullable=False),
+    Column("signal", String(32), nullable=False),
+    Column("approved_at", Instant, nullable=False),
+    Column("withdrawn_at", Instant),
+    _partial("uq_approvals_standing", "entry_id", where="withdrawn_at IS NULL"),
+)
+
+billing_requests = Table(
+    "billing_requests",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("matter_id", sa.BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("period_start", Date, nullable=False),
+    Column("period_end", Date, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("amount_cents", sa.BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("entry_ids", Json, nullable=False),
+    Column("key", String(64), nullable=False),
+    Column("task_id", sa.BigInteger),
+    Column("bill_id", sa.BigInteger),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    UniqueConstraint("matter_id", "period_start", "period_end", "kind"),
+    # A matter is asked for one bill at a time: the article's double-billing question.
+    _partial("uq_billing_requests_open", "matter_id", where="state = 'asked'"),
+)
+
+# The last billing decision of each matter, with its reason: why there is no request is as important as that there is one.
+billing_decisions = Table(
+    "billing_decisions",
+    metadata,
+    Column("matter_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    Column("verdict", String(16), nullable=False),
+    Column("reason", String(64), nullable=False),
+    Column("amount_cents", sa.BigInteger, nullable=False),
+    Column("decided_at", Instant, nullable=False),
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("purpose", String(32), nullable=False),
+    Column("matter_id", sa.BigInteger),
+    Column("facts", Json, nullable=False),
+    Column("clio_id", sa.BigInteger, unique=True),
+    Column("complete", Boolean, nullable=False, default=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("bill_id", sa.BigInteger, nullable=False),
+    Column("cycle", Integer, nullable=False),
+    Column("rail", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("amount_cents", sa.BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("account_id", sa.BigInteger, nullable=False),
+    Column("key", String(64), nullable=False, unique=True),
+    Column("clio_id", sa.BigInteger, unique=True),
+    Column("etag", String(80)),
+    Column("url", Text),
+    Column("expires_at", Instant),
+    Column("reason", String(64)),
+    # When the creation quota was taken; a link counts against 24 h from here unless it was refused.
+    Column("reserved_at", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    UniqueConstraint("bill_id", "cycle"),
+    # One live link per balance, always.
+    _partial("uq_links_alive", "bill_id", where="state IN ('waiting', 'reserved', 'live')"),
+)
+
+# One row: what the account allows and what others use of it. Locked while reservations are taken.
+link_budget = Table(
+    "link_budget",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("users", Integer, nullable=False),
+    Column("foreign_active", Integer, nullable=False, default=0),
+    Column("foreign_created", Integer, nullable=False, default=0),
+    Column("shut_until", Instant),
+    Column("counted_at", Instant, nullable=False),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("bill_id", sa.BigInteger, nullable=False),
+    Column("step", String(32), nullable=False),
+    Column("link_id", sa.BigInteger, nullable=False),
+    Column("key", String(64), nullable=False, unique=True),
+    Column("state", String(16), nullable=False),
+    Column("message_id", Text),
+    Column("reason", String(64)),
+    Column("sent_at", Instant),
+    Column("communication_id", sa.BigInteger),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("bill_id", "step"),
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("key", String(64), nullable=False, unique=True),
+    Column("event", String(32), nullable=False),
+    Column("payment_id", sa.BigInteger, nullable=False, index=True),
+    Column("account", String(64), nullable=False),
+    Column("amount_cents", sa.BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("bill_id", sa.BigInteger),
+    Column("matter_id", sa.BigInteger),
+    Column("at", Instant, nullable=False),
+)
+
+exceptions = Table(
+    "exceptions",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("kind", String(64), nullable=False),
+    Column("key", String(200), nullable=False),
+    Column("subject_kind", String(32)),
+    Column("subject_id", sa.BigInteger),
+    Column("job_id", sa.BigInteger),
+    Column("money_cents", sa.BigInteger),
+    Column("summary", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("times", Integer, nullable=False, default=1),
+    Column("owner", String(120)),
+    Column("opened_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    _partial("uq_exceptions_open", "kind", "key", where="state = 'open'"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", Serial, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("actor", String(120), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("subject_kind", String(32), nullable=False),
+    Column("subject_id", String(64), nullable=False),
+    Column("facts", Json, nullable=False),
+)
+
+# ── The connection ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("access_token", LargeBinary, nullable=False),
+    Column("refresh_token", LargeBinary),
+    Column("expires_at", Instant),
+    Column("revoked", Boolean, nullable=False, default=False),
+    Column("refreshing_until", Double),
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("model", String(32), primary_key=True),
+    Column("path_token", String(64), nullable=False, unique=True),
+    Column("state", String(16), nullable=False),
+    Column("webhook_id", sa.BigInteger),
+    Column("etag", String(80)),
+    Column("url", Text, nullable=False),
+    Column("events", Text, nullable=False),
+    Column("fields", Text, nullable=False),
+    Column("secret", LargeBinary),
+    Column("previous_secret", LargeBinary),
+    # Secrets offered by handshakes while a creation is pending; only one that the API confirms becomes `secret` (F23).
+    Column("offered", Json, nullable=False),
+    Column("expires_at", Instant),
+    Column("updated_at", Instant, nullable=False),
+)

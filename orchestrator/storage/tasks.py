@@ -1,0 +1,31 @@
+"""Tasks we asked people for in Clio, by our key."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from orchestrator.storage.repository import Repository
+from orchestrator.storage.tables import tasks
+
+
+class Tasks(Repository):
+    def intend(self, key: str, purpose: str, *, matter_id: int | None, **facts: Any) -> bool:
+        """Remember a task we are about to ask for; False when it is intended already."""
+        return self.add_once(
+            tasks, key=key, purpose=purpose, matter_id=matter_id, facts=facts, complete=False, created_at=self.now
+        )
+
+    def made(self, key: str, clio_id: int) -> None:
+        self.change(sa.update(tasks).where(tasks.c.key == key).values(clio_id=clio_id))
+
+    def get(self, key: str) -> sa.RowMapping | None:
+        return self.one(sa.select(tasks).where(tasks.c.key == key))
+
+    def ours(self, clio_ids: list[int]) -> list[sa.RowMapping]:
+        """Those of these Clio tasks that we asked for."""
+        return self.rows(sa.select(tasks).where(tasks.c.clio_id.in_(clio_ids)))
+
+    def completed(self, key: str) -> bool:
+        """Note that a person completed it; False when that was known."""
+        done = sa.update(tasks).where(tasks.c.key == key, tasks.c.complete.is_(False)).values(complete=True)
+        return self.change(done) == 1

@@ -1,0 +1,154 @@
+"""One transaction at a time, opened here and committed here: the only commit in the project (style rule 11)."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from orchestrator.ports import Clock
+from orchestrator.storage.approvals import Approvals
+from orchestrator.storage.audit import Audit
+from orchestrator.storage.billing import Billing
+from orchestrator.storage.dirty import DirtyMarks
+from orchestrator.storage.exceptions import Exceptions
+from orchestrator.storage.jobs import Jobs
+from orchestrator.storage.journal import Journal
+from orchestrator.storage.links import Links
+from orchestrator.storage.messages import Messages
+from orchestrator.storage.mirror import Mirror
+from orchestrator.storage.pulses import Pulses
+from orchestrator.storage.receipts import Receipts
+from orchestrator.storage.subscriptions import Subscriptions
+from orchestrator.storage.tasks import Tasks
+
+
+def connect(url: str) -> sa.Engine:
+    """An engine for `sqlite:///…` (WAL, full sync, one writer at a time) or `postgresql://…` (read committed)."""
+    if not url.startswith("sqlite"):
+        return sa.create_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=8)
+    database = sa.make_url(url).database
+    if database and database != ":memory:":
+        Path(database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(url, connect_args={"timeout": 30}, pool_size=8, max_overflow=8)
+
+    @sa.event.listens_for(engine, "connect")
+    def tune(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, below
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        # A deferred transaction that turns into a writer can fail at once with SQLITE_BUSY, whatever the timeout.
+        reading = connection.get_execution_options().get("reading", False)
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+class Work:
+    """One open transaction: the repositories over one connection, and the firm's now at its opening."""
+
+    def __init__(self, connection: sa.Connection, clock: Clock) -> None:
+        self.connection = connection
+        self._clock = clock
+
+    @cached_property
+    def now(self) -> Any:
+        """The firm's now, the same for everything this transaction writes."""
+        return self._clock()
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        return Jobs(self.connection, lambda: self.now)
+
+    @cached_property
+    def dirty(self) -> DirtyMarks:
+        return DirtyMarks(self.connection, lambda: self.now)
+
+    @cached_property
+    def receipts(self) -> Receipts:
+        return Receipts(self.connection, lambda: self.now)
+
+    @cached_property
+    def mirror(self) -> Mirror:
+        return Mirror(self.connection, lambda: self.now)
+
+    @cached_property
+    def approvals(self) -> Approvals:
+        return Approvals(self.connection, lambda: self.now)
+
+    @cached_property
+    def billing(self) -> Billing:
+        return Billing(self.connection, lambda: self.now)
+
+    @cached_property
+    def tasks(self) -> Tasks:
+        return Tasks(self.connection, lambda: self.now)
+
+    @cached_property
+    def links(self) -> Links:
+        return Links(self.connection, lambda: self.now)
+
+    @cached_property
+    def messages(self) -> Messages:
+        return Messages(self.connection, lambda: self.now)
+
+    @cached_property
+    def journal(self) -> Journal:
+        return Journal(self.connection, lambda: self.now)
+
+    @cached_property
+    def exceptions(self) -> Exceptions:
+        return Exceptions(self.connection, lambda: self.now)
+
+    @cached_property
+    def audit(self) -> Audit:
+        return Audit(self.connection, lambda: self.now)
+
+    @cached_property
+    def subscriptions(self) -> Subscriptions:
+        return Subscriptions(self.connection, lambda: self.now)
+
+    @cached_property
+    def pulses(self) -> Pulses:
+        return Pulses(self.connection, lambda: self.now)
+
+
+class UnitOfWork:
+    """Opens transactions on one firm's database; `on_commit` is called after each commit that may have made work."""
+
+    def __init__(self, engine: sa.Engine, clock: Clock, on_commit: Callable[[], None] | None = None) -> None:
+        self.engine = engine
+        self.clock = clock
+        self.on_commit = on_commit
+        self._open = threading.local()
+
+    @contextmanager
+    def __call__(self) -> Iterator[Work]:
+        """A writing transaction: committed when the block ends, rolled back when it raises."""
+        if getattr(self._open, "yes", False):
+            raise RuntimeError("A transaction is open already: one opens once (style rule 11).")
+        self._open.yes = True
+        try:
+            with self.engine.begin() as connection:
+                yield Work(connection, self.clock)
+        finally:
+            self._open.yes = False
+        if self.on_commit is not None:
+            self.on_commit()
+
+    @contextmanager
+    def read(self) -> Iterator[Work]:
+        """A reading transaction: a consistent view that writes nothing."""
+        with self.engine.connect().execution_options(reading=True) as connection:
+            yield Work(connection, self.clock)
+
+    @property
+    def busy(self) -> bool:
+        """Whether this thread holds a transaction open: the network must not be reached meanwhile."""
+        return bool(getattr(self._open, "yes", False))

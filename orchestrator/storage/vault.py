@@ -1,0 +1,91 @@
+"""Secrets at rest, and the provider's token among them."""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from orchestrator.errors import Stale
+from orchestrator.ports import Token
+from orchestrator.settings import Misconfigured
+from orchestrator.storage.tables import tokens
+from orchestrator.storage.types import real_now
+from orchestrator.storage.unit_of_work import UnitOfWork, Work
+
+
+class Cipher:
+    """Encrypts with the first key and reads with any: `ORCH_SECRET_KEY` may list several, newest first, separated by commas."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        derived = [
+            base64.urlsafe_b64encode(hashlib.sha256(b"orchestrator at rest|" + key.encode()).digest()) for key in keys
+        ]
+        self._fernet = MultiFernet([Fernet(key) for key in derived])
+
+    def seal(self, text: str) -> bytes:
+        return self._fernet.encrypt(text.encode())
+
+    def open(self, sealed: bytes) -> str:
+        """The text, or `Misconfigured` when none of the keys fits."""
+        try:
+            return self._fernet.decrypt(bytes(sealed)).decode()
+        except InvalidToken as unfit:
+            raise Misconfigured(
+                "ORCH_SECRET_KEY does not open what is stored in this database: put the former key after the new one, "
+                "separated by a comma."
+            ) from unfit
+
+
+class DatabaseVault:
+    """One provider's token in the firm's database; implements `ports.TokenVault`."""
+
+    def __init__(self, uow: UnitOfWork, cipher: Cipher, name: str) -> None:
+        self._uow = uow
+        self._cipher = cipher
+        self._name = name
+
+    def current(self) -> Token | None:
+        with self._uow.read() as work:
+            row = work.connection.execute(sa.select(tokens).where(tokens.c.name == self._name)).mappings().one_or_none()
+        if row is None:
+            return None
+        return Token(
+            access_token=self._cipher.open(row["access_token"]),
+            refresh_token=self._cipher.open(row["refresh_token"]) if row["refresh_token"] else None,
+            expires_at=row["expires_at"],
+            version=row["version"],
+            revoked=row["revoked"],
+        )
+
+    def begin_refresh(self, version: int, seconds: float) -> bool:
+        free = sa.or_(tokens.c.refreshing_until.is_(None), tokens.c.refreshing_until <= real_now())
+        mine = sa.and_(tokens.c.name == self._name, tokens.c.version == version, tokens.c.revoked.is_(False), free)
+        with self._uow() as work:
+            return self._changed(work, sa.update(tokens).where(mine).values(refreshing_until=real_now() + seconds)) == 1
+
+    def store(self, token: Token) -> None:
+        values = {
+            "version": token.version,
+            "access_token": self._cipher.seal(token.access_token),
+            "refresh_token": self._cipher.seal(token.refresh_token) if token.refresh_token else None,
+            "expires_at": token.expires_at,
+            "revoked": token.revoked,
+            "refreshing_until": None,
+        }
+        with self._uow() as work:
+            newer = sa.and_(tokens.c.name == self._name, tokens.c.version < token.version)
+            if self._changed(work, sa.update(tokens).where(newer).values(**values)) == 1:
+                return
+            if not work.audit.add_once(tokens, name=self._name, **values):
+                raise Stale(f"A newer {self._name} token is stored already.")
+
+    def revoke(self, version: int) -> None:
+        mine = sa.and_(tokens.c.name == self._name, tokens.c.version == version)
+        with self._uow() as work:
+            self._changed(work, sa.update(tokens).where(mine).values(revoked=True, refreshing_until=None))
+
+    @staticmethod
+    def _changed(work: Work, statement: sa.Update) -> int:
+        return work.connection.execute(statement).rowcount
