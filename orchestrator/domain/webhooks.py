@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from orchestrator.domain.kinds import Kind
+
 
 @dataclass(frozen=True, slots=True)
 class RemoteWebhook:
@@ -24,3 +26,13 @@ class WebhookAsk:
     events: tuple[str, ...]
     fields: str
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """One row of what we want to be told: the model's events, the fields that fire them, and the kind they make dirty."""
+
+    model: str
+    events: tuple[str, ...]
+    fields: str
+    kind: Kind

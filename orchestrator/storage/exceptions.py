@@ -13,7 +13,7 @@ class Exceptions(Repository):
         self, kind: str, key: object, summary: str, *, subject: tuple[str, int] | None = None, job_id: int | None = None,
         money_cents: int | None = None,
     ) -> None:  # fmt: skip
-        """Ask for a person, `kind` being a code of `domain.reasons`; the same (kind, key) while open is counted, not listed twice."""
+        """Ask for a person; the same (kind, key) while open is only counted. `kind` is a code of `domain.reasons`."""
         values: dict[str, Any] = {
             "kind": kind,
             "key": str(key),

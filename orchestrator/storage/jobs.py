@@ -136,6 +136,8 @@ class Jobs(Repository):
         self._fenced(
             job,
             state=state,
+            # Handed back unsent, it may begin anew: only a job that may have happened keeps its moment of sending.
+            sent_at=jobs.c.sent_at if state is JobState.SENT else None,
             held_until=real_now() + pause_seconds if pause_seconds > 0 else None,
             rung_at=None,
             attempts=jobs.c.attempts if counted else jobs.c.attempts - 1,
@@ -151,13 +153,22 @@ class Jobs(Repository):
         """Withdraw a job that nobody has begun, because its cause is gone; one under way decides for itself."""
         return self._withdraw(jobs.c.key == ":".join(str(fact) for fact in facts), topic, reason)
 
-    def retry(self, job_id: int) -> bool:
-        """Give a parked or failed job to the workers again, its attempts counted from nothing."""
-        # A job that had sent keeps doing so: its answer is still unknown, and only a search may say otherwise.
-        state = sa.case((jobs.c.sent_at.is_not(None), JobState.SENT), else_=JobState.READY)
-        values = {"state": state, "attempts": 0, "rung_at": None, "held_until": None, "updated_at": self.now}
-        parked = jobs.c.state.in_([JobState.PARKED, JobState.FAILED])
-        return self.change(sa.update(jobs).where(jobs.c.id == job_id, parked).values(**values)) == 1
+    def retry(self, job_id: int, *, resend: bool = False) -> bool:
+        """Give a parked or failed job to the workers again, its attempts counted from nothing.
+
+        One whose answer was lost goes back to searching; `resend` is a person's word that it did not happen.
+        """
+        fresh = sa.or_(jobs.c.sent_at.is_(None), sa.literal(resend), jobs.c.state == JobState.FAILED)
+        values = {
+            "state": sa.case((fresh, JobState.READY), else_=JobState.SENT),
+            "sent_at": sa.case((fresh, None), else_=jobs.c.sent_at),
+            "attempts": 0,
+            "rung_at": None,
+            "held_until": None,
+            "updated_at": self.now,
+        }
+        stopped = jobs.c.state.in_([JobState.PARKED, JobState.FAILED])
+        return self.change(sa.update(jobs).where(jobs.c.id == job_id, stopped).values(**values)) == 1
 
     def ring(self, *, limit: int) -> list[tuple[int, str, int]]:
         """Mark up to `limit` due jobs as rung and return (id, topic, urgency), the most urgent first."""

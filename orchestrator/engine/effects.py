@@ -1,0 +1,150 @@
+"""The one way to change something outside, whatever it is and whoever does it.
+
+    look ──► intent ──► SENT, committed ──► send, within a deadline ──► classify ──► record
+                              │ no answer stored
+                              └─► settle ──► search ──► adopt what is there, or send once more
+
+A crash at any arrow loses nothing and repeats nothing: before SENT nothing has left; after it, only a complete search
+that finds nothing allows another attempt. What cannot be searched is parked, never resent.
+"""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Generic, TypeVar
+
+from orchestrator.engine.points import Point
+from orchestrator.engine.runtime import Runtime
+from orchestrator.errors import NeedsReview, OrchestratorError
+from orchestrator.storage.jobs import Job, JobState
+from orchestrator.storage.unit_of_work import Work
+
+Intent = dict[str, Any]
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True, slots=True)
+class Unneeded:
+    """Looking showed that the effect is not wanted any more, or is there already; `reason` is a code of `domain.reasons`."""
+
+    reason: str
+
+
+class Effect(ABC, Generic[Made]):
+    """One kind of change outside; a subclass says how to look, send, find again, and record it."""
+
+    def __init__(self, rt: Runtime, job: Job) -> None:
+        self.rt = rt
+        self.job = job
+
+    @abstractmethod
+    def look(self) -> Intent | Unneeded:
+        """Read what decides now, and say what to send (JSON values), or why not. May read Clio; writes nothing."""
+
+    @abstractmethod
+    def send(self, intent: Intent) -> Made:
+        """The one outside call. Its errors say whether it happened (`ports`)."""
+
+    @abstractmethod
+    def search(self, intent: Intent) -> Sequence[Made]:
+        """Everything outside that this intent may have made; complete, or it raises (F13)."""
+
+    @abstractmethod
+    def record(self, work: Work, intent: Intent, made: Made) -> None:
+        """What follows from it, in the transaction that ends the job."""
+
+    def unneeded(self, work: Work, reason: str) -> None:
+        """What follows from not doing it, in the transaction that revokes the job."""
+
+    def refused(self, work: Work, failure: OrchestratorError) -> None:
+        """What follows from a final refusal, in a transaction of its own before the verdict is recorded."""
+
+
+class LeaseRunOut(OrchestratorError):
+    """Too much of the lease has gone to send safely: whoever claims the job next decides."""
+
+
+def perform(effect: Effect[Made]) -> None:
+    """Bring one effect about exactly once, however often this is called, interrupted or raced."""
+    job = effect.job
+    if job.state is JobState.SENT:
+        _adopt_or_resend(effect)
+    else:
+        _send(effect, effect.look())
+
+
+def _send(effect: Effect[Made], looked: Intent | Unneeded) -> None:
+    rt, job = effect.rt, effect.job
+    if isinstance(looked, Unneeded):
+        with finishing(effect, revoked=looked.reason) as work:
+            effect.unneeded(work, looked.reason)
+        return
+    rt.passing(Point.EFFECT_PREPARED)
+    lease = rt.settings.engine.lease_seconds
+    with rt.uow() as work:
+        work.jobs.mark_sent(job, looked, lease_seconds=lease)
+    marked = time.monotonic()
+    rt.passing(Point.EFFECT_MARKED_SENT)
+    # A process frozen here wakes after its lease: another may be settling or resending by now, so nothing leaves (F11).
+    if time.monotonic() - marked > lease / 2:
+        raise LeaseRunOut(f"Job {job.id} was held up between SENT and sending.")
+    made = effect.send(looked)
+    rt.passing(Point.EFFECT_ANSWERED)
+    with finishing(effect) as work:
+        effect.record(work, looked, made)
+
+
+def _adopt_or_resend(effect: Effect[Made]) -> None:
+    rt, job = effect.rt, effect.job
+    assert job.sent_at is not None
+    assert job.intent is not None
+    settled = job.sent_at + timedelta(seconds=rt.settings.engine.settle_seconds)
+    if rt.clock() < settled:
+        # The remote may still be at it (F03): a search now could miss what appears a moment later.
+        rt.passing(Point.EFFECT_SETTLING)
+        with rt.uow() as work:
+            work.jobs.hand_back(job, state=JobState.SENT, not_before=settled, counted=False, detail="settling")
+        return
+    found = effect.search(job.intent)
+    rt.passing(Point.EFFECT_SEARCHED)
+    if len(found) > 1:
+        raise NeedsReview(f"{len(found)} things outside could be ours.", reason="search_ambiguous")
+    if found:
+        with finishing(effect, evidence={"adopted": True}) as work:
+            effect.record(work, job.intent, found[0])
+        rt.passing(Point.EFFECT_ADOPTED)
+    else:
+        _send(effect, effect.look())
+
+
+@contextmanager
+def finishing(
+    effect: Effect[Made], *, revoked: str | None = None, evidence: dict[str, Any] | None = None
+) -> Iterator[Work]:
+    """The transaction that ends a job together with what follows from it, or neither."""
+    rt, job = effect.rt, effect.job
+    with rt.uow() as work:
+        yield work
+        if revoked is not None:
+            work.jobs.stop(job, JobState.REVOKED, reason=revoked, detail="")
+        else:
+            work.jobs.finish(job, evidence)
+        rt.passing(Point.EFFECT_RECORDING)
+    rt.passing(Point.EFFECT_RECORDED)
+
+
+@contextmanager
+def step(rt: Runtime, job: Job, evidence: dict[str, Any] | None = None) -> Iterator[Work]:
+    """The one transaction of a job that changes nothing outside: its facts and its end, or neither."""
+    rt.passing(Point.STEP_READ)
+    with rt.uow() as work:
+        yield work
+        work.jobs.finish(job, evidence)
+        rt.passing(Point.STEP_RECORDING)
+    rt.passing(Point.STEP_RECORDED)
+
+
+Step = AbstractContextManager[Work]

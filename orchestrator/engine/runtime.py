@@ -1,0 +1,42 @@
+"""What a job's body may use: one firm's database, clock, provider, words and rules. Built by `bootstrap` only."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+
+from orchestrator.domain.topics import Urgency
+from orchestrator.domain.webhooks import Subscription
+from orchestrator.engine.points import Passing, unharmed
+from orchestrator.ports import Clock, Letters, Mailer, PracticeManagement
+from orchestrator.settings import Settings
+from orchestrator.storage.unit_of_work import UnitOfWork, Work
+from orchestrator.storage.vault import Cipher
+
+CURRENCY = {"us": "USD", "ca": "CAD", "eu": "GBP", "au": "AUD"}
+"""What Clio Payments takes in each region (API notes §10); Australia has none yet, so no account there will match."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """One firm, ready to work."""
+
+    firm: str
+    settings: Settings
+    uow: UnitOfWork
+    clock: Clock
+    practice: Callable[[Urgency], PracticeManagement]
+    mailer: Mailer | None
+    letters: Letters
+    cipher: Cipher
+    subscriptions: Sequence[Subscription]
+    holder: str
+    passing: Passing = unharmed
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def currency(self) -> str:
+        """The one currency that payment links of this firm's region collect."""
+        return CURRENCY[self.settings.clio.region]
+
+    def read(self) -> AbstractContextManager[Work]:
+        return self.uow.read()

@@ -1,0 +1,65 @@
+"""The whole clock on one page: what is done again and again, each tick a job that is unique in its slot (F58)."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from orchestrator.domain.kinds import SWEPT
+from orchestrator.engine.points import Point
+from orchestrator.engine.runtime import Runtime
+
+EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A topic that falls due once in every slot of `every`, on the firm's clock, or on real time if `real`."""
+
+    topic: str
+    every: timedelta
+    variants: tuple[str, ...] = ("",)
+    real: bool = False
+
+
+def ticks(sweep_seconds: int) -> tuple[Tick, ...]:
+    """Every tick; slots that were missed collapse into the present one."""
+    return (
+        Tick("engine.heartbeat", timedelta(seconds=15), real=True),
+        Tick("sweep", timedelta(seconds=sweep_seconds), variants=tuple(SWEPT)),
+        Tick("billing.plan", timedelta(hours=1)),
+        Tick("links.allot", timedelta(hours=1)),
+        Tick("webhooks.upkeep", timedelta(hours=6)),
+        Tick("account.read", timedelta(hours=12)),
+        Tick("engine.tidy", timedelta(hours=24)),
+    )
+
+
+def slot(moment: datetime, every: timedelta) -> str:
+    """The name of the slot that `moment` lies in."""
+    return (EPOCH + (moment - EPOCH) // every * every).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Beat:
+    """Adds the ticks of each new slot. Two beats on one database are harmless: a slot's job exists once."""
+
+    def __init__(self, rt: Runtime) -> None:
+        self._rt = rt
+        self._last: dict[str, str] = {}
+
+    def tick(self, real_now: datetime) -> int:
+        """Add the jobs of slots that began since the last call; returns how many ticks were due."""
+        now = self._rt.clock()
+        due = [
+            (tick, name)
+            for tick in ticks(self._rt.settings.sweep.interval_seconds)
+            if self._last.get(tick.topic) != (name := slot(real_now if tick.real else now, tick.every))
+        ]
+        if not due:
+            return 0
+        with self._rt.uow() as work:
+            for tick, name in due:
+                for variant in tick.variants:
+                    work.jobs.add(tick.topic, *filter(None, (variant, name)), kind=variant)
+            work.pulses.beat("beat")
+        self._rt.passing(Point.TICK_RECORDED)
+        self._last |= {tick.topic: name for tick, name in due}
+        return len(due)
