@@ -14,11 +14,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, Generic, TypeVar
 
+from orchestrator.engine import verdicts
 from orchestrator.engine.points import Point
 from orchestrator.engine.runtime import Runtime
-from orchestrator.errors import NeedsReview, OrchestratorError
+from orchestrator.errors import NeedsReview, OrchestratorError, Rejected
 from orchestrator.storage.jobs import Job, JobState
 from orchestrator.storage.unit_of_work import Work
 
@@ -59,8 +61,9 @@ class Effect(ABC, Generic[Made]):
     def unneeded(self, work: Work, reason: str) -> None:
         """What follows from not doing it, in the transaction that revokes the job."""
 
-    def refused(self, work: Work, failure: OrchestratorError) -> None:
-        """What follows from a final refusal, in a transaction of its own before the verdict is recorded."""
+    def refused(self, work: Work, refusal: Rejected) -> str | None:  # noqa: ARG002
+        """What follows from a final refusal, in the transaction that records it; a reason to revoke the job, or None to fail it."""
+        return None
 
 
 class LeaseRunOut(OrchestratorError):
@@ -91,7 +94,11 @@ def _send(effect: Effect[Made], looked: Intent | Unneeded) -> None:
     # A process frozen here wakes after its lease: another may be settling or resending by now, so nothing leaves (F11).
     if time.monotonic() - marked > lease / 2:
         raise LeaseRunOut(f"Job {job.id} was held up between SENT and sending.")
-    made = effect.send(looked)
+    try:
+        made = effect.send(looked)
+    except Rejected as refusal:
+        verdicts.record(rt, job, refusal, revoke=partial(effect.refused, refusal=refusal))
+        return
     rt.passing(Point.EFFECT_ANSWERED)
     with finishing(effect) as work:
         effect.record(work, looked, made)
