@@ -109,7 +109,31 @@ class ApiClient:
         form: Mapping[str, str] | None = None,
         if_match: str | None = None,
     ) -> T:
-        """One exchange; `params` as a string is a finished query, sent as it is. A bodiless 204 is read as None."""
+        """What `read` makes of the JSON that came back; `params` as a string is a finished query, sent as it is."""
+        answer = self._settled(method, path, params, body=body, form=form, if_match=if_match)
+        try:
+            return read(_json(answer.body))
+        except (ValueError, RecursionError):
+            # Neither the body nor the parser's words go on: both may hold a client's name.
+            why = f"{answer.status} with {len(answer.body)} bytes that are not the JSON we need"
+            raise lost(method, why) from None
+
+    def tell(self, method: str, path: str, *, form: Mapping[str, str] | None = None, bearer: str | None = None) -> None:
+        """A request whose answer is its status alone; `bearer` signs this one request of a client without credentials."""
+        self._settled(method, path, None, form=form, bearer=bearer)
+
+    def _settled(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Param] | str | None,
+        *,
+        body: Any = None,
+        form: Mapping[str, str] | None = None,
+        if_match: str | None = None,
+        bearer: str | None = None,
+    ) -> Answered:
+        """A 2xx answer to one exchange, or to the one a documented redirect leads to."""
         headers = dict(self._headers)
         content = None
         if body is not None:
@@ -118,6 +142,8 @@ class ApiClient:
             headers["Content-Type"], content = "application/x-www-form-urlencoded", urlencode(form).encode()
         if if_match is not None:
             headers["If-Match"] = if_match
+        if bearer is not None:
+            headers["Authorization"] = f"Bearer {bearer}"
         sending = _Sending(method, path, query(params), headers, content)
         answer = self._exchange(sending)
         if (onward := self._onward(sending, answer)) is not None:
@@ -126,12 +152,7 @@ class ApiClient:
             if isinstance(error, Paced) and self._pacer is not None:
                 self._pacer.pause(error.retry_after or 0)
             raise error
-        try:
-            return read(_json(answer.body) if answer.status != HTTPStatus.NO_CONTENT else None)
-        except (ValueError, RecursionError):
-            # Neither the body nor the parser's words go on: both may hold a client's name.
-            why = f"{answer.status} with {len(answer.body)} bytes that are not the JSON we need"
-            raise lost(method, why) from None
+        return answer
 
     def _exchange(self, sending: _Sending) -> Answered:
         """Any answer but a 401, after everything it teaches the pacer and the credentials."""

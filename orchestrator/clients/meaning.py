@@ -44,6 +44,10 @@ class NotFound(Refused):
     """Missing, or not visible to our user; not proof of deletion before it was seen twice (F40)."""
 
 
+class Unreadable(ValueError):
+    """Raised while reading a 2xx answer that lacks what was asked for: the answer counts as lost (F07)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answered:
     """What is needed to judge an answer: who answered what, to which kind of request."""

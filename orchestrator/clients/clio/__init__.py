@@ -1,0 +1,1 @@
+"""Clio Manage and Clio Payments."""
