@@ -84,25 +84,29 @@ class Malformed:
 def parse_delivery(body: bytes) -> Delivery | Handshake | Malformed:
     """What `body` says, whatever it is: any bytes at all give an answer, never an error."""
     try:
-        said = json.loads(body, object_pairs_hook=_once, parse_constant=_refuse)
-    except _Twice:
-        return Malformed("duplicate_key")
+        return _parse(body)
+    except _Bad as bad:
+        return Malformed(str(bad))
     except RecursionError:
         return Malformed("too_deep")
     except ValueError:
         return Malformed("not_json")
+
+
+def _parse(body: bytes) -> Delivery | Handshake:
+    said = json.loads(body, object_pairs_hook=_once, parse_constant=_refuse)
     data = said.get("data") if isinstance(said, dict) else None
     if not isinstance(data, dict) or not _is_id(data.get("id")):
-        return Malformed("no_object")
+        raise _Bad("no_object")
     if "meta" not in said:
         return Handshake(data["id"])
     match said["meta"]:
         case {"event": str(event), "webhook_id": webhook_id} if _is_id(webhook_id):
             if event not in EVENTS:
-                return Malformed("unknown_event")
+                raise _Bad("unknown_event")
             return Delivery(webhook_id, event, data["id"], _digest(webhook_id, event, data["id"], body))
         case _:
-            return Malformed("no_event")
+            raise _Bad("no_event")
 
 
 def _digest(webhook_id: int, event: str, object_id: int, body: bytes) -> str:
@@ -114,14 +118,14 @@ def _is_id(value: Any) -> bool:
     return type(value) is int and 0 < value < 2**63
 
 
-class _Twice(ValueError):
-    pass
+class _Bad(ValueError):
+    """Its text is the code of `Malformed`."""
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise _Twice
+        raise _Bad("duplicate_key")
     return found
 
 
