@@ -71,10 +71,7 @@ class TemplateLetters:
         recipient = mail_address(letter.to)
         facts = self._facts(letter)
         page = self._pages.find(letter.step, map(slug, letter.matter_types))
-        words = asdict(facts)
-        subject = " ".join(page.subject.render(words).split())
-        text, html = page.text.render(words).strip() + "\n", page.html.render(words).strip() + "\n"
-
+        subject, text, html = page.render(asdict(facts))
         message_id = f"<{letter.key[:40]}@{self._sender.rpartition('@')[2]}>"
         message = MIMEMultipart("alternative", boundary=f"=_{letter.key[:40]}")
         message["From"] = mailbox(facts.firm_name, self._sender)

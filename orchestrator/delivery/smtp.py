@@ -79,6 +79,7 @@ class Relay:
             parts = urlsplit(url)
             implicit_tls = {"smtp": False, "smtps": True}[parts.scheme]
             starttls = parse_qs(parts.query, strict_parsing=bool(parts.query)) == {"starttls": ["1"]}
+            (parts.hostname or "").encode("idna")
             port = parts.port or (465 if implicit_tls else 587 if starttls else 25)
         except (KeyError, ValueError):
             raise Rejected("The mail relay's URL is not one like smtp://host:25.", reason="mail_url_invalid") from None

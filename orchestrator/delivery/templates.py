@@ -1,6 +1,6 @@
 """The words in `config/templates`: read, compiled and checked once, so a letter cannot fail on a template at night."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -12,6 +12,8 @@ from orchestrator.errors import Rejected
 
 FALLBACK = "default"
 PARTS = ("subject.txt", "txt", "html")
+FAULTS = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What rendering raises; a template is a program, written by the firm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,16 @@ class Page:
     subject: Template
     text: Template
     html: Template
+
+    def render(self, words: Mapping[str, str]) -> tuple[str, str, str]:
+        """Subject on one line, text and HTML; `Rejected` when a template does what none should."""
+        try:
+            subject, text, html = (part.render(words).strip() for part in (self.subject, self.text, self.html))
+        except FAULTS as fault:
+            # The fault's own words may quote a client's name, so only its kind is told.
+            kind = type(fault).__name__
+            raise Rejected(f"{self.html.name} cannot be written: {kind}.", reason="template_invalid") from None
+        return " ".join(subject.split()), f"{text}\n", f"{html}\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +66,11 @@ class TemplateSet:
             }
         except (TemplateError, KeyError) as fault:
             raise Rejected(f"Templates in {folder} are not usable: {fault}", reason="template_invalid") from fault
+        if not pages:
+            raise Rejected(f"There are no templates in {folder}.", reason="template_invalid")
+        for page in pages.values():
+            page.render({fact: fact for fact in facts})
+            page.render(dict.fromkeys(facts, ""))
         return cls(pages)
 
     def find(self, step: str, variants: Iterable[str]) -> Page:
