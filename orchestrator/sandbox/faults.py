@@ -1,0 +1,91 @@
+"""Scripted faults: where they strike, how often, and how often they have."""
+
+import itertools
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.sandbox.refusal import unprocessable
+
+ON_CALLS = frozenset(
+    "lose_answer drop_before create_later status status_after truncate empty html drip delay rate_limit_change "
+    "retry_after paging_foreign_host paging_loop empty_data not_found stale_etag revoke_token".split()
+)
+ON_WEBHOOKS = frozenset({"webhook_drop", "webhook_duplicate", "webhook_reorder"})
+# A mail fault strikes at one stage of a message; unless the script names another, at this one.
+ON_MAIL = {"refuse": "connect", "reply": "rcpt", "drop_after_data": "data", "slow": "data"}
+
+
+@dataclass
+class Fault:
+    """One scripted fault: strikes `times` times (None: always) after letting `skip` calls pass."""
+
+    number: int
+    on: str
+    do: str
+    times: int | None
+    skip: int
+    params: dict[str, Any] = field(default_factory=dict)
+    hits: int = 0
+
+    def spent(self) -> bool:
+        return self.times is not None and self.hits >= self.times
+
+    def shown(self) -> dict[str, Any]:
+        return {
+            "number": self.number,
+            "on": self.on,
+            "do": self.do,
+            "times": self.times,
+            "skip": self.skip,
+            "hits": self.hits,
+            **self.params,
+        }
+
+
+class Faults:
+    """The script; asked once at each place where a fault may strike."""
+
+    def __init__(self) -> None:
+        self._script: list[Fault] = []
+        self._numbers = itertools.count(1)
+
+    def add(self, on: str, do: str, *, times: int | None = 1, skip: int = 0, **params: Any) -> Fault:
+        """Append one fault; a name that means nothing at that place is refused."""
+        place: Collection[str] = {"webhook": ON_WEBHOOKS, "smtp": ON_MAIL.keys()}.get(on, ON_CALLS)
+        if do not in place:
+            raise unprocessable(f"{do} is no fault of {on}; choose from {', '.join(sorted(place))}.")
+        if on == "smtp":
+            params.setdefault("stage", ON_MAIL[do])
+        where = "POST /oauth/token" if on == "token" else on
+        fault = Fault(next(self._numbers), where, do, times, skip, params)
+        self._script.append(fault)
+        return fault
+
+    def clear(self) -> None:
+        self._script.clear()
+
+    def shown(self) -> list[dict[str, Any]]:
+        return [fault.shown() for fault in self._script]
+
+    def take(self, place: str, **facts: object) -> Fault | None:
+        """The fault that strikes here now, if any; `facts` must equal the fault's parameters of the same name."""
+        for fault in self._script:
+            if fault.spent() or not _matches(fault.on, place):
+                continue
+            if any(name in fault.params and fault.params[name] != value for name, value in facts.items()):
+                continue
+            if fault.skip > 0:
+                fault.skip -= 1
+                continue
+            fault.hits += 1
+            return fault
+        return None
+
+
+def _matches(pattern: str, place: str) -> bool:
+    if pattern == place:
+        return True
+    method, _, path = pattern.partition(" ")
+    there, _, where = place.partition(" ")
+    return bool(path and where) and method in {"*", there} and path.removesuffix(".json") in {"*", where}

@@ -1,0 +1,314 @@
+"""The life of a bill: made from unbilled work, approved, settled by money, reopened, voided."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+from orchestrator.sandbox.firm import ledger
+from orchestrator.sandbox.firm.books import Books
+from orchestrator.sandbox.firm.money import Activity, Allocation, Bill, LineItem, Payment
+from orchestrator.sandbox.firm.things import ZERO, BankAccount, Contact, Matter, User, cents
+from orchestrator.sandbox.refusal import Refusal, unprocessable
+
+
+def unbilled(books: Books, matters: Sequence[Matter]) -> list[Activity]:
+    """The entries a quick bill would take: on no bill, and billable or printed at no charge."""
+    return [
+        entry
+        for entry in books.table(Activity).values()
+        if entry.matter in matters and entry.bill is None and (entry.no_charge or not entry.non_billable)
+    ]
+
+
+def generate(books: Books, entries: Sequence[Activity], *, matters: Sequence[Matter], quietly: bool = False) -> Bill:
+    """A person's quick bill: the entries move onto a new draft and are locked there."""
+    if not entries:
+        raise unprocessable("There is no unbilled work to bill.")
+    dates = [entry.date for entry in entries]
+    bill = blank(books, matters[0].client, matters, start_at=min(dates), end_at=max(dates))
+    for entry in entries:
+        if entry.bill is not None:
+            raise unprocessable(f"Activity {entry.id} is already on bill {entry.bill.number}.")
+        entry.bill = bill
+        bill.lines.append(_line_of(books, bill, entry))
+    _open(books, bill, quietly=quietly)
+    for entry in entries:
+        books.touch(entry, quietly=quietly)
+    return bill
+
+
+def request_money(
+    books: Books, matter: Matter, amount: Decimal, *, kind: str = "revenue_kind", quietly: bool = False
+) -> Bill:
+    """A bill of one plain line: a trust request, or bulk data."""
+    bill = blank(books, matter.client, [matter], kind=kind)
+    line = LineItem(
+        bill=bill,
+        matter=matter,
+        type="LineItem",
+        description="Trust deposit" if kind == "trust_kind" else "Professional services",
+        date=books.today(),
+        price=cents(amount),
+        quantity=Decimal(1),
+    )
+    bill.lines.append(books.add(line, quietly=True))
+    return _open(books, bill, quietly=quietly)
+
+
+def blank(
+    books: Books,
+    client: Contact,
+    matters: Sequence[Matter],
+    *,
+    start_at: date | None = None,
+    end_at: date | None = None,
+    kind: str = "revenue_kind",
+) -> Bill:
+    """An empty draft, not yet on the books."""
+    return Bill(
+        number=str(next(books.bill_numbers)),
+        state="draft",
+        kind=kind,
+        client=client,
+        matters=list(matters),
+        start_at=start_at,
+        end_at=end_at,
+        user=next(iter(books.table(User).values())),
+        currency=books.money_unit,
+        offers_approval=books.rules.api_may_approve,
+    )
+
+
+def _open(books: Books, bill: Bill, *, quietly: bool) -> Bill:
+    books.add(bill, quietly=quietly)
+    books.journal.add("bill.moved", bill.id, **figures(bill))
+    return bill
+
+
+def _line_of(books: Books, bill: Bill, entry: Activity) -> LineItem:
+    in_hours = entry.type == "TimeEntry"
+    line = LineItem(
+        bill=bill,
+        activity=entry,
+        matter=entry.matter,
+        user=entry.user,
+        type="NoChargeLineItem" if entry.no_charge else "ActivityLineItem",
+        description=entry.note or "Services",
+        note=entry.note,
+        date=entry.date,
+        price=entry.rate,
+        quantity=round(entry.worked / 3600, 4) if in_hours else entry.worked,
+        fixed=entry.value,
+    )
+    return books.add(line, quietly=True)
+
+
+def submit(books: Books, bill: Bill) -> None:
+    """Hand a draft to its approver."""
+    _move(books, bill, "awaiting_approval")
+
+
+def send_back(books: Books, bill: Bill) -> None:
+    """Reopen an approved bill as a draft; refused once money has touched it."""
+    if bill.state not in {"awaiting_approval", "awaiting_payment"} or bill.paid or bill.pending:
+        raise unprocessable(f"Bill {bill.number} cannot go back to draft from {bill.state}.")
+    _move(books, bill, "draft")
+
+
+def approve(
+    books: Books, bill: Bill, *, issued_at: date | None = None, due_at: date | None = None, quietly: bool = False
+) -> None:
+    """Issue the bill: it now asks for money, from `issued_at` until `due_at`."""
+    if bill.state not in {"draft", "awaiting_approval"}:
+        raise unprocessable(f"Bill {bill.number} cannot be approved from {bill.state}.")
+    bill.issued_at = issued_at or bill.issued_at or books.today()
+    bill.due_at = due_at or bill.due_at or bill.issued_at + timedelta(days=books.rules.terms_days)
+    _move(books, bill, "awaiting_payment", quietly=quietly)
+
+
+def void(books: Books, bill: Bill) -> None:
+    """Withdraw an issued bill for good; its entries become unbilled again."""
+    if bill.state != "awaiting_payment":
+        raise unprocessable(f"Bill {bill.number} cannot be voided from {bill.state}.")
+    _refuse_paid(bill)
+    _free_entries(books, bill)
+    _move(books, bill, "void")
+
+
+def delete(books: Books, bill: Bill) -> None:
+    """Throw an unissued bill away; its entries become unbilled again."""
+    if bill.state not in {"draft", "awaiting_approval"}:
+        raise unprocessable(f"Bill {bill.number} cannot be deleted from {bill.state}.")
+    _refuse_paid(bill)
+    _free_entries(books, bill)
+    bill.state = "deleted"
+    books.journal.add("bill.moved", bill.id, **figures(bill))
+    books.remove(bill)
+    for line in bill.lines:
+        books.table(LineItem).pop(line.id, None)
+
+
+def withdraw(books: Books, bill: Bill) -> None:
+    """What DELETE means in each state: a draft is deleted, an issued bill is voided, anything else is refused."""
+    removal = WITHDRAWALS.get(bill.state)
+    if removal is None:
+        raise Refusal(403, f"Bill {bill.number} is {bill.state} and cannot be removed.")
+    removal(books, bill)
+
+
+def credit(books: Books, bill: Bill, amount: Decimal) -> None:
+    """Forgive part of an issued bill."""
+    if bill.state != "awaiting_payment" or not 0 < amount <= bill.balance:
+        raise unprocessable(f"Bill {bill.number} cannot be credited by {amount}.")
+    bill.credits_issued += cents(amount)
+    settle(books, bill)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paid:
+    """How a share of money reached a bill."""
+
+    into: BankAccount
+    how: str = "Check"
+    out_of: BankAccount | None = None
+    payment: Payment | None = None
+    quietly: bool = False
+
+
+def allocate(books: Books, bill: Bill, amount: Decimal, paid: Paid) -> Allocation:
+    """Count money towards an issued bill; the bill's figures and state follow."""
+    if bill.state != "awaiting_payment" or not 0 < amount <= bill.balance:
+        raise unprocessable(f"Bill {bill.number} is {bill.state} with {bill.balance} open; {amount} does not fit.")
+    share = Allocation(
+        amount=cents(amount),
+        date=books.today(),
+        bill=bill,
+        matter=bill.matters[0] if bill.matters else None,
+        contact=bill.client,
+        has_online_payment=paid.payment is not None,
+        payment_type=paid.how,
+        source_bank_account=paid.out_of,
+        destination_bank_account=paid.into,
+        payment=paid.payment,
+        description=f"Payment for invoice {bill.number}",
+    )
+    books.add(share, quietly=paid.quietly)
+    share.parent = {"id": share.id + 500_000, "type": "Payment", "identifier": share.description}
+    bill.allocations.append(share)
+    settle(books, bill, quietly=paid.quietly)
+    return share
+
+
+def take_back(books: Books, share: Allocation, amount: Decimal | None = None) -> Decimal:
+    """Void an allocation, keeping what is not taken back as a new one; the bill opens again by the difference."""
+    if share.voided_at is not None:
+        raise unprocessable(f"Allocation {share.id} is already voided.")
+    taken = share.amount if amount is None else min(cents(amount), share.amount)
+    share.voided_at = books.clock.now()
+    books.touch(share)
+    kept = share.amount - taken
+    if kept > 0:
+        rest = Allocation(
+            amount=kept,
+            date=share.date,
+            bill=share.bill,
+            matter=share.matter,
+            contact=share.contact,
+            has_online_payment=share.has_online_payment,
+            payment_type=share.payment_type,
+            destination_bank_account=share.destination_bank_account,
+            payment=share.payment,
+        )
+        share.bill.allocations.append(books.add(rest))
+        if share.payment:
+            share.payment.allocations.append(rest)
+    settle(books, share.bill)
+    return taken
+
+
+def record_cheque(books: Books, bill: Bill, amount: Decimal, account: BankAccount | None = None) -> Allocation:
+    """A person enters a payment in Clio: allocation and ledger line, with nothing online about it."""
+    into = account or books.operating_account()
+    share = allocate(books, bill, amount, Paid(into=into))
+    ledger.post(books, into, share.amount, matter=share.matter, bill=bill, allocation=share, description="Cheque")
+    return share
+
+
+def apply_trust(books: Books, bill: Bill, amount: Decimal, account: BankAccount) -> Allocation:
+    """A person moves trust money of the bill's matter to operating to pay the bill."""
+    matter = bill.matters[0]
+    if matter.held.get(account, ZERO) < amount:
+        raise unprocessable(f"{account.name} does not hold {amount} for {matter.display_number}.")
+    operating = books.operating_account()
+    share = allocate(books, bill, amount, Paid(into=operating, how="Trust", out_of=account))
+    ledger.hold(books, matter, account, -share.amount)
+    why = f"Trust applied to invoice {bill.number}"
+    for ledger_of, money in ((account, -share.amount), (operating, share.amount)):
+        ledger.post(books, ledger_of, money, matter=matter, bill=bill, allocation=share, description=why)
+    books.journal.add("trust.applied", bill.id, account_id=account.id, matter_id=matter.id, amount=float(share.amount))
+    return share
+
+
+def settle(books: Books, bill: Bill, *, quietly: bool = False) -> None:
+    """Let the state follow the money: nothing open means paid, anything open means awaiting payment."""
+    before = bill.state
+    if bill.state in {"awaiting_payment", "paid"}:
+        bill.state = "paid" if bill.balance <= 0 else "awaiting_payment"
+    if any(share.voided_at is None for share in bill.allocations):
+        bill.paid_at = books.clock.now()
+    elif bill.state != "paid":
+        bill.paid_at = None
+    figures_changed(books, bill, {before, bill.state}, quietly=quietly)
+
+
+def figures_changed(books: Books, bill: Bill, states: set[str], *, quietly: bool = False) -> None:
+    """Tell the journal and who listens; the entries hear of it when the state moved."""
+    books.journal.add("bill.moved", bill.id, **figures(bill))
+    books.touch(bill, quietly=quietly)
+    if len(states) > 1:
+        for line in bill.lines:
+            if line.activity is not None and line.activity.bill is bill:
+                books.touch(line.activity, quietly=quietly)
+
+
+def figures(bill: Bill) -> dict[str, object]:
+    """What the journal notes of a bill each time it moves."""
+    return {
+        "state": bill.state,
+        "bill_kind": bill.kind,
+        "number": bill.number,
+        "balance": float(bill.balance),
+        "pending": float(bill.pending),
+        "matter_ids": [matter.id for matter in bill.matters],
+        "client_id": bill.client.id,
+    }
+
+
+def _move(books: Books, bill: Bill, state: str, *, quietly: bool = False) -> None:
+    before = bill.state
+    if before == state:
+        raise unprocessable(f"Bill {bill.number} already is {state}.")
+    bill.state = state
+    if state == "awaiting_payment" and bill.balance <= 0:
+        bill.state = "paid"
+    figures_changed(books, bill, {before, bill.state}, quietly=quietly)
+
+
+def _free_entries(books: Books, bill: Bill) -> None:
+    for line in bill.lines:
+        if line.activity is not None:
+            line.activity.bill = None
+            books.touch(line.activity)
+
+
+def _refuse_paid(bill: Bill) -> None:
+    if bill.paid or bill.pending:
+        raise Refusal(403, f"Bill {bill.number} has payments and cannot be removed.")
+
+
+WITHDRAWALS: dict[str, Callable[[Books, Bill], None]] = {
+    "draft": delete,
+    "awaiting_approval": delete,
+    "awaiting_payment": void,
+}

@@ -1,0 +1,74 @@
+"""The independent record of every effect: appended as things happen, never derived from anyone's state."""
+
+from collections import Counter, deque
+from datetime import datetime, timedelta
+from typing import Any
+
+from orchestrator.sandbox.clock import Clock, stamp
+
+Facts = dict[str, Any]
+
+_DAY = timedelta(hours=24)
+
+
+class Journal:
+    """What happened, in order, with counts of the calls that asked for it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything; the next entry is number 1 again."""
+        self.entries: list[Facts] = []
+        self.calls: Counter[str] = Counter()
+        self.statuses: Counter[int] = Counter()
+        self.rate_limited = 0
+        self.peak_active_links = 0
+        self.peak_links_in_24h = 0
+        self._links_made: deque[datetime] = deque()
+
+    def add(self, kind: str, ident: object, **facts: Any) -> None:
+        """Append one effect at the present sandbox moment."""
+        now = stamp(self._clock.now())
+        self.entries.append({"seq": len(self.entries) + 1, "at": now, "kind": kind, "id": ident, **facts})
+
+    def called(self, method: str, template: str, status: int) -> None:
+        """Count one answered (or dropped) call; a 429 is counted apart as well."""
+        self.calls[f"{method} {template}"] += 1
+        self.statuses[status] += 1
+        self.rate_limited += status == 429
+
+    def link_made(self, active: int) -> None:
+        """Move the peaks of both link quotas."""
+        now = self._clock.now()
+        self._links_made.append(now)
+        self.peak_active_links = max(self.peak_active_links, active)
+        self.peak_links_in_24h = max(self.peak_links_in_24h, self.links_in_24h())
+
+    def links_in_24h(self) -> int:
+        """How many links were made in the 24 hours up to now."""
+        horizon = self._clock.now() - _DAY
+        while self._links_made and self._links_made[0] <= horizon:
+            self._links_made.popleft()
+        return len(self._links_made)
+
+    def select(self, kind: str | None = None, since_seq: int = 0) -> list[Facts]:
+        """Entries after `since_seq` of one kind, or of a family when `kind` ends in a dot ("link.")."""
+        found = self.entries[since_seq:]
+        if not kind:
+            return found
+        if kind.endswith("."):
+            return [entry for entry in found if entry["kind"].startswith(kind)]
+        return [entry for entry in found if entry["kind"] == kind]
+
+    def counts(self) -> Facts:
+        """Calls per method and path template, statuses, and the peaks."""
+        return {
+            "calls": dict(sorted(self.calls.items())),
+            "total_calls": sum(self.calls.values()),
+            "statuses": {str(status): n for status, n in sorted(self.statuses.items())},
+            "rate_limited": self.rate_limited,
+            "peak_active_links": self.peak_active_links,
+            "peak_links_in_24h": self.peak_links_in_24h,
+        }
