@@ -5,8 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from orchestrator.sandbox.clio.fields import SHAPES, plain, shown
-from orchestrator.sandbox.clio.fields import Ask
+from orchestrator.sandbox.clio.fields import SHAPES, Ask, plain, shown
 from orchestrator.sandbox.clock import moment_of
 from orchestrator.sandbox.firm import bills, ledger, links, matters, payments, work
 from orchestrator.sandbox.firm.books import Books
@@ -165,7 +164,9 @@ def delete_payment(books: Books, facts: Facts) -> Bill:
         raise unprocessable(f"Bill {bill.number} has no such payment.")
     taken = bills.take_back(books, share)
     if share.destination_bank_account is not None:
-        ledger.post(books, share.destination_bank_account, -taken, matter=share.matter, bill=bill, description="Deleted")
+        ledger.post(
+            books, share.destination_bank_account, -taken, matter=share.matter, bill=bill, description="Deleted"
+        )
     return bill
 
 

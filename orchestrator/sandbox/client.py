@@ -2,14 +2,14 @@
 
 from datetime import datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
 Facts = dict[str, Any]
 
 
-class SandboxRefused(Exception):  # noqa: N818 - says what happened
+class SandboxRefused(Exception):
     """The sandbox would not do what was asked; the words are its own."""
 
 
@@ -20,7 +20,7 @@ class SandboxClient:
         self.url = url.rstrip("/")
         self._http = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
 
-    def __enter__(self) -> "SandboxClient":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -70,7 +70,9 @@ class SandboxClient:
 
     def effects(self, kind: str | None = None, since_seq: int = 0) -> list[Facts]:
         """What happened, of one kind ("link.created") or a family ("link.")."""
-        return self._list("GET", "/sandbox/effects", params={"since_seq": since_seq, **({"kind": kind} if kind else {})})
+        return self._list(
+            "GET", "/sandbox/effects", params={"since_seq": since_seq, **({"kind": kind} if kind else {})}
+        )
 
     def clear_effects(self) -> None:
         self._list("DELETE", "/sandbox/effects")

@@ -8,8 +8,26 @@ from typing import Any
 from orchestrator.sandbox.refusal import unprocessable
 
 ON_CALLS = frozenset(
-    "lose_answer drop_before create_later status status_after truncate empty html drip delay rate_limit_change "
-    "retry_after paging_foreign_host paging_loop empty_data not_found stale_etag revoke_token".split()
+    [
+        "lose_answer",
+        "drop_before",
+        "create_later",
+        "status",
+        "status_after",
+        "truncate",
+        "empty",
+        "html",
+        "drip",
+        "delay",
+        "rate_limit_change",
+        "retry_after",
+        "paging_foreign_host",
+        "paging_loop",
+        "empty_data",
+        "not_found",
+        "stale_etag",
+        "revoke_token",
+    ]
 )
 ON_WEBHOOKS = frozenset({"webhook_drop", "webhook_duplicate", "webhook_reorder"})
 # A mail fault strikes at one stage of a message; unless the script names another, at this one.

@@ -88,14 +88,14 @@ class Mailbox:
     # The names below are aiosmtpd's.
 
     async def handle_MAIL(  # noqa: N802
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         envelope.mail_from = address
         envelope.mail_options.extend(options)
         return await self._scripted("mail") or "250 OK"
 
     async def handle_RCPT(  # noqa: N802
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         reply = await self._scripted("rcpt")
         if reply is None:
@@ -103,7 +103,7 @@ class Mailbox:
             envelope.rcpt_options.extend(options)
         return reply or "250 OK"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         reply = await self._scripted("data")
         if reply is not None and not reply.startswith("2"):
             return reply
@@ -144,4 +144,8 @@ async def _slow(fault: Fault) -> None:
     await asyncio.sleep(float(fault.params.get("seconds", 1)))
 
 
-STRIKES: dict[str, Callable[[Fault], Awaitable[str | None]]] = {"reply": _reply, "drop_after_data": _drop_after_data, "slow": _slow}
+STRIKES: dict[str, Callable[[Fault], Awaitable[str | None]]] = {
+    "reply": _reply,
+    "drop_after_data": _drop_after_data,
+    "slow": _slow,
+}

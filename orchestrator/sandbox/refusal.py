@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer, not an accident
+class Refusal(Exception):
     """Ends a request with `status` and an error body; what was asked for has not been done."""
 
-    def __init__(self, status: int, message: str, *, error: str | None = None, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, message: str, *, error: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message

@@ -109,9 +109,15 @@ class Sandbox:
             "link_quota": books.rules.links_per_user * books.enabled_users(),
             **{
                 names: books.keys.get(names, {})
-                for names in ("users", "contacts", "matters", "bank_accounts", "custom_fields", "practice_areas", "stages")
+                for names in (
+                    "users",
+                    "contacts",
+                    "matters",
+                    "bank_accounts",
+                    "custom_fields",
+                    "practice_areas",
+                    "stages",
+                )
             },
-            "sizes": {
-                kind.table: len(books.table(kind)) for kind in (User, Contact, Matter, BankAccount, CustomField)
-            },
+            "sizes": {kind.table: len(books.table(kind)) for kind in (User, Contact, Matter, BankAccount, CustomField)},
         }

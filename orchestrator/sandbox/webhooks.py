@@ -53,7 +53,14 @@ class Courier:
     # -- what subscribers ask -------------------------------------------------------------------------------------
 
     def subscribe(
-        self, *, url: str, fields: str, model: str, events: list[str] | None, expires_at: datetime | None, user: User | None
+        self,
+        *,
+        url: str,
+        fields: str,
+        model: str,
+        events: list[str] | None,
+        expires_at: datetime | None,
+        user: User | None,
     ) -> Webhook:
         """Create a pending webhook and shake hands at once."""
         webhook = Webhook(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 
 from starlette.requests import Request
@@ -13,7 +14,7 @@ from orchestrator.sandbox.clio.fields import encoded
 from orchestrator.sandbox.clio.reads import READS
 from orchestrator.sandbox.clio.strikes import STRIKES, Dropped, Strike, dripped
 from orchestrator.sandbox.clio.subscriptions import subscription_writes
-from orchestrator.sandbox.clio.tokens import Grant, Limit, OAuthError
+from orchestrator.sandbox.clio.tokens import Grant, OAuthError
 from orchestrator.sandbox.clio.writes import WRITES
 from orchestrator.sandbox.refusal import Refusal
 from orchestrator.sandbox.sandbox import Sandbox
@@ -38,29 +39,33 @@ class ClioDoor:
             origin=origin_of(request),
             books=self.sandbox.books,
         )
-        await answer(self.sandbox, request, call.method, call.template, partial(self._serve, call), send)
+        await answer(self.sandbox, request, call.method, call.template, serve=partial(self._serve, call), send=send)
 
     async def _serve(self, call: Call) -> Reply:
         self.sandbox.clock.catch_up()
-        limit: Limit | None = None
-        grant: Grant | None = None
         try:
             grant = self.sandbox.tokens.admit(call.header("authorization"))
-            call.user = grant.user
-            limit = self.sandbox.tokens.count(grant)
-            if not limit.allowed:
-                wait = str(self.sandbox.tokens.seconds_left(grant))
-                raise Refusal(429, "Rate limit exceeded.", headers={"Retry-After": wait})
-            if call.header("x-api-version") not in {None, VERSION}:
-                raise Refusal(410, "This API version is not or no longer available.")
+        except Refusal as refusal:
+            return refused(refusal)
+        except OAuthError as error:
+            return oauth_error(error)
+        call.user = grant.user
+        try:
+            self._count_and_check(call, grant)
             reply = await self._struck_or_done(call, grant)
         except Refusal as refusal:
             reply = refused(refusal)
         except OAuthError as error:
             return oauth_error(error)
-        counted = self.sandbox.tokens.count(grant, 0) if grant is not None and limit is not None else None
-        reply.headers = {"X-API-VERSION": VERSION, **(counted.headers if counted else {}), **reply.headers}
-        return reply
+        budget = self.sandbox.tokens.count(grant, 0)
+        return replace(reply, headers={"X-API-VERSION": VERSION, **budget.headers, **reply.headers})
+
+    def _count_and_check(self, call: Call, grant: Grant) -> None:
+        if not self.sandbox.tokens.count(grant).allowed:
+            wait = str(self.sandbox.tokens.seconds_left(grant))
+            raise Refusal(429, "Rate limit exceeded.", headers={"Retry-After": wait})
+        if call.header("x-api-version") not in {None, VERSION}:
+            raise Refusal(410, "This API version is not or no longer available.")
 
     async def _struck_or_done(self, call: Call, grant: Grant) -> Reply:
         proceed = partial(self._carry_out, call)
@@ -92,6 +97,7 @@ async def answer(
     request: Request,
     method: str,
     template: str,
+    *,
     serve: Callable[[], Awaitable[Reply]],
     send: Send,
 ) -> None:

@@ -55,8 +55,8 @@ _FIELD = re.compile(r"\s*([a-z0-9_]+)\s*(?:\{([^{}]*)\})?\s*")
 def defaults(kind: str) -> Plan:
     """What comes unasked: id and etag, where the kind has them; all plain fields of the kinds that have neither."""
     shape = SHAPES[kind]
-    names = [name for name in ("id", "etag") if name in shape.plain] or sorted(shape.plain)
-    return tuple(Ask(name) for name in names)
+    names: list[str] = [name for name in ("id", "etag") if name in shape.plain]
+    return tuple(Ask(name) for name in names or sorted(shape.plain))
 
 
 @lru_cache(maxsize=2048)

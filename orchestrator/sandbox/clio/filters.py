@@ -53,7 +53,7 @@ def same(name: str) -> Filter:
     return lambda text: lambda row: str(getattr(row, name)).lower() == text.lower()
 
 
-def one_of(name: str, **meanings: str) -> Filter:
+def one_of(name: str, **meanings: object) -> Filter:
     """Like `same`, for parameters whose words differ from the field's; an unknown word is refused."""
 
     def build(text: str) -> Test:
@@ -189,7 +189,12 @@ FILTERS: dict[str, dict[str, Filter]] = {
         "deleted": flag("deleted"),
         "query": words_in("name"),
     },
-    "line_item": {"bill_id": of("bill"), "matter_id": of("matter"), "activity_id": of("activity"), "kind": same("kind")},
+    "line_item": {
+        "bill_id": of("bill"),
+        "matter_id": of("matter"),
+        "activity_id": of("activity"),
+        "kind": same("kind"),
+    },
     "matter": {
         "status": same("status"),
         "client_id": of("client"),
@@ -242,7 +247,7 @@ def tests(kind: str, params: Iterable[tuple[str, str]], today: date) -> list[Tes
         if name not in names:
             raise Refusal(400, f"{name} is required.")
     found = [known[name](value) for name, value in params if name in known]
-    found += _ids(kind, params)
+    found += _ids(params)
     if kind == "bill" and (("overdue_only", "true") in params or ("status", "overdue") in params):
         found.append(lambda row: row.state == "awaiting_payment" and row.due_at is not None and row.due_at < today)
     statuses = {value for name, value in params if name == "statuses[]"}
@@ -251,7 +256,7 @@ def tests(kind: str, params: Iterable[tuple[str, str]], today: date) -> list[Tes
     return found
 
 
-def _ids(kind: str, params: list[tuple[str, str]]) -> list[Test]:
+def _ids(params: list[tuple[str, str]]) -> list[Test]:
     wanted = {_number(part) for name, value in params if name == "ids[]" for part in value.split(",")}
     if len(wanted) > MOST_IDS:
         raise Refusal(400, f"ids[] takes at most {MOST_IDS} ids.")

@@ -49,7 +49,7 @@ class TokenDoor:
             except OAuthError as error:
                 return oauth_error(error)
 
-        await answer(self.sandbox, request, "POST", "/oauth/token", serve, send)
+        await answer(self.sandbox, request, "POST", "/oauth/token", serve=serve, send=send)
 
     def _give(self, form: dict[str, str]) -> Reply:
         tokens = self.sandbox.tokens
@@ -87,15 +87,14 @@ def oauth_routes(sandbox: Sandbox) -> list[BaseRoute]:
     """The OAuth addresses, at the root of the host as at Clio."""
 
     async def authorize(request: Request) -> Response:
-        asked = {**request.query_params, **dict(await request.form())} if request.method == "POST" else {**request.query_params}
+        form = await request.form() if request.method == "POST" else {}
+        asked = {**request.query_params, **{name: str(value) for name, value in form.items()}}
         wrong = _wrong(sandbox, asked)
         if wrong:
             return PlainTextResponse(wrong, 400)
         if request.method == "POST" or asked.get("approve") in {"1", "true"}:
             return RedirectResponse(_decided(sandbox, asked), 302)
-        decline = _with(asked["redirect_uri"], error="access_denied", **_state(asked))
-        page = render("authorize.html", firm=sandbox.books.name, asked=asked, decline=decline)
-        return HTMLResponse(page)
+        return HTMLResponse(render("authorize.html", firm=sandbox.books.name, asked=asked))
 
     async def deauthorize(request: Request) -> Response:
         form = await request.form()
@@ -110,8 +109,8 @@ def oauth_routes(sandbox: Sandbox) -> list[BaseRoute]:
     ]
 
 
-def _wrong(sandbox: Sandbox, asked: dict[str, Any]) -> str | None:
-    parts = urlsplit(str(asked.get("redirect_uri", "")))
+def _wrong(sandbox: Sandbox, asked: dict[str, str]) -> str | None:
+    parts = urlsplit(asked.get("redirect_uri", ""))
     local = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost", "::1"}
     rules = (
         (asked.get("response_type") == "code", "response_type must be code."),
@@ -121,14 +120,14 @@ def _wrong(sandbox: Sandbox, asked: dict[str, Any]) -> str | None:
     return next((words for holds, words in rules if not holds), None)
 
 
-def _decided(sandbox: Sandbox, asked: dict[str, Any]) -> str:
+def _decided(sandbox: Sandbox, asked: dict[str, str]) -> str:
     if asked.get("decision") == "decline":
         return _with(asked["redirect_uri"], error="access_denied", **_state(asked))
     code = sandbox.tokens.code(sandbox.grant.user, asked["redirect_uri"])
     return _with(asked["redirect_uri"], code=code, **_state(asked))
 
 
-def _state(asked: dict[str, Any]) -> dict[str, str]:
+def _state(asked: dict[str, str]) -> dict[str, str]:
     return {"state": asked["state"]} if "state" in asked else {}
 
 

@@ -17,8 +17,22 @@ OFFSET_END = 10_000
 
 # These take an `order`; asked for in any other order than by id they page by offset, and so come to an end.
 ORDERED = frozenset(
-    "activity allocation bank_account bank_transaction bill communication contact custom_field matter note "
-    "practice_area task user webhook".split()
+    [
+        "activity",
+        "allocation",
+        "bank_account",
+        "bank_transaction",
+        "bill",
+        "communication",
+        "contact",
+        "custom_field",
+        "matter",
+        "note",
+        "practice_area",
+        "task",
+        "user",
+        "webhook",
+    ]
 )
 
 Params = Sequence[tuple[str, str]]

@@ -47,9 +47,7 @@ def visible(thing: Thing) -> bool:
 def listing(kind: str) -> Callable[[Call], Reply]:
     def answer(call: Call) -> Reply:
         tests = filters.tests(kind, call.params, call.books.today())
-        rows = [
-            row for row in call.books.rows(kind).values() if visible(row) and all(test(row) for test in tests)
-        ]
+        rows = [row for row in call.books.rows(kind).values() if visible(row) and all(test(row) for test in tests)]
         return paged(call, kind, rows)
 
     return answer
@@ -191,4 +189,3 @@ READS: dict[str, Callable[[Call], Reply]] = {
     "/billable_matters": billable_matters,
     "/outstanding_client_balances": outstanding_client_balances,
 }
-

@@ -14,7 +14,7 @@ from orchestrator.sandbox.faults import Fault
 from orchestrator.sandbox.refusal import Refusal
 
 
-class Dropped(Exception):  # noqa: N818 - an outcome, not an error
+class Dropped(Exception):
     """Cut the connection without an answer."""
 
 
@@ -127,11 +127,11 @@ async def empty_data(strike: Strike) -> Reply:
     return replace(reply, body=encoded({"data": [], "meta": {"paging": {}, "records": 0}}))
 
 
-async def not_found(strike: Strike) -> Reply:
+async def not_found(_: Strike) -> Reply:
     return refused(Refusal(404, "Record not found."))
 
 
-async def stale_etag(strike: Strike) -> Reply:
+async def stale_etag(_: Strike) -> Reply:
     return refused(Refusal(412, "The record has been modified since it was read."))
 
 

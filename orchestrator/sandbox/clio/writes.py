@@ -240,7 +240,7 @@ def _finish(books: Books, task: Task) -> None:
 
 def _party(books: Books, party: bodies.Party, role: str) -> Facts:
     """A user or contact as a participant; a hidden one cannot be addressed."""
-    found: User | Contact = books.get(User if party.type == "User" else Contact, party.id)
+    found: User | Contact = books.get(User, party.id) if party.type == "User" else books.get(Contact, party.id)
     if isinstance(found, Contact) and found.redacted:
         raise Refusal(404, f"{role} {party.id} was not found or is not visible.")
     return {

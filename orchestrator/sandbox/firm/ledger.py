@@ -36,7 +36,7 @@ def post(
             bill=bill,
             allocation=allocation,
             description=description,
-            source=(client or (matter.client if matter else None)) and "client",
+            source="client" if client or matter else "firm",
             confirmation=confirmation,
             transaction_type="deposit" if amount > 0 else "withdrawal",
             clio_payments_transaction=online,

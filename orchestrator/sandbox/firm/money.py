@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 import datetime as dt
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from orchestrator.sandbox.firm.things import ZERO, BankAccount, Contact, Facts, Matter, Thing, User, cents

@@ -17,7 +17,11 @@ SETTLED = frozenset({"completed", "completed_requiring_allocation"})
 def payable(books: Books, link: Link) -> str | None:
     """None when the link can be paid now, otherwise the sentence that tells the payer why not."""
     if not link.active:
-        return "This payment link has already been used." if link.clio_payments_payment else "This payment link has expired."
+        return (
+            "This payment link has already been used."
+            if link.clio_payments_payment
+            else "This payment link has expired."
+        )
     if link.bill is not None and link.bill.state not in {"awaiting_payment", "paid"}:
         return "This invoice can no longer be paid."
     if link.bill is not None and link.bill.state == "paid" and not books.rules.accept_after_paid:
@@ -110,7 +114,12 @@ def send_back(books: Books, payment: Payment, why: str, amount: Decimal | None =
             online=True,
         )
     books.journal.add(
-        "payment.reversed", payment.id, why=why, amount=float(wanted), bills=taken, confirmation=payment.confirmation_number
+        "payment.reversed",
+        payment.id,
+        why=why,
+        amount=float(wanted),
+        bills=taken,
+        confirmation=payment.confirmation_number,
     )
 
 

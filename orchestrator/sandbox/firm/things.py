@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from dataclasses import dataclass, field
-import datetime as dt
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, ClassVar
 
 Facts = dict[str, Any]
 CENT = Decimal("0.01")
 ZERO = Decimal("0.00")
+NEVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
 def cents(amount: Decimal) -> Decimal:
@@ -24,8 +25,8 @@ class Thing:
 
     table: ClassVar[str] = "thing"
     id: int = 0
-    created_at: dt.datetime = dt.datetime.min
-    updated_at: dt.datetime = dt.datetime.min
+    created_at: dt.datetime = NEVER
+    updated_at: dt.datetime = NEVER
     version: int = 1
     gone: bool = False
 
