@@ -82,7 +82,9 @@ class ApiClient:
         self._cap = body_cap
         self._redirects = redirects
         self._on_call = on_call
-        self._http = httpx.Client(transport=_Transport(connections), timeout=deadline_seconds, follow_redirects=False)
+        # Waiting for a connection gets a third each, so that what is sent has time left to be answered.
+        timeout = httpx.Timeout(deadline_seconds, pool=deadline_seconds / 3, connect=deadline_seconds / 3)
+        self._http = httpx.Client(transport=_Transport(connections), timeout=timeout, follow_redirects=False)
 
     def at(self, urgency: Urgency) -> Self:
         """The same conversation, connections and budget at another urgency."""
