@@ -50,7 +50,8 @@ local function wait_for(first_served)
   local left = s['end'] - now
   local free = s.limit - s.used - flying
   local back = first_served and 0 or kept(left)
-  if free > back and s.sent < math.max(1, math.floor(s.limit * r.own)) then
+  local within_share = r.own >= 1 or s.sent < math.max(1, math.floor(s.limit * r.own))
+  if free > back and within_share then
     redis.call('RPUSH', under_way, string.format('%.6f', now))
     s.sent = s.sent + 1
     return 0

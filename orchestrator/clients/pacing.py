@@ -126,7 +126,8 @@ class LocalPacer:
         left = self._end - now
         free = self._limit - self._used - under_way
         kept = 0 if urgency <= FIRST_SERVED else self._kept(left)
-        if free > kept and self._sent < max(1, math.floor(self._limit * rules.own)):
+        within_share = rules.own >= 1 or self._sent < max(1, math.floor(self._limit * rules.own))
+        if free > kept and within_share:
             self._under_way.append(now)
             self._sent += 1
             return 0.0

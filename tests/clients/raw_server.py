@@ -49,7 +49,7 @@ def reply(status: int = 200, body: Any = b"", **headers: str) -> bytes:
 
 
 @contextmanager
-def raw_server(answer: Callable[[Request], Reply]) -> Iterator[RawServer]:
+def raw_server(answer: Callable[[Request], Reply]) -> Iterator[RawServer]:  # noqa: C901
     listener = socket.create_server(("127.0.0.1", 0))
     server = RawServer(f"http://127.0.0.1:{listener.getsockname()[1]}")
     over = threading.Event()
