@@ -7,7 +7,6 @@ answer was lost), `NeedsReview` (a person must act, e.g. a permission is missing
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from enum import IntEnum
 from typing import Protocol, TypeVar
 
 from orchestrator.domain.accounts import BankAccount, Connection
@@ -19,21 +18,13 @@ from orchestrator.domain.links import LinkAsk, RemoteLink
 from orchestrator.domain.matters import Matter
 from orchestrator.domain.payments import Allocation, Payment
 from orchestrator.domain.tasks import RemoteTask, TaskAsk
+from orchestrator.domain.topics import Urgency
 from orchestrator.domain.webhooks import RemoteWebhook, WebhookAsk
 
 T_co = TypeVar("T_co", covariant=True)
 
 Clock = Callable[[], datetime]
 """The firm's now: aware, UTC. A moved clock in the sandbox, the wall clock in production."""
-
-
-class Urgency(IntEnum):
-    """High to low; a fifth of the request budget is kept for the first two (DESIGN §4)."""
-
-    INTERACTIVE = 0
-    MONEY = 1
-    MESSAGES = 2
-    SWEEPS = 3
 
 
 class Reads(Protocol[T_co]):
@@ -51,11 +42,16 @@ class Reads(Protocol[T_co]):
 class PracticeManagement(Protocol):
     """Clio Manage and Clio Payments, at one urgency."""
 
-    activities: Reads[Activity]
-    bills: Reads[Bill]
-    matters: Reads[Matter]
-    tasks: Reads[RemoteTask]
-    links: Reads[RemoteLink]
+    @property
+    def activities(self) -> Reads[Activity]: ...
+    @property
+    def bills(self) -> Reads[Bill]: ...
+    @property
+    def matters(self) -> Reads[Matter]: ...
+    @property
+    def tasks(self) -> Reads[RemoteTask]: ...
+    @property
+    def links(self) -> Reads[RemoteLink]: ...
 
     def connection(self) -> Connection: ...
     def users(self) -> list[User]: ...

@@ -5,6 +5,7 @@ A missing secret stops the process with a sentence that names it; nothing below 
 
 import os
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
@@ -100,6 +101,7 @@ class LinkSettings(Group):
     rail: Literal["clio_payments", "lawpay_page"] = "clio_payments"
     days: int = Field(default=90, ge=1, le=90)
     account_id: int | None = None
+    issued_from: date | None = None
     pay_hosts: tuple[str, ...] = ("clio.com",)
 
 

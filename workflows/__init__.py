@@ -1,0 +1,1 @@
+"""Celery, and nothing that could live without it."""

@@ -48,6 +48,9 @@ REASONS: dict[str, Reason] = {
     "flat_fee_stage": Reason("the matter reached a stage at which its flat fee is due"),
     "matter_closed": Reason("the matter was closed"),
     # ── why no link is asked for ──
+    "issued_before_start": Reason(
+        "it was issued before the date from which the firm wants links", "Change [links] issued_from to include it."
+    ),
     "bill_not_issued": Reason("the bill is not issued yet"),
     "bill_gone": Reason("the bill was voided or deleted"),
     "trust_request": Reason("it asks for a deposit, it is not a debt"),
@@ -107,6 +110,14 @@ REASONS: dict[str, Reason] = {
         "the client's mail server refuses the address", "Correct the address in Clio, then retry."
     ),
     "mail_not_configured": Reason("no mail relay is configured", "Set ORCH_MAIL__URL and ORCH_MAIL__FROM, then retry."),
+    "mail_address_invalid": Reason(
+        "the client's address cannot receive this message", "Correct the primary e-mail address in Clio, then retry."
+    ),
+    "pay_link_refused": Reason(
+        "the payment link points to a host that is not the payment provider's",
+        "Check [links] pay_hosts; do not send it by hand.",
+    ),
+    "key_invalid": Reason("the message has no usable key", "Report it with the job's id."),
     "template_missing": Reason("a message template is missing", "Restore config/templates, then retry."),
     "clio_forbidden": Reason(
         "Clio denied the permission",

@@ -62,7 +62,7 @@ class Effect(ABC, Generic[Made]):
         """What follows from not doing it, in the transaction that revokes the job."""
 
     def refused(self, work: Work, refusal: Rejected) -> str | None:  # noqa: ARG002
-        """What follows from a final refusal, in the transaction that records it; a reason to revoke the job, or None to fail it."""
+        """What follows from a final refusal, in the same transaction; a reason to revoke the job, or None to fail it."""
         return None
 
 

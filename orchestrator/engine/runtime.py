@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import date, datetime
 
 from orchestrator.domain.topics import Urgency
 from orchestrator.domain.webhooks import Subscription
@@ -37,6 +38,10 @@ class Runtime:
     def currency(self) -> str:
         """The one currency that payment links of this firm's region collect."""
         return CURRENCY[self.settings.clio.region]
+
+    def local_date(self, moment: datetime) -> date:
+        """The date at the firm's office at this moment: every date we compare or show is one of these."""
+        return moment.astimezone(self.settings.firm.zone).date()
 
     def read(self) -> AbstractContextManager[Work]:
         return self.uow.read()

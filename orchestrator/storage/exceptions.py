@@ -36,6 +36,15 @@ class Exceptions(Repository):
         closed = sa.update(exceptions).where(self._open(kind, key))
         self.change(closed.values(state="resolved", updated_at=self.now))
 
+    def is_open(self, kind: str, key: object) -> bool:
+        """Whether a person is still wanted for this."""
+        return self.one(sa.select(exceptions.c.id).where(self._open(kind, key))) is not None
+
+    def resolve(self, exception_id: int) -> bool:
+        """A person settled it; no fact is edited by that. False when it was not open."""
+        mine = sa.update(exceptions).where(exceptions.c.id == exception_id, exceptions.c.state == "open")
+        return self.change(mine.values(state="resolved", updated_at=self.now)) == 1
+
     def close_job(self, job_id: int) -> None:
         """The job that was parked has been given back to the workers."""
         closed = sa.update(exceptions).where(exceptions.c.job_id == job_id, exceptions.c.state == "open")

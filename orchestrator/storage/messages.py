@@ -34,8 +34,8 @@ class Messages(Repository):
     def get(self, message_id: int) -> sa.RowMapping | None:
         return self.one(sa.select(messages).where(messages.c.id == message_id))
 
-    def move(self, message_id: int, state: str, **values: Any) -> None:
-        self.change(sa.update(messages).where(messages.c.id == message_id).values(state=state, **values))
+    def move(self, row_id: int, state: str, **values: Any) -> None:
+        self.change(sa.update(messages).where(messages.c.id == row_id).values(state=state, **values))
 
     def of_bill(self, bill_id: int) -> list[sa.RowMapping]:
         return self.rows(sa.select(messages).where(messages.c.bill_id == bill_id).order_by(messages.c.id))

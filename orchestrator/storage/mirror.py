@@ -12,9 +12,9 @@ from orchestrator.domain.activities import Activity
 from orchestrator.domain.bills import Bill, BillKind, BillState
 from orchestrator.domain.contacts import Client, EmailProblem
 from orchestrator.domain.matters import BillingMethod, Matter, MatterStatus
-from orchestrator.domain.payments import Payment, PaymentState
+from orchestrator.domain.payments import UNDER_WAY, Payment, PaymentState
 from orchestrator.storage.repository import CHUNK, Repository
-from orchestrator.storage.tables import accounts, bills, entries, matters, payments
+from orchestrator.storage.tables import accounts, bill_matters, bills, entries, matters, payments
 
 
 def _client_columns(client: Client | None) -> dict[str, Any]:
@@ -36,10 +36,6 @@ def _client(row: sa.RowMapping) -> Client | None:
 def _fields(row: sa.RowMapping, shape: type, **converted: Any) -> dict[str, Any]:
     names = {field.name for field in dataclasses.fields(shape)} - converted.keys()
     return {name: row[name] for name in names if name in row} | converted
-
-
-def to_activity(row: sa.RowMapping) -> Activity:
-    return Activity(**_fields(row, Activity))
 
 
 def to_matter(row: sa.RowMapping) -> Matter:
@@ -133,7 +129,16 @@ class Mirror(Repository):
                 field.name: getattr(bill, field.name) for field in dataclasses.fields(bill) if field.name != "client"
             } | _client_columns(bill.client)
             values |= {"matter_ids": list(bill.matter_ids), "next_states": sorted(bill.next_states), "read_at": read_at}
-            self._forward(bills, values)
+            # Clio's moments are whole seconds: within one, the reading that began later is the newer.
+            self._forward(bills, values, bills.c.read_at <= read_at)
+            for matter_id in bill.matter_ids:
+                self.add_once(bill_matters, bill_id=bill.id, matter_id=matter_id)
+
+    def bill_states_of_matter(self, matter_id: int) -> set[str]:
+        """The states of all revenue bills of a matter."""
+        joined = sa.select(bills.c.state).join(bill_matters, bill_matters.c.bill_id == bills.c.id)
+        mine = joined.where(bill_matters.c.matter_id == matter_id, bills.c.kind == BillKind.REVENUE)
+        return set(self.connection.execute(mine.distinct()).scalars())
 
     def bill_gone(self, ids: Collection[int], *, read_at: datetime) -> None:
         """Bills that Clio no longer shows count as deleted (drafts are; issued ones become void instead)."""
@@ -181,6 +186,16 @@ class Mirror(Repository):
     def payments_of_links(self, link_ids: Collection[int]) -> list[sa.RowMapping]:
         return self.rows(sa.select(payments).where(payments.c.link_id.in_(link_ids)))
 
+    def payments_under_way(self) -> list[int]:
+        """Payments that have not come to an end, or whose money no bill has taken yet."""
+        open_ = [*UNDER_WAY, PaymentState.COMPLETED_REQUIRING_ALLOCATION]
+        return list(self.connection.execute(sa.select(payments.c.id).where(payments.c.state.in_(open_))).scalars())
+
+    def payment_counts(self) -> dict[str, int]:
+        """Payments by state."""
+        grouped = sa.select(payments.c.state, sa.func.count()).group_by(payments.c.state)
+        return {row[0]: row[1] for row in self.connection.execute(grouped)}
+
     def booked(self, payment_id: int, cents: int) -> None:
         self.change(sa.update(payments).where(payments.c.id == payment_id).values(booked_cents=cents))
 
@@ -197,14 +212,15 @@ class Mirror(Repository):
 
     # ── shared ──
 
-    def _forward(self, table: sa.Table, values: dict[str, Any], **only_new: Any) -> None:
+    def _forward(self, table: sa.Table, values: dict[str, Any], *also: sa.ColumnElement[bool], **only_new: Any) -> None:
         statement = self.insert(table).values(**values, **only_new)
         new = statement.excluded
+        newer = sa.or_(
+            new.updated_at > table.c.updated_at, sa.and_(new.updated_at == table.c.updated_at, *also)
+        )  # fmt: skip
         self.connection.execute(
             statement.on_conflict_do_update(
-                index_elements=["id"],
-                set_={name: new[name] for name in values if name != "id"},
-                where=new.updated_at >= table.c.updated_at,
+                index_elements=["id"], set_={name: new[name] for name in values if name != "id"}, where=newer
             )
         )
 

@@ -16,6 +16,13 @@ class Pulses(Repository):
         statement = self.insert(pulses).values(name=name, **values)
         self.connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
 
+    def facts(self, name: str) -> dict[str, Any]:
+        """What this part last said; KeyError when it never did."""
+        row = self.one(sa.select(pulses.c.facts).where(pulses.c.name == name))
+        if row is None:
+            raise KeyError(name)
+        return dict(row["facts"] or {})
+
     def ages(self) -> dict[str, dict[str, Any]]:
         """For each part: seconds of real time since its last sign, the firm's moment of it, and its facts."""
         rows = self.rows(

@@ -1,6 +1,6 @@
 """What every set of queries starts from."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 Insert = sqlite.Insert | postgresql.Insert
-Rows = Sequence[Mapping[str, Any]]
+Row = sa.RowMapping
+"""One row as a mapping from column name to value."""
 
 CHUNK = 500
 """Rows or ids in one statement: well under SQLite's and PostgreSQL's limits on bound values."""

@@ -170,6 +170,13 @@ bills = Table(
     Column("silence", String(64)),
 )
 
+bill_matters = Table(
+    "bill_matters",
+    metadata,
+    Column("bill_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    Column("matter_id", sa.BigInteger, primary_key=True, autoincrement=False, index=True),
+)
+
 payments = Table(
     "payments",
     metadata,

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ class Work:
         self._clock = clock
 
     @cached_property
-    def now(self) -> Any:
+    def now(self) -> datetime:
         """The firm's now, the same for everything this transaction writes."""
         return self._clock()
 

@@ -11,17 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.domain.kinds import Kind
-
-
-@dataclass(frozen=True, slots=True)
-class Subscription:
-    """One webhook to keep alive; a change of any of `fields` is what makes Clio send `updated`."""
-
-    model: str
-    events: tuple[str, ...]
-    fields: str
-    kind: Kind
-
+from orchestrator.domain.webhooks import Subscription
 
 _LIFE = ("created", "updated", "deleted")
 _SEEN = "id,etag,updated_at"

@@ -1,0 +1,165 @@
+"""Settings → Runtime: the only place where objects are wired together."""
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import httpx
+
+from orchestrator.clients.clio.auth import REGIONS, App, ClioLogin, credentials
+from orchestrator.clients.clio.client import REDIRECTS, Clio
+from orchestrator.clients.clio.webhooks import SUBSCRIPTIONS
+from orchestrator.clients.http import ApiClient, Credentials
+from orchestrator.clients.pacing import LocalPacer, RedisPacer, redis_store
+from orchestrator.delivery.letters import TemplateLetters
+from orchestrator.delivery.smtp import SmtpMailer
+from orchestrator.domain.letters import Brand
+from orchestrator.domain.topics import Urgency
+from orchestrator.engine.points import Passing, kill_at, unharmed
+from orchestrator.engine.runtime import Runtime
+from orchestrator.ports import Clock, Pacer
+from orchestrator.settings import LOOPBACK, Misconfigured, Settings, load
+from orchestrator.storage.unit_of_work import UnitOfWork, connect
+from orchestrator.storage.vault import Cipher, DatabaseVault
+
+API_VERSION = "4.0.13"
+CLOCK_CACHE_SECONDS = 0.02
+
+
+def wall_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+class MovedClock:
+    """The sandbox's clock over HTTP (DESIGN §9), asked at most every 20 ms."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._http = httpx.Client(timeout=5)
+        self._seen = (float("-inf"), datetime.min.replace(tzinfo=UTC))
+
+    def __call__(self) -> datetime:
+        asked, now = self._seen
+        if time.monotonic() - asked > CLOCK_CACHE_SECONDS:
+            asked = time.monotonic()
+            now = datetime.fromisoformat(self._http.get(self._url).raise_for_status().json()["now"])
+            self._seen = (asked, now)
+        return now
+
+
+class OnCall(Protocol):
+    def __call__(self, method: str, path: str, status: int | None, /) -> None: ...
+
+
+def build(
+    settings: Settings, firm: str = "main", *, clock: Clock | None = None, passing: Passing | None = None,
+    on_call: OnCall | None = None, on_commit: Callable[[], None] | None = None,
+) -> Runtime:  # fmt: skip
+    """One firm's runtime, or `Misconfigured` with a sentence that names what is missing."""
+    clock = clock or (MovedClock(settings.clock_url) if settings.clock_url else wall_clock)
+    uow = UnitOfWork(connect(settings.database_url), clock, on_commit)
+    cipher = Cipher([key.strip() for key in settings.secret.split(",")])
+    base_url = settings.clio.base_url or REGIONS[settings.clio.region]
+    login = _login(settings, base_url, DatabaseVault(uow, cipher, "clio"), clock)
+    token = settings.clio.access_token
+    signed = credentials(token.get_secret_value() if token else None, login)
+    api = ApiClient(
+        base_url,
+        provider="Clio",
+        credentials=signed,
+        pacer=_pacer(settings, signed),
+        headers={"X-API-VERSION": API_VERSION},
+        # A third of the lease: a send that hangs must be over long before anyone else may claim its job.
+        deadline_seconds=min(settings.clio.deadline_seconds, settings.engine.lease_seconds / 3),
+        redirects=REDIRECTS,
+        on_call=on_call,
+    )
+    clio = Clio(
+        api,
+        aliases=settings.clio.aliases,
+        describe_links=settings.clio.link_description_retry,
+        return_urls=settings.clio.link_return_url,
+    )
+    views = {urgency: clio.at(urgency) for urgency in Urgency}
+    return Runtime(
+        firm=firm,
+        settings=settings,
+        uow=uow,
+        clock=clock,
+        practice=views.__getitem__,
+        mailer=_mailer(settings),
+        letters=TemplateLetters(settings.config_dir / "templates", _brand(settings), _pay_hosts(settings, base_url)),
+        cipher=cipher,
+        subscriptions=SUBSCRIPTIONS,
+        holder=f"{socket.gethostname()}:{os.getpid()}",
+        passing=passing or _ordered_death(settings),
+    )
+
+
+class Registry:
+    """The firms one fleet serves, each built once from its own profile."""
+
+    def __init__(self, make: Callable[[str], Runtime] | None = None) -> None:
+        self._make = make or (lambda firm: build(load(firm), firm))
+        self._built: dict[str, Runtime] = {}
+
+    def runtime(self, firm: str) -> Runtime:
+        if firm not in self._built:
+            self._built[firm] = self._make(firm)
+        return self._built[firm]
+
+    def put(self, runtime: Runtime) -> None:
+        self._built[runtime.firm] = runtime
+
+
+def _login(settings: Settings, base_url: str, vault: DatabaseVault, clock: Clock) -> ClioLogin | None:
+    clio = settings.clio
+    if clio.client_id is None or clio.client_secret is None:
+        if clio.access_token is None:
+            raise Misconfigured(
+                "ORCH_CLIO__CLIENT_ID and ORCH_CLIO__CLIENT_SECRET are missing (or ORCH_CLIO__ACCESS_TOKEN, for a ready token)."
+            )
+        return None
+    app = App(clio.client_id, clio.client_secret.get_secret_value(), f"{settings.public_address}/oauth/callback")
+    return ClioLogin(vault, ApiClient(base_url, provider="Clio"), app, clock=clock)
+
+
+def _pacer(settings: Settings, signed: Credentials) -> Pacer:
+    if settings.embedded:
+        return LocalPacer()
+    return RedisPacer(redis_store(settings.broker_url), signed.authorization)
+
+
+def _mailer(settings: Settings) -> SmtpMailer | None:
+    if settings.mail.url is None or settings.mail.sender is None:
+        return None
+    return SmtpMailer(settings.mail.url.get_secret_value(), timeout_seconds=settings.mail.timeout_seconds)
+
+
+def _brand(settings: Settings) -> Brand:
+    firm = settings.firm
+    return Brand(
+        firm_name=firm.name,
+        sender=settings.mail.sender or "billing@invalid.example",
+        reply_to=firm.reply_to,
+        phone=firm.phone,
+        address=firm.address,
+        colour=firm.colour,
+        locale=firm.locale,
+    )
+
+
+def _pay_hosts(settings: Settings, base_url: str) -> tuple[str, ...]:
+    """Outside production the sandbox's own page collects the money."""
+    host = urlsplit(base_url).hostname or ""
+    loopback = tuple(LOOPBACK) if not settings.production else ()
+    return (*settings.links.pay_hosts, *((host,) if not settings.production else ()), *loopback)
+
+
+def _ordered_death(settings: Settings) -> Passing:
+    order = os.environ.get("ORCH_CRASH_AT")
+    return kill_at(order) if order and not settings.production else unharmed

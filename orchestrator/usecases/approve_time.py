@@ -1,0 +1,73 @@
+"""W2: an approval signal → our record of who approved which values, when."""
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from orchestrator.engine.effects import step
+from orchestrator.engine.runtime import Runtime
+from orchestrator.storage.audit import WORKER
+from orchestrator.storage.jobs import Job
+from orchestrator.storage.repository import Row
+from orchestrator.storage.unit_of_work import Work
+
+
+def approve_when_rested(rt: Runtime, work: Work) -> None:
+    """Under the `automatic` signal, make sure entries are approved once the oldest has rested; one job a minute serves all."""
+    if rt.settings.approval.signal != "automatic":
+        return
+    quiet = _quiet(rt)
+    oldest = work.approvals.next_rest(changed_after=work.now - quiet)
+    moment = work.now if oldest is None else oldest + quiet
+    minute = datetime.fromtimestamp(math.ceil(moment.timestamp() / 60) * 60, UTC)
+    work.jobs.add("time.approve", minute.strftime("%Y-%m-%dT%H:%MZ"), at=minute)
+
+
+def approve_rested(job: Job, rt: Runtime) -> None:
+    """Approve every billable, unbilled, visible entry that has not changed for the quiet period (the article's debounce)."""
+    with step(rt, job) as work:
+        for entry in work.approvals.resting(changed_before=work.now - _quiet(rt)):
+            _approve(work, entry, by=WORKER, signal="automatic")
+        if work.approvals.next_rest(changed_after=work.now - _quiet(rt)) is not None:
+            approve_when_rested(rt, work)
+
+
+def approve_entries(work: Work, rt: Runtime, entry_ids: Sequence[int], *, by: str, signal: str) -> dict[int, str]:
+    """Approve these entries for `by`; returns, for each one not approved, why: it has not rested, or it is not approvable."""
+    ready = {
+        entry["id"]: entry
+        for entry in work.approvals.resting(changed_before=work.now - _quiet(rt), entry_ids=entry_ids)
+    }
+    resting = {
+        entry["id"] for entry in work.approvals.resting(changed_before=work.now, entry_ids=entry_ids)
+    } - ready.keys()
+    standing = work.approvals.standing(entry_ids)
+    for entry in ready.values():
+        _approve(work, entry, by=by, signal=signal)
+    refused = {}
+    for entry_id in entry_ids:
+        if entry_id not in ready:
+            refused[entry_id] = (
+                "it is approved already" if entry_id in standing
+                else f"it changed less than {rt.settings.approval.quiet_seconds} seconds ago" if entry_id in resting
+                else "it is not a billable, unbilled, visible entry that we know"
+            )  # fmt: skip
+    return refused
+
+
+def approve_matter(work: Work, rt: Runtime, matter_id: int, *, by: str, signal: str) -> int:
+    """Approve a matter's rested entries; returns how many."""
+    rested = work.approvals.unapproved_of_matter(matter_id, changed_before=work.now - _quiet(rt))
+    for entry in rested:
+        _approve(work, entry, by=by, signal=signal)
+    return len(rested)
+
+
+def _approve(work: Work, entry: Row, *, by: str, signal: str) -> None:
+    if work.approvals.approve(entry, by=by, signal=signal):
+        values = {"digest": entry["digest"], "cents": entry["total_cents"]}
+        work.audit.line("approval.given", "activity", entry["id"], actor=by, signal=signal, **values)
+
+
+def _quiet(rt: Runtime) -> timedelta:
+    return timedelta(seconds=rt.settings.approval.quiet_seconds)

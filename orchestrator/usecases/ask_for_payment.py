@@ -1,0 +1,150 @@
+"""W5: an issued bill → at most one link for what is open, within both quotas."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from orchestrator.domain.asking import Ask, Silence, decide
+from orchestrator.domain.bills import Bill
+from orchestrator.domain.links import LinkState
+from orchestrator.domain.payments import FELL_THROUGH
+from orchestrator.domain.reasons import meaning
+from orchestrator.engine.effects import step
+from orchestrator.engine.runtime import Runtime
+from orchestrator.errors import Rejected
+from orchestrator.storage.jobs import Job
+from orchestrator.storage.repository import Row
+from orchestrator.storage.unit_of_work import Work
+
+LOUD = (
+    "currency_mismatch",
+    "client_missing",
+    "client_email_blank",
+    "client_email_invalid",
+    "client_redacted",
+    "no_link_account",
+)
+
+
+def ask_for_payment(rt: Runtime, work: Work, bill_ids: Sequence[int]) -> None:
+    """For each of these mirrored bills, bring its one link in line with what should be asked now, and say why not."""
+    alive = work.links.alive(bill_ids)
+    for bill in work.mirror.bills(bill_ids).values():
+        decision = what_to_ask(rt, work, bill)
+        link = alive.get(bill.id)
+        if link is not None and isinstance(decision, Ask) and decision.amount_cents == link["amount_cents"]:
+            _speak(work, bill, None)
+            continue
+        if link is not None:
+            _let_go(work, link, decision)
+        if isinstance(decision, Ask) and (link is None or link["state"] == LinkState.WAITING):
+            decision = _want(rt, work, bill, decision)
+        _speak(work, bill, decision if isinstance(decision, Silence) else None)
+    allot(work)
+
+
+def what_to_ask(rt: Runtime, work: Work, bill: Bill) -> Ask | Silence:
+    """`domain.asking.decide` with everything it needs from our database."""
+    if rt.settings.links.issued_from is not None and (
+        bill.issued_on is None or bill.issued_on < rt.settings.links.issued_from
+    ):
+        return Silence("issued_before_start")
+    try:
+        return decide(
+            bill,
+            accounts=work.mirror.accounts(),
+            currency=rt.currency,
+            account_id=rt.settings.links.account_id,
+            reversed_=work.exceptions.is_open("payment_reversed", f"bill:{bill.id}"),
+        )
+    except Rejected as refusal:
+        return Silence(refusal.reason, loud=True)
+
+
+def allot(work: Work) -> None:
+    """Give waiting links their share of both quotas, highest amount first; tell a person once a day when some must wait."""
+    waiting = work.links.waiting()
+    if not waiting:
+        work.exceptions.close("link_quota", "account")
+        return
+    budget = work.links.lock_budget()
+    if budget is None:
+        # Unknown quota means no links (default deny); reading the account comes first, and allots again.
+        work.jobs.add("account.read", "first")
+        return
+    room = budget.room(work.now)
+    for link in waiting[:room]:
+        work.links.move(link, LinkState.RESERVED, reserved_at=work.now)
+        work.jobs.add("link.create", link["id"], work.now.isoformat(), link_id=link["id"], bill_id=link["bill_id"])
+    if len(waiting) > room:
+        later = max(filter(None, (budget.frees_at, budget.shut_until, work.now + timedelta(minutes=5))))
+        again = later.replace(second=0, microsecond=0) + timedelta(minutes=1)
+        work.jobs.add("links.allot", again.isoformat(), at=again)
+        left = waiting[room:]
+        work.exceptions.open(
+            "link_quota", "account", f"{len(left)} links wait: {meaning('link_quota')}.",
+            money_cents=sum(link["amount_cents"] for link in left),
+        )  # fmt: skip
+    else:
+        work.exceptions.close("link_quota", "account")
+
+
+def allot_links(job: Job, rt: Runtime) -> None:
+    """Close our rows of links whose time is over, then share out what room there is (W12)."""
+    with step(rt, job) as work:
+        for link in work.links.overdue():
+            work.links.move(link, LinkState.EXPIRED, reason="time")
+            work.audit.line("link.expired", "link", link["id"], why="time")
+        allot(work)
+
+
+def _want(rt: Runtime, work: Work, bill: Bill, ask: Ask) -> Ask | Silence:
+    history = work.links.of_bill(bill.id)
+    if history and not _another(work, history[-1], ask):
+        return Silence("link_over")
+    work.links.want(
+        bill_id=bill.id, rail=rt.settings.links.rail, amount_cents=ask.amount_cents, currency=ask.currency,
+        account_id=ask.account_id,
+    )  # fmt: skip
+    work.audit.line("link.wanted", "bill", bill.id, cents=ask.amount_cents)
+    return ask
+
+
+def _another(work: Work, last: Row, ask: Ask) -> bool:
+    """Whether a bill that had a link gets another by itself: when the amount changed, or the payment made with it fell through.
+
+    A link that ran out, or that a person expired, is not silently remade: the reminder sequence decides about those.
+    """
+    if (
+        last["amount_cents"] != ask.amount_cents
+        or last["state"] == LinkState.WITHDRAWN
+        or last["reason"] == "link_replaced"
+    ):
+        return True
+    if last["state"] != LinkState.USED or last["clio_id"] is None:
+        return False
+    made = work.mirror.payments_of_links([last["clio_id"]])
+    return bool(made) and all(payment["state"] in FELL_THROUGH for payment in made)
+
+
+def _let_go(work: Work, link: Row, decision: Ask | Silence) -> None:
+    """The link no longer fits its bill. One being made right now is judged again when it exists."""
+    reason = "link_replaced" if isinstance(decision, Ask) else decision.reason
+    match LinkState(link["state"]):
+        case LinkState.WAITING:
+            work.links.move(link, LinkState.WITHDRAWN, reason=reason)
+        case LinkState.LIVE:
+            work.jobs.add("link.expire", link["id"], link_id=link["id"], bill_id=link["bill_id"], reason=reason)
+        case _:
+            pass
+
+
+def _speak(work: Work, bill: Bill, silence: Silence | None) -> None:
+    work.mirror.silence(bill.id, silence.reason if silence else None)
+    for reason in LOUD:
+        if silence is not None and silence.loud and silence.reason == reason:
+            work.exceptions.open(
+                reason, f"bill:{bill.id}", f"Bill {bill.number} gets no payment link: {meaning(reason)}.",
+                subject=("bill", bill.id), money_cents=bill.open_cents,
+            )  # fmt: skip
+        else:
+            work.exceptions.close(reason, f"bill:{bill.id}")

@@ -1,0 +1,107 @@
+"""W5: a reserved link → one payment link at Clio, found again by our key after a lost answer."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from orchestrator.domain.asking import Ask
+from orchestrator.domain.links import LinkAsk, LinkState, RemoteLink
+from orchestrator.domain.topics import Urgency
+from orchestrator.engine.effects import Effect, Intent, Unneeded
+from orchestrator.errors import Rejected
+from orchestrator.storage.unit_of_work import Work
+from orchestrator.usecases.ask_for_payment import ask_for_payment, what_to_ask
+from orchestrator.usecases.fresh_bills import refresh
+from orchestrator.usecases.send_message import want_message
+
+SEARCH_MARGIN = timedelta(minutes=10)
+"""How far before our own sending a search begins: the remote's clock is not ours."""
+
+QUOTA_PAUSE = timedelta(hours=1)
+QUOTA_WORDS = ("limit", "quota", "maximum", "too many", "exceed")
+"""The quota's refusal is undocumented (API notes §10): these words, or a count near the limit, are taken for it (F35)."""
+
+
+class CreateLink(Effect[RemoteLink]):
+    """The link of one reservation."""
+
+    def look(self) -> Intent | Unneeded:
+        refresh(self.rt, self.job, since_due=False)
+        with self.rt.read() as work:
+            link = work.links.get(self.job.payload["link_id"])
+            bill = work.mirror.bills([self.job.payload["bill_id"]]).get(self.job.payload["bill_id"])
+            if link is None or bill is None or link["state"] != LinkState.RESERVED:
+                return Unneeded("link_over")
+            budget = work.links.budget()
+            if budget is not None and budget.shut_until is not None and budget.shut_until > work.now:
+                return Unneeded("link_quota")
+            decision = what_to_ask(self.rt, work, bill)
+        if not isinstance(decision, Ask) or decision.amount_cents != link["amount_cents"]:
+            return Unneeded("link_replaced" if isinstance(decision, Ask) else decision.reason)
+        return {
+            "bill_id": bill.id,
+            "amount_cents": decision.amount_cents,
+            "currency": decision.currency,
+            "account_id": decision.account_id,
+            "duration_seconds": self.rt.settings.links.days * 86_400,
+            "return_url": f"{self.rt.settings.public_address}/thanks/{link['key']}",
+        }
+
+    def send(self, intent: Intent) -> RemoteLink:
+        with self.rt.read() as work:
+            client = work.mirror.bills([intent["bill_id"]])[intent["bill_id"]].client
+        # The address is personal and only a convenience: it is read when sending and never kept with the intent.
+        ask = LinkAsk(**intent, email=client.email if client else None)
+        return self.rt.practice(Urgency(self.job.urgency)).create_link(ask)
+
+    def search(self, intent: Intent) -> Sequence[RemoteLink]:
+        """Links, active or not, that carry our key; another for the same bill is somebody else's and left alone (F09)."""
+        since = (self.job.sent_at or self.rt.clock()) - SEARCH_MARGIN
+        made = self.rt.practice(Urgency.MONEY).links_created_since(since)
+        key = intent["return_url"].rsplit("/", 1)[-1]
+        return [link for link in made if link.redirect_url and link.redirect_url.rstrip("/").endswith(key)]
+
+    def record(self, work: Work, intent: Intent, made: RemoteLink) -> None:
+        link = work.links.get(self.job.payload["link_id"])
+        assert link is not None
+        known = {"clio_id": made.id, "etag": made.etag, "url": made.url, "expires_at": made.expires_at}
+        work.links.move(link, LinkState.LIVE, **known)
+        work.audit.line(
+            "link.created", "link", link["id"], clio_id=made.id, bill_id=link["bill_id"], cents=link["amount_cents"]
+        )
+        want_message(self.rt, work, link)
+        # The bill may have moved while the link was being made.
+        ask_for_payment(self.rt, work, [intent["bill_id"]])
+
+    def unneeded(self, work: Work, reason: str) -> None:
+        self._give_back(work, reason, wait=reason == "link_quota")
+        if reason != "link_quota":
+            ask_for_payment(self.rt, work, [self.job.payload["bill_id"]])
+
+    def refused(self, work: Work, refusal: Rejected) -> str | None:
+        """A quota's refusal sends the link back to wait and shuts the account's links for an hour; any other ends it."""
+        budget = work.links.lock_budget()
+        near = budget is not None and max(budget.active, budget.created) >= 0.9 * budget.limit
+        if near or any(word in str(refusal).lower() for word in QUOTA_WORDS):
+            self._give_back(work, "link_quota", wait=True)
+            work.links.shut(work.now + QUOTA_PAUSE)
+            work.jobs.add("account.read", "after-refusal", _hour(work.now))
+            ask_for_payment(self.rt, work, [])
+            return "link_quota"
+        link = work.links.get(self.job.payload["link_id"])
+        assert link is not None
+        work.links.move(link, LinkState.REFUSED, reason="link_refused")
+        work.exceptions.open(
+            "link_refused", f"bill:{link['bill_id']}", f"Clio refused the link for bill {link['bill_id']}: {refusal}",
+            subject=("bill", link["bill_id"]), money_cents=link["amount_cents"],
+        )  # fmt: skip
+        return None
+
+    def _give_back(self, work: Work, reason: str, *, wait: bool) -> None:
+        link = work.links.get(self.job.payload["link_id"])
+        if link is not None and link["state"] == LinkState.RESERVED:
+            state = LinkState.WAITING if wait else LinkState.WITHDRAWN
+            work.links.move(link, state, reason=reason, reserved_at=None)
+
+
+def _hour(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H")

@@ -1,0 +1,76 @@
+"""W3: a billing request → one Clio task for the responsible attorney, carrying a stable key."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from orchestrator.domain.ids import short_key
+from orchestrator.domain.matters import Matter
+from orchestrator.domain.money import Money
+from orchestrator.domain.reasons import meaning
+from orchestrator.domain.tasks import TaskAsk
+from orchestrator.domain.topics import Urgency
+from orchestrator.engine.effects import Effect, Intent, Unneeded
+from orchestrator.errors import NeedsReview
+from orchestrator.storage.unit_of_work import Work
+
+DUE_IN = timedelta(days=3)
+
+
+def ask_by_task(
+    work: Work, request: Mapping[str, Any], *, request_id: int, matter: Matter, why: str
+) -> None:  # fmt: skip
+    """Intend the task that asks a person to generate this bill: Clio has no call that creates one (API notes §2)."""
+    key, amount = request["key"], Money(request["amount_cents"], request["currency"])
+    marked = short_key(key)
+    payload: dict[str, Any] = {
+        "key": key,
+        "matter_id": matter.id,
+        "request_id": request_id,
+        "name": f"Generate the bill for {matter.display_number}: {amount} [{marked}]",
+        "description": (
+            f"{len(request['entry_ids'])} approved entries from {request['period_start']} to {request['period_end']} "
+            f"come to {amount}, because {meaning(why)}. "
+            "Please generate a bill with them in Clio (Bills, New bills) and issue it. The payment link follows by itself. "
+            f"Reference {marked}."
+        ),
+    }
+    work.tasks.intend(key, "generate_bill", matter_id=matter.id, request_id=request_id)
+    work.jobs.add("task.create", key, **payload)
+
+
+class CreateTask(Effect[int]):
+    """One task."""
+
+    def look(self) -> Intent | Unneeded:
+        payload = self.job.payload
+        with self.rt.read() as work:
+            request = work.billing.get(payload["request_id"]) if "request_id" in payload else None
+            matter = work.mirror.matters([payload["matter_id"]]).get(payload["matter_id"])
+            today = self.rt.local_date(work.now)
+        if request is not None and request["state"] != "asked":
+            return Unneeded("request_open")
+        assignee = (matter.responsible_attorney_id if matter else None) or self.rt.settings.billing.billing_user_id
+        if assignee is None:
+            raise NeedsReview(f"Matter {payload['matter_id']} has no responsible attorney.", reason="no_assignee")
+        return {
+            "name": payload["name"],
+            "description": payload["description"],
+            "assignee_id": assignee,
+            "matter_id": payload["matter_id"],
+            "due_on": (today + DUE_IN).isoformat(),
+        }
+
+    def send(self, intent: Intent) -> int:
+        ask = TaskAsk(**{**intent, "due_on": date.fromisoformat(intent["due_on"])})
+        return self.rt.practice(Urgency(self.job.urgency)).create_task(ask)
+
+    def search(self, intent: Intent) -> Sequence[int]:
+        practice = self.rt.practice(Urgency(self.job.urgency))
+        return [task.id for task in practice.tasks_named(short_key(self.job.payload["key"]), intent["matter_id"])]
+
+    def record(self, work: Work, intent: Intent, made: int) -> None:
+        work.tasks.made(self.job.payload["key"], made)
+        if "request_id" in self.job.payload:
+            work.billing.move(self.job.payload["request_id"], "asked", task_id=made)
+        work.audit.line("task.created", "task", made, matter_id=intent["matter_id"])

@@ -1,0 +1,40 @@
+"""W6: a sent message → a communication in Clio, searchable by its key."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from orchestrator.domain.topics import Urgency
+from orchestrator.engine.effects import Effect, Intent, Unneeded
+from orchestrator.storage.unit_of_work import Work
+
+
+class LogCommunication(Effect[int]):
+    """The firm's own record that the client was written to: Clio's `last_sent_at` cannot be set (API notes §2)."""
+
+    def look(self) -> Intent | Unneeded:
+        with self.rt.read() as work:
+            message = work.messages.get(self.job.payload["message_id"])
+            bill = work.mirror.bills([self.job.payload["bill_id"]]).get(self.job.payload["bill_id"])
+            connection = work.pulses.facts("account")
+        if message is None or bill is None or bill.client is None or message["communication_id"] is not None:
+            return Unneeded("link_over")
+        number = bill.number
+        return {
+            "subject": f"Invoice {number}: payment link sent by e-mail",
+            "body": f"Invoice {number} was sent to the client with a payment link. Message-ID {message['message_id']}.",
+            "matter_id": bill.matter_ids[0] if len(bill.matter_ids) == 1 else None,
+            "receiver_id": bill.client.id,
+            "sender_id": connection["user_id"],
+            "received_at": message["sent_at"].isoformat(),
+            "key": message["key"],
+        }
+
+    def send(self, intent: Intent) -> int:
+        received_at = datetime.fromisoformat(intent["received_at"])
+        return self.rt.practice(Urgency(self.job.urgency)).log_email(**{**intent, "received_at": received_at})
+
+    def search(self, intent: Intent) -> Sequence[int]:
+        return self.rt.practice(Urgency(self.job.urgency)).communications_keyed(intent["key"])
+
+    def record(self, work: Work, intent: Intent, made: int) -> None:  # noqa: ARG002
+        work.messages.move(self.job.payload["message_id"], "sent", communication_id=made)

@@ -1,0 +1,120 @@
+"""W6: a live link → one message to the client, unless the facts have moved on."""
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from orchestrator.domain.asking import Ask
+from orchestrator.domain.ids import effect_key
+from orchestrator.domain.letters import Finished, Letter
+from orchestrator.domain.links import LinkState
+from orchestrator.domain.money import Money
+from orchestrator.engine.effects import Effect, Intent, Unneeded
+from orchestrator.engine.runtime import Runtime
+from orchestrator.errors import NeedsReview
+from orchestrator.storage.repository import Row
+from orchestrator.storage.unit_of_work import Work
+from orchestrator.usecases.ask_for_payment import what_to_ask
+from orchestrator.usecases.fresh_bills import refresh
+
+
+def want_message(rt: Runtime, work: Work, link: Row) -> None:
+    """Intend the message that brings this link, at the end of the present batch: one re-read serves them all."""
+    message = work.messages.want(bill_id=link["bill_id"], link_id=link["id"], cycle=link["cycle"])
+    batch = rt.settings.mail.batch_seconds
+    now = work.now.timestamp()
+    at = datetime.fromtimestamp(math.ceil(now / batch) * batch, UTC) if batch else work.now
+    work.jobs.add(
+        "message.send", message["id"], link["id"], at=at,
+        message_id=message["id"], link_id=link["id"], bill_id=link["bill_id"], amount_cents=link["amount_cents"],
+    )  # fmt: skip
+
+
+class SendMessage(Effect[str]):
+    """One message, at most once: what a relay may have taken is never sent again by itself (F75)."""
+
+    finished: Finished | None = None
+
+    def look(self) -> Intent | Unneeded:
+        if self.rt.mailer is None:
+            raise NeedsReview("ORCH_MAIL__URL or ORCH_MAIL__FROM is not set.", reason="mail_not_configured")
+        refresh(self.rt, self.job, since_due=True)
+        with self.rt.read() as work:
+            unneeded = self._unneeded(work)
+            if unneeded is not None:
+                return unneeded
+            letter = self._letter(work)
+        self.finished = self.rt.letters.write(letter, now=self.rt.clock())
+        return {
+            "message_id": self.finished.message_id,
+            "recipient": effect_key("address", self.finished.recipient.lower()),
+        }
+
+    def send(self, intent: Intent) -> str:  # noqa: ARG002
+        assert self.finished is not None
+        assert self.rt.mailer is not None
+        message = self.finished
+        return self.rt.mailer.send(message.message, sender=message.sender, recipient=message.recipient)
+
+    def search(self, intent: Intent) -> Sequence[str]:
+        """A relay cannot be asked what it took: only a person can say."""
+        raise NeedsReview(
+            f"No answer for {intent['message_id']} after the message was handed over.", reason="mail_outcome_unknown"
+        )
+
+    def record(self, work: Work, intent: Intent, made: str) -> None:  # noqa: ARG002
+        payload = self.job.payload
+        work.messages.move(
+            payload["message_id"], "sent", message_id=intent["message_id"], sent_at=work.now, reason=None
+        )
+        work.audit.line(
+            "message.sent", "bill", payload["bill_id"], link_id=payload["link_id"], message=intent["message_id"]
+        )
+        work.jobs.add("communication.log", payload["message_id"], payload["link_id"], **payload)
+
+    def unneeded(self, work: Work, reason: str) -> None:
+        work.messages.move(self.job.payload["message_id"], "withheld", reason=reason)
+        work.audit.line("message.withheld", "bill", self.job.payload["bill_id"], why=reason)
+
+    def _unneeded(self, work: Work) -> Unneeded | None:
+        message = work.messages.get(self.job.payload["message_id"])
+        link = work.links.get(self.job.payload["link_id"])
+        bill = work.mirror.bills([self.job.payload["bill_id"]]).get(self.job.payload["bill_id"])
+        if (
+            message is None
+            or link is None
+            or bill is None
+            or message["link_id"] != link["id"]
+            or message["state"] == "sent"
+        ):
+            return Unneeded("link_over")
+        decision = what_to_ask(self.rt, work, bill)
+        if not isinstance(decision, Ask):
+            return Unneeded(decision.reason)
+        if link["state"] != LinkState.LIVE or decision.amount_cents != link["amount_cents"]:
+            return Unneeded("bill_changed")
+        return None
+
+    def _letter(self, work: Work) -> Letter:
+        message = work.messages.get(self.job.payload["message_id"])
+        link = work.links.get(self.job.payload["link_id"])
+        bill = work.mirror.bills([self.job.payload["bill_id"]])[self.job.payload["bill_id"]]
+        assert message is not None
+        assert link is not None
+        assert bill.client is not None
+        matters = list(work.mirror.matters(bill.matter_ids).values())
+        matter = matters[0] if len(matters) == 1 else None
+        return Letter(
+            step="invoice" if message["step"] == "invoice" else "invoice_revised",
+            matter_types=tuple(filter(None, (matter.practice_area, matter.billing_method))) if matter else (),
+            to=str(bill.client.email),
+            client_name=bill.client.name,
+            bill_id=bill.id,
+            bill_number=bill.number,
+            matter_number=matter.display_number if matter else None,
+            amount=Money(link["amount_cents"], link["currency"]),
+            due_on=bill.due_on,
+            issued_on=bill.issued_on,
+            pay_url=link["url"],
+            key=message["key"],
+        )

@@ -1,0 +1,109 @@
+"""W4, W5: a bill appeared or changed → its mirror, the request it answers, and the one link it should have."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.domain.activities import Activity
+from orchestrator.domain.bills import GONE, Bill, BillKind, BillState
+from orchestrator.domain.kinds import Kind
+from orchestrator.domain.matters import Matter
+from orchestrator.engine.runtime import Runtime
+from orchestrator.ports import PracticeManagement
+from orchestrator.storage.repository import Row
+from orchestrator.storage.unit_of_work import Work
+from orchestrator.usecases.answer_requests import answer_requests
+from orchestrator.usecases.ask_for_payment import ask_for_payment
+from orchestrator.usecases.mark_matter import mark_matters
+from orchestrator.usecases.move_bill import move_along
+from orchestrator.usecases.write_note import write_note
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Bills as they were from `read_at` on, with the matters and entries that decide about them."""
+
+    bills: Sequence[Bill]
+    matters: Sequence[Matter]
+    entries: Sequence[Activity]
+    read_at: datetime
+
+
+class Bills:
+    def read(self, practice: PracticeManagement, ids: Sequence[int]) -> Sequence[Bill]:
+        return practice.bills.by_ids(ids)
+
+    def changed(self, practice: PracticeManagement, since: datetime) -> Iterator[Bill]:
+        return practice.bills.changed_since(since)
+
+    def complete(self, rt: Runtime, practice: PracticeManagement, read: Sequence[Bill]) -> Reading:
+        """Read, in batches, the matters we do not know and the entries of requests these bills may answer."""
+        read_at = rt.clock()
+        matter_ids = {matter_id for bill in read for matter_id in bill.matter_ids}
+        with rt.read() as work:
+            unknown = sorted(matter_ids - work.mirror.matters(matter_ids).keys())
+            rows = work.mirror.bill_rows([bill.id for bill in read])
+            matched = {bill_id for bill_id, row in rows.items() if row["request_id"] is not None}
+            unmatched = {matter_id for bill in read if bill.id not in matched for matter_id in bill.matter_ids}
+            asked = sorted({entry for request in work.billing.asked_of(unmatched) for entry in request["entry_ids"]})
+        return Reading(
+            bills=read,
+            matters=practice.matters.by_ids(unknown) if unknown else (),
+            entries=practice.activities.by_ids(asked) if asked else (),
+            read_at=read_at,
+        )
+
+    def apply(self, rt: Runtime, work: Work, reading: Reading) -> None:
+        """Keep the bills, then let each fact have its consequence; every one of them is keyed, so repeating this is harmless."""
+        before = work.mirror.bill_rows([bill.id for bill in reading.bills])
+        work.mirror.put_matters(reading.matters)
+        work.mirror.put_entries(reading.entries)
+        work.mirror.put_bills(reading.bills, read_at=reading.read_at)
+        ids = [bill.id for bill in reading.bills]
+        answer_requests(work, {matter_id for bill in reading.bills for matter_id in bill.matter_ids})
+        now = work.mirror.bills(ids)
+        for bill in now.values():
+            self._follow(rt, work, before.get(bill.id), bill)
+        ask_for_payment(rt, work, ids)
+
+    def gone(self, rt: Runtime, work: Work, ids: Sequence[int]) -> None:
+        work.mirror.bill_gone(ids, read_at=work.now)
+        for bill in work.mirror.bills(ids).values():
+            self._withdraw_request(work, bill)
+        ask_for_payment(rt, work, ids)
+
+    def news(self, work: Work, read: Sequence[Bill]) -> int:
+        known = work.mirror.bill_rows([bill.id for bill in read])
+        return sum(bill.id not in known or known[bill.id]["updated_at"] < bill.updated_at for bill in read)
+
+    def _follow(self, rt: Runtime, work: Work, before: Row | None, bill: Bill) -> None:
+        was = before["state"] if before is not None else None
+        # What was there before we first looked is history: it is mirrored, not annotated.
+        history = before is None and work.dirty.watermark(Kind.BILL) is None
+        if bill.kind is not BillKind.REVENUE:
+            return
+        if was != bill.state:
+            work.audit.line("bill.seen", "bill", bill.id, state=bill.state, before=was)
+        if (
+            bill.state is BillState.AWAITING_PAYMENT
+            and was not in (BillState.AWAITING_PAYMENT, BillState.PAID)
+            and not history
+        ):
+            write_note(rt, work, "bill_issued", bill)
+        if bill.state in GONE:
+            self._withdraw_request(work, bill)
+        if before is not None and before["paid_cents"] > bill.paid_cents:
+            # No payment state says "refunded": the bill's own figures are how we learn to look (API notes §10).
+            links = [row["clio_id"] for row in work.links.of_bill(bill.id) if row["clio_id"]]
+            work.dirty.mark(Kind.PAYMENT, [row["id"] for row in work.mirror.payments_of_links(links)])
+        if not history:
+            mark_matters(rt, work, bill, was=was)
+        move_along(rt, work, bill)
+
+    @staticmethod
+    def _withdraw_request(work: Work, bill: Bill) -> None:
+        row = work.mirror.bill_rows([bill.id]).get(bill.id)
+        request = work.billing.get(row["request_id"]) if row and row["request_id"] else None
+        if request is not None and request["state"] == "billed":
+            work.billing.move(request["id"], "withdrawn")
+            work.audit.line("request.withdrawn", "request", request["id"], bill_id=bill.id)

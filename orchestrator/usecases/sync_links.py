@@ -1,0 +1,61 @@
+"""A link changed at Clio → ours is used or over, and the payment made with it is read."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from orchestrator.domain.kinds import Kind
+from orchestrator.domain.links import LinkState, RemoteLink
+from orchestrator.engine.runtime import Runtime
+from orchestrator.ports import PracticeManagement
+from orchestrator.storage.repository import Row
+from orchestrator.storage.unit_of_work import Work
+
+
+class Links:
+    def read(self, practice: PracticeManagement, ids: Sequence[int]) -> Sequence[RemoteLink]:
+        return practice.links.by_ids(ids)
+
+    def changed(self, practice: PracticeManagement, since: datetime) -> Iterator[RemoteLink]:
+        return practice.links.changed_since(since)
+
+    def complete(self, rt: Runtime, practice: PracticeManagement, read: Sequence[RemoteLink]) -> Sequence[RemoteLink]:  # noqa: ARG002
+        return read
+
+    def apply(self, rt: Runtime, work: Work, reading: Sequence[RemoteLink]) -> None:
+        """Close our rows of links that are no longer active; report a live one that somebody made by hand (F09)."""
+        ours = work.links.by_clio_ids([link.id for link in reading])
+        alive = work.links.alive([link.bill_id for link in reading if link.bill_id is not None])
+        for link in reading:
+            row = ours.get(link.id)
+            if row is not None:
+                close_link(work, row, link)
+            elif link.active and link.bill_id in alive and not _keyed(link, rt):
+                work.exceptions.open(
+                    "foreign_link", link.id, f"Link {link.id} for bill {link.bill_id} is not ours.",
+                    subject=("bill", link.bill_id),
+                )  # fmt: skip
+        known = work.mirror.payments([link.payment_id for link in reading if link.payment_id is not None])
+        work.dirty.mark(
+            Kind.PAYMENT, [link.payment_id for link in reading if link.payment_id and link.payment_id not in known]
+        )
+
+    def gone(self, rt: Runtime, work: Work, ids: Sequence[int]) -> None:
+        """Clio deletes no links (API notes §10): one we cannot see is a matter of permission, not a fact about it."""
+
+    def news(self, work: Work, read: Sequence[RemoteLink]) -> int:
+        ours = work.links.by_clio_ids([link.id for link in read])
+        return sum(not link.active and link.id in ours and ours[link.id]["state"] == LinkState.LIVE for link in read)
+
+
+def close_link(work: Work, row: Row, link: RemoteLink) -> None:
+    """Our row of a link that Clio no longer shows as active: used when a payment was made with it, else expired."""
+    if link.active or row["state"] != LinkState.LIVE:
+        return
+    state = LinkState.USED if link.payment_id is not None else LinkState.EXPIRED
+    work.links.move(row, state, etag=link.etag)
+    work.audit.line(f"link.{state}", "link", row["id"], clio_id=link.id, payment_id=link.payment_id)
+    work.dirty.mark(Kind.BILL, [row["bill_id"]])
+
+
+def _keyed(link: RemoteLink, rt: Runtime) -> bool:
+    return bool(link.redirect_url and link.redirect_url.startswith(f"{rt.settings.public_address}/thanks/"))

@@ -1,0 +1,40 @@
+"""A matter changed → its mirror, and what it means for billing."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from orchestrator.domain.matters import Matter, MatterStatus
+from orchestrator.engine.runtime import Runtime
+from orchestrator.ports import PracticeManagement
+from orchestrator.storage.unit_of_work import Work
+
+
+class Matters:
+    def read(self, practice: PracticeManagement, ids: Sequence[int]) -> Sequence[Matter]:
+        return practice.matters.by_ids(ids)
+
+    def changed(self, practice: PracticeManagement, since: datetime) -> Iterator[Matter]:
+        return practice.matters.changed_since(since)
+
+    def complete(self, rt: Runtime, practice: PracticeManagement, read: Sequence[Matter]) -> Sequence[Matter]:  # noqa: ARG002
+        return read
+
+    def apply(self, rt: Runtime, work: Work, reading: Sequence[Matter]) -> None:  # noqa: ARG002
+        """Keep the matters; one that closed, or reached another stage, is planned for now, not at the next hour (W3)."""
+        known = work.mirror.matters([matter.id for matter in reading])
+        work.mirror.put_matters(reading)
+        for matter in reading:
+            before = known.get(matter.id)
+            closed = matter.status is MatterStatus.CLOSED and (
+                before is None or before.status is not MatterStatus.CLOSED
+            )
+            staged = before is not None and before.stage != matter.stage
+            if before is not None and (closed or staged):
+                work.jobs.add("billing.plan", f"matter:{matter.id}", matter.updated_at.isoformat())
+
+    def gone(self, rt: Runtime, work: Work, ids: Sequence[int]) -> None:
+        """A matter that Clio no longer shows keeps its mirror: what it owes does not vanish with our view of it."""
+
+    def news(self, work: Work, read: Sequence[Matter]) -> int:
+        known = work.mirror.matters([matter.id for matter in read])
+        return sum(matter.id not in known or known[matter.id].updated_at < matter.updated_at for matter in read)

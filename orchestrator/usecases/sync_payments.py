@@ -1,0 +1,124 @@
+"""W7: a payment changed → the bill is re-read and decides; link, books, note and field follow, or are reversed."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.domain.books import entry, standing_cents
+from orchestrator.domain.kinds import Kind
+from orchestrator.domain.money import Money
+from orchestrator.domain.payments import RECEIVED, Payment, PaymentState
+from orchestrator.engine.runtime import Runtime
+from orchestrator.ports import PracticeManagement
+from orchestrator.storage.repository import Row
+from orchestrator.storage.unit_of_work import Work
+from orchestrator.usecases import sync_bills
+from orchestrator.usecases.ask_for_payment import ask_for_payment
+from orchestrator.usecases.write_note import write_note
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Payments, and their bills read after them: the bill decides what is paid (API notes §10)."""
+
+    payments: Sequence[Payment]
+    bills: sync_bills.Reading
+
+
+class Payments:
+    def read(self, practice: PracticeManagement, ids: Sequence[int]) -> Sequence[Payment]:
+        return practice.payments(ids)
+
+    def changed(self, practice: PracticeManagement, since: datetime) -> Iterator[Payment]:  # noqa: ARG002
+        return iter(())
+
+    def complete(self, rt: Runtime, practice: PracticeManagement, read: Sequence[Payment]) -> Reading:
+        """Read the payments' bills, those of their links included, in one batch."""
+        bill_ids = {bill_id for payment in read for bill_id in payment.bill_ids}
+        with rt.read() as work:
+            ours = work.links.by_clio_ids([payment.link_id for payment in read if payment.link_id is not None])
+        bill_ids |= {link["bill_id"] for link in ours.values()}
+        bills = sync_bills.Bills()
+        return Reading(read, bills.complete(rt, practice, practice.bills.by_ids(sorted(bill_ids)) if bill_ids else ()))
+
+    def apply(self, rt: Runtime, work: Work, reading: Reading) -> None:
+        """Book what stands now; every consequence is keyed by how often this payment has changed the books."""
+        work.mirror.put_payments(reading.payments)
+        links = work.links.by_clio_ids([payment.link_id for payment in reading.payments if payment.link_id is not None])
+        self._close_links(work, reading.payments, links)
+        sync_bills.Bills().apply(rt, work, reading.bills)
+        stored = work.mirror.payments([payment.id for payment in reading.payments])
+        for payment in reading.payments:
+            if payment.updated_at >= stored[payment.id]["updated_at"]:
+                self._book(rt, work, payment, stored[payment.id]["booked_cents"], links.get(payment.link_id or 0))
+                self._question(work, payment, links.get(payment.link_id or 0))
+
+    def gone(self, rt: Runtime, work: Work, ids: Sequence[int]) -> None:
+        """Payments cannot be deleted; one that is not visible is not ours (API notes §10)."""
+
+    def news(self, work: Work, read: Sequence[Payment]) -> int:
+        known = work.mirror.payments([payment.id for payment in read])
+        return sum(payment.id not in known or known[payment.id]["state"] != payment.state for payment in read)
+
+    @staticmethod
+    def _close_links(work: Work, payments: Sequence[Payment], links: dict[int, Row]) -> None:
+        """A link with a payment is used, whatever became of the payment: single use (API notes §10)."""
+        for payment in payments:
+            link = links.get(payment.link_id or 0)
+            if link is not None and link["state"] == "live":
+                work.dirty.mark(Kind.LINK, [link["clio_id"]])
+
+    @staticmethod
+    def _book(rt: Runtime, work: Work, payment: Payment, booked_cents: int, link: Row | None) -> None:
+        lines = entry(payment, booked_cents=booked_cents)
+        if not lines:
+            return
+        delta = standing_cents(payment) - booked_cents
+        event = "payment_received" if delta > 0 else "payment_reversed"
+        sequence = work.journal.events_of(payment.id)
+        work.journal.post(event, payment.id, sequence, lines, currency=payment.currency)
+        work.mirror.booked(payment.id, booked_cents + delta)
+        work.audit.line(event, "payment", payment.id, cents=delta, bills=list(payment.bill_ids))
+        bills = work.mirror.bills(payment.bill_ids or ([link["bill_id"]] if link else []))
+        for bill in bills.values():
+            write_note(rt, work, event, bill, cents=abs(delta), fact=f"{payment.id}:{sequence}")
+            if delta < 0:
+                # A refund may be the firm's own doing, a chargeback is a dispute: nobody is asked again before a person
+                # has decided (T28).
+                work.exceptions.open(
+                    "payment_reversed", f"bill:{bill.id}",
+                    f"{Money(-delta, payment.currency)} of payment {payment.id} for bill {bill.number} went back.",
+                    subject=("bill", bill.id), money_cents=-delta,
+                )  # fmt: skip
+        ask_for_payment(rt, work, [bill.id for bill in bills.values()])
+
+    @staticmethod
+    def _question(work: Work, payment: Payment, link: Row | None) -> None:
+        """What does not fit becomes a person's; what fits again closes it."""
+        received = payment.state in RECEIVED
+        for kind, applies, summary in (
+            (
+                "payment_unallocated",
+                payment.state is PaymentState.COMPLETED_REQUIRING_ALLOCATION,
+                "was received but belongs to no bill yet",
+            ),
+            ("payment_unmatched", received and link is None and not payment.bill_ids, "was received and names no bill"),
+            (
+                "payment_amount_differs",
+                received and link is not None and payment.amount_cents != link["amount_cents"],
+                "is not what its link asked for",
+            ),
+            (
+                "payment_wrong_account",
+                received and link is not None and payment.account_id not in (None, link["account_id"]),
+                "went into another account than its link named",
+            ),
+        ):
+            if applies:
+                amount = Money(payment.amount_cents, payment.currency)
+                work.exceptions.open(
+                    kind, f"payment:{payment.id}", f"Payment {payment.id} of {amount} {summary}.",
+                    subject=("payment", payment.id), money_cents=payment.amount_cents,
+                )  # fmt: skip
+            else:
+                work.exceptions.close(kind, f"payment:{payment.id}")

@@ -1,0 +1,94 @@
+"""The Celery app: at-least-once bells over a queue that lives in the database (DESIGN §4, toolchain §5)."""
+
+import contextlib
+from collections.abc import Callable
+
+from celery import Celery
+
+from orchestrator.bootstrap import Registry
+from orchestrator.domain.topics import TOPICS, Urgency
+from orchestrator.engine.dispatch import Ring, ring_due
+from orchestrator.engine.run import run
+from orchestrator.engine.runtime import Runtime
+from workflows.book import BOOK
+
+QUEUES = tuple(urgency.name.lower() for urgency in Urgency)
+HARD_LIMIT_SECONDS = 270
+VISIBILITY_SECONDS = 600
+"""Twice the hard limit and a minute: a message is never given to a second worker while the first may still be at it."""
+
+
+def celery_app(broker_url: str) -> Celery:
+    """A configured app without tasks; at-least-once needs all of these settings together (toolchain §5)."""
+    app = Celery("orchestrator", broker=broker_url, set_as_current=False)
+    embedded = broker_url.startswith("memory:")
+    app.conf.update(
+        task_serializer="json",
+        accept_content=["json"],
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        worker_prefetch_multiplier=1,
+        task_time_limit=None if embedded else HARD_LIMIT_SECONDS,
+        task_default_queue=QUEUES[-1],
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={"polling_interval": 0.01}
+        if embedded
+        else {
+            "visibility_timeout": VISIBILITY_SECONDS,
+            "unacked_restore_interval": 5,
+            "unacked_restore_throttle": 1,
+            "queue_order_strategy": "priority",
+            "socket_keepalive": True,
+            "socket_connect_timeout": 5,
+            "socket_timeout": 30,
+        },
+        worker_max_tasks_per_child=1000,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_send_task_events=False,
+        worker_enable_remote_control=False,
+        worker_soft_shutdown_timeout=20,
+        worker_enable_soft_shutdown_on_idle=True,
+    )
+    return app
+
+
+def bell(app: Celery) -> Ring:
+    """What the dispatcher rings with: one message that names a job and nothing else."""
+
+    def ring(firm: str, job_id: int, topic: str, urgency: Urgency) -> None:
+        app.send_task(topic, args=(firm, job_id), queue=urgency.name.lower(), ignore_result=True, retry=False)
+
+    return ring
+
+
+def serve_book(app: Celery, registry: Registry) -> Celery:
+    """Give the app one task for each topic; every one of them only claims its job."""
+    ring = bell(app)
+    for topic in TOPICS:
+        app.task(name=topic, ignore_result=True)(_task(registry, ring))
+    return app
+
+
+def _task(registry: Registry, ring: Ring) -> Callable[[str, int], None]:
+    def task(firm: str, job_id: int) -> None:
+        rt = registry.runtime(firm)
+        if run(rt, BOOK, job_id):
+            ring_on(rt, ring)
+
+    return task
+
+
+def ring_on(rt: Runtime, ring: Ring) -> None:
+    """Ring at once for what a finished job made due; if the broker is away, the dispatcher rings later."""
+    with contextlib.suppress(OSError, *_broker_errors()):
+        ring_due(rt, ring)
+
+
+def _broker_errors() -> tuple[type[Exception], ...]:
+    import redis  # noqa: PLC0415  only a production fleet has it loaded
+    from kombu.exceptions import OperationalError  # noqa: PLC0415
+
+    return (OperationalError, redis.RedisError)

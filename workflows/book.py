@@ -1,0 +1,139 @@
+"""Every topic and what does it. A body is an address: it names the use case and holds nothing else."""
+
+from collections.abc import Callable
+
+from orchestrator.domain.topics import urgency_of
+from orchestrator.engine.effects import perform
+from orchestrator.engine.run import Body
+from orchestrator.engine.runtime import Runtime
+from orchestrator.storage.jobs import Job
+from orchestrator.usecases import keep_house, sync
+from orchestrator.usecases.approve_time import approve_rested
+from orchestrator.usecases.ask_for_payment import allot_links
+from orchestrator.usecases.create_link import CreateLink
+from orchestrator.usecases.create_task import CreateTask
+from orchestrator.usecases.expire_link import ExpireLink
+from orchestrator.usecases.keep_webhooks import CreateWebhook, RenewWebhook, confirm_webhook, keep_webhooks
+from orchestrator.usecases.log_communication import LogCommunication
+from orchestrator.usecases.mark_matter import MarkMatter
+from orchestrator.usecases.move_bill import MoveBill
+from orchestrator.usecases.plan_billing import plan_billing
+from orchestrator.usecases.read_account import read_account
+from orchestrator.usecases.send_message import SendMessage
+from orchestrator.usecases.write_note import CreateNote
+
+BOOK: dict[str, Body] = {}
+
+
+def workflow(*topics: str) -> Callable[[Body], Body]:
+    """Enter a body under its topics; a topic that nobody declared is refused."""
+
+    def enter(body: Body) -> Body:
+        for topic in topics:
+            urgency_of(topic)
+            BOOK[topic] = body
+        return body
+
+    return enter
+
+
+@workflow(
+    "sync.activity", "sync.matter", "sync.contact", "sync.task", "sync.bill", "sync.link", "sync.payment"
+)  # fmt: skip
+def drain(job: Job, rt: Runtime) -> None:
+    sync.drain(job, rt)
+
+
+@workflow("sweep")
+def sweep(job: Job, rt: Runtime) -> None:
+    sync.sweep(job, rt)
+
+
+@workflow("account.read")
+def account(job: Job, rt: Runtime) -> None:
+    read_account(job, rt)
+
+
+@workflow("time.approve")
+def approve_time(job: Job, rt: Runtime) -> None:
+    approve_rested(job, rt)
+
+
+@workflow("billing.plan")
+def plan(job: Job, rt: Runtime) -> None:
+    plan_billing(job, rt)
+
+
+@workflow("links.allot")
+def allot(job: Job, rt: Runtime) -> None:
+    allot_links(job, rt)
+
+
+@workflow("task.create")
+def create_task(job: Job, rt: Runtime) -> None:
+    perform(CreateTask(rt, job))
+
+
+@workflow("note.create")
+def create_note(job: Job, rt: Runtime) -> None:
+    perform(CreateNote(rt, job))
+
+
+@workflow("matter.mark")
+def mark_matter(job: Job, rt: Runtime) -> None:
+    perform(MarkMatter(rt, job))
+
+
+@workflow("bill.move")
+def move_bill(job: Job, rt: Runtime) -> None:
+    perform(MoveBill(rt, job))
+
+
+@workflow("link.create")
+def create_link(job: Job, rt: Runtime) -> None:
+    perform(CreateLink(rt, job))
+
+
+@workflow("link.expire")
+def expire_link(job: Job, rt: Runtime) -> None:
+    perform(ExpireLink(rt, job))
+
+
+@workflow("message.send")
+def send_message(job: Job, rt: Runtime) -> None:
+    perform(SendMessage(rt, job))
+
+
+@workflow("communication.log")
+def log_communication(job: Job, rt: Runtime) -> None:
+    perform(LogCommunication(rt, job))
+
+
+@workflow("webhooks.upkeep")
+def webhooks(job: Job, rt: Runtime) -> None:
+    keep_webhooks(job, rt)
+
+
+@workflow("webhook.create")
+def create_webhook(job: Job, rt: Runtime) -> None:
+    perform(CreateWebhook(rt, job))
+
+
+@workflow("webhook.renew")
+def renew_webhook(job: Job, rt: Runtime) -> None:
+    perform(RenewWebhook(rt, job))
+
+
+@workflow("webhook.confirm")
+def confirm(job: Job, rt: Runtime) -> None:
+    confirm_webhook(job, rt)
+
+
+@workflow("engine.heartbeat")
+def heartbeat(job: Job, rt: Runtime) -> None:
+    keep_house.beat_heart(job, rt)
+
+
+@workflow("engine.tidy")
+def tidy(job: Job, rt: Runtime) -> None:
+    keep_house.tidy(job, rt)
