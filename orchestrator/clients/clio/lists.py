@@ -116,7 +116,7 @@ class _Row(Protocol[T_co]):
     def to_domain(self) -> T_co: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Collection(Generic[T]):
     """`ports.Reads` of one kind of record."""
 
