@@ -22,8 +22,7 @@ class Clock:
         self._turns = itertools.count()
         self._held: datetime | None = None
         self._offset = (now - datetime.now(UTC)) if now else timedelta()
-        self._frozen: datetime | None = None
-        self.freeze(frozen)
+        self._frozen: datetime | None = (now or datetime.now(UTC)) if frozen else None
 
     def now(self) -> datetime:
         """The sandbox's present moment; while something due runs, the moment it was due."""

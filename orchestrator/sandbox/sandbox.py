@@ -64,7 +64,7 @@ class Sandbox:
         if start.rate_limit is not None:
             rules.rate_limit = start.rate_limit
         self.tokens = Tokens(self.books, rules)
-        self.grant: Grant = self.tokens.grant(self.books.get(User, self.books.keys["users"][scenario.token_user]))
+        self.grant: Grant = self.tokens.ready(self.books.get(User, self.books.keys["users"][scenario.token_user]))
         self.courier = Courier(self.books, self.faults)
 
     async def reset(self, start: Start) -> None:

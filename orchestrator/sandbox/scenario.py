@@ -39,6 +39,7 @@ class AccountRules(Entry):
 class TokenSettings(Entry):
     expires_in: int = 2_592_000
     rotate_refresh: bool = False
+    ready_token_expires: bool = False
     rate_limit: int = Field(default=50, ge=1)
     window_seconds: float = Field(default=60.0, gt=0)
 

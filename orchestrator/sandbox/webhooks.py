@@ -150,14 +150,17 @@ class Courier:
             case "webhook_reorder":
                 self._held.append(parcel)
             case _:
-                self._start(self._attempt(parcel, 0, self.books.clock.now()))
-                self.release()
+                self.release(parcel)
 
-    def release(self) -> None:
-        """Send what a reorder fault held back, last one first."""
+    def release(self, *first: Parcel) -> None:
+        """Send a parcel and, one after another behind it, what a reorder fault held back, latest first."""
         held, self._held = self._held[::-1], []
-        for parcel in held:
-            self._start(self._attempt(parcel, 0, self.books.clock.now()))
+        if first or held:
+            self._start(self._in_turn([*first, *held]))
+
+    async def _in_turn(self, parcels: list[Parcel]) -> None:
+        for parcel in parcels:
+            await self._attempt(parcel, 0, self.books.clock.now())
 
     # -- the wire -------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from orchestrator.sandbox.firm.things import User
 from orchestrator.sandbox.refusal import Refusal
 
 CODE_LIFE = timedelta(minutes=10)
+READY_LIFE = timedelta(days=3650)
 
 
 @dataclass
@@ -36,6 +37,7 @@ class TokenRules:
 
     expires_in: int = 2_592_000
     rotate_refresh: bool = False
+    ready_token_expires: bool = False
     rate_limit: int = 50
     window_seconds: float = 60.0
 
@@ -83,6 +85,13 @@ class Tokens:
     def __post_init__(self) -> None:
         self.client_id = self.books.token(40)
         self.client_secret = self.books.token(40)
+
+    def ready(self, user: User) -> Grant:
+        """The token a sandbox starts with; without a refresh to go with it, it outlives any demo by default."""
+        grant = self.grant(user)
+        if not self.rules.ready_token_expires:
+            grant.expires_at += READY_LIFE
+        return grant
 
     def grant(self, user: User, refresh_token: str | None = None) -> Grant:
         """A new access token, with the refresh token given or a new one."""

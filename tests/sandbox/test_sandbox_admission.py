@@ -30,7 +30,8 @@ def test_a_bad_token_is_the_oauth_word(clio):
     assert "invalid_token" in answer.headers["www-authenticate"]
 
 
-def test_a_token_expires(clio):
+def test_a_token_expires(enter, tiny):
+    clio = enter({**tiny, "tokens": {"ready_token_expires": True}})
     clio.sandbox.clock_advance(31 * 86_400)
     assert clio.ask("GET", "/users").json()["error"] == "invalid_token"
 

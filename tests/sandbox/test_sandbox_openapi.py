@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+
 from orchestrator.sandbox.clio.fields import SHAPES
 from orchestrator.sandbox.clio.reads import READS
 from orchestrator.sandbox.clio.writes import WRITES

@@ -21,7 +21,9 @@ def test_a_nested_record_without_braces_shows_its_defaults(clio):
     assert set(first["client"]) == {"id", "etag"}
 
 
-@pytest.mark.parametrize("fields", ["nonsense", "client{nonsense}", "client{id", "id,,etag", "client{company{id}}", "id{x}"])
+@pytest.mark.parametrize(
+    "fields", ["nonsense", "client{nonsense}", "client{id", "id,,etag", "client{company{id}}", "id{x}"]
+)
 def test_a_wrong_field_refuses_the_whole_request(clio, fields):
     answer = clio.ask("GET", "/matters", fields=fields)
     assert (answer.status_code, answer.json()["error"]["type"]) == (400, "InvalidFields")
