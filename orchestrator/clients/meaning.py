@@ -79,10 +79,10 @@ _DECIDED = range(400, 500)
 _UNDECIDED = {HTTPStatus.REQUEST_TIMEOUT}
 
 
-def lost(method: str, why: str) -> OrchestratorError:
+def lost(method: str, why: str, *, wait: float | None = None) -> OrchestratorError:
     """The error for a request that left and brought back nothing usable; `why` names no person and no secret."""
     if method in {"GET", "HEAD"}:
-        return Transient(f"The answer to a read was lost: {why}.")
+        return Transient(f"The answer to a read was lost: {why}.", retry_after=wait)
     return OutcomeUnknown(f"A {method} was sent and its answer was lost: {why}.")
 
 
@@ -91,7 +91,8 @@ def meaning(answer: Answered) -> OrchestratorError | None:
     if answer.status in _DONE:
         return None
     if answer.status not in _DECIDED or answer.status in _UNDECIDED:
-        return lost(answer.method, f"status {answer.status}")
+        wait = retry_after(answer.headers, now=answer.now) if "retry-after" in answer.headers else None
+        return lost(answer.method, f"status {answer.status}", wait=wait)
     if answer.status in _FOR_THE_FIRM and not answer.credentials:
         return _refused(answer)
     return _REFUSALS.get(answer.status, _refused)(answer)

@@ -152,8 +152,9 @@ class LocalPacer:
 class RedisPacer:
     """The budget of one token, shared by every process that reaches the same Redis.
 
-    `token` answers with the access token in use now; only a digest of it is stored. Redis' own clock decides, so the
-    clocks of the workers may differ (F60). While Redis is away, each process keeps to its share on its own (F51).
+    `token` answers with the access token in use now; it is asked only before a request, and only a digest of it is
+    stored. Redis' own clock decides, so the clocks of the workers may differ (F60). While Redis is away, each process
+    keeps to its share on its own (F51).
     """
 
     def __init__(
@@ -170,8 +171,11 @@ class RedisPacer:
         self._fallback = fallback or LocalPacer(FALLBACK, jitter=jitter)
         self._script = store.register_script(files(__package__).joinpath("pacing.lua").read_text())
         self._away = _Away()
+        self._digest = ""
 
     def take(self, urgency: Urgency) -> None:
+        # Only here: `learn` and `pause` follow an answer, which an error from the token's keeper must never hide.
+        self._digest = hashlib.sha256(self._token().encode()).hexdigest()[:16]
         reply = self._run("take", int(urgency <= FIRST_SERVED))
         if reply is None:
             self._fallback.take(urgency)
@@ -191,12 +195,12 @@ class RedisPacer:
         """Seconds to wait, or None while Redis is away; a lost Redis is asked again after a few seconds, not at once."""
         if self._away.now():
             return None
-        digest = hashlib.sha256(self._token().encode()).hexdigest()[:16]
         rules = self._rules
         figures = (rules.limit, rules.window, rules.kept, rules.tail, rules.probes, rules.probe_wait, rules.forgotten,
                    rules.margin, rules.own)  # fmt: skip
+        key = f"pacer:{{{self._digest}}}"
         try:
-            wait = self._script(keys=[f"pacer:{{{digest}}}", f"pacer:{{{digest}}}:sent"], args=[verb, *figures, *args])
+            wait = self._script(keys=[key, f"{key}:sent"], args=[verb, *figures, *args])
         except redis.RedisError as error:
             self._away.begin(type(error).__name__)
             return None

@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from orchestrator.clients.clio.client import HEADERS, Clio
 from orchestrator.clients.clio.auth import ReadyToken
+from orchestrator.clients.clio.client import HEADERS, Clio
 from orchestrator.clients.clio.lists import PagingBroken
 from orchestrator.clients.clio.webhooks import SUBSCRIPTIONS
 from orchestrator.clients.http import ApiClient

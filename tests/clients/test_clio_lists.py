@@ -156,9 +156,11 @@ def test_a_search_is_not_trusted_when_a_row_cannot_be_read():
 
 
 def test_one_record_that_cannot_be_read_waits_for_a_person():
-    with raw_server(lambda _: reply(200, {"data": {"id": 1, "name": "Ada"}})) as server:
-        with closing(ApiClient(server.url, provider="clio", credentials=ReadyToken("t"))) as api:
-            with pytest.raises(NeedsReview) as error:
-                Lists(api).one("/tasks/1.json", TaskRecord)
+    with (
+        raw_server(lambda _: reply(200, {"data": {"id": 1, "name": "Ada"}})) as server,
+        closing(ApiClient(server.url, provider="clio", credentials=ReadyToken("t"))) as api,
+        pytest.raises(NeedsReview) as error,
+    ):
+        Lists(api).one("/tasks/1.json", TaskRecord)
     assert error.value.reason == "data_incomplete"
     assert "Ada" not in str(error.value)

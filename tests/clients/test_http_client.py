@@ -106,6 +106,12 @@ def test_a_read_without_a_usable_answer_may_be_made_again(status):
         ask(reply(status, b"<html>"))
 
 
+def test_a_read_is_made_again_when_the_provider_said():
+    with pytest.raises(Transient) as error:
+        ask(reply(503, Retry_After="90"))
+    assert error.value.retry_after == 90
+
+
 @pytest.mark.parametrize("method", WRITES)
 @pytest.mark.parametrize("status", [302, 408, 500, 502, 504])
 def test_F02_a_write_answered_by_a_broken_gateway_may_have_happened(status, method):
@@ -191,9 +197,12 @@ def test_F07_a_204_where_a_record_was_expected_is_a_lost_answer():
 
 
 def test_F07_an_answer_larger_than_the_cap_is_a_lost_answer():
-    with raw_server(lambda _: reply(200, b'"' + b"a" * 5000 + b'"')) as server:
-        with closing(client(server.url, body_cap=1000)) as api, pytest.raises(OutcomeUnknown):
-            api.request("POST", "/things.json", str)
+    with (
+        raw_server(lambda _: reply(200, b'"' + b"a" * 5000 + b'"')) as server,
+        closing(client(server.url, body_cap=1000)) as api,
+        pytest.raises(OutcomeUnknown),
+    ):
+        api.request("POST", "/things.json", str)
 
 
 def test_a_write_that_needs_no_body_takes_any_2xx():
@@ -292,12 +301,14 @@ def test_F60_a_window_announced_by_another_clock_is_moved_to_ours():
 def test_calls_are_counted_with_their_status():
     calls = []
     answers = iter([reply(200, {}), reply(422), b""])
-    with raw_server(lambda _: next(answers)) as server:
-        with closing(client(server.url, on_call=lambda *call: calls.append(call))) as api:
-            api.read("/a.json", dict)
-            for _ in range(2):
-                with pytest.raises((Rejected, OutcomeUnknown)):
-                    api.request("POST", "/b.json", dict)
+    with (
+        raw_server(lambda _: next(answers)) as server,
+        closing(client(server.url, on_call=lambda *call: calls.append(call))) as api,
+    ):
+        api.read("/a.json", dict)
+        for _ in range(2):
+            with pytest.raises((Rejected, OutcomeUnknown)):
+                api.request("POST", "/b.json", dict)
     assert calls == [("GET", "/a.json", 200), ("POST", "/b.json", 422), ("POST", "/b.json", None)]
 
 

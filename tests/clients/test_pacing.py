@@ -315,6 +315,14 @@ def test_two_processes_share_one_budget_and_two_tokens_do_not(store):
     assert spend(stranger, Urgency.MONEY) == 10
 
 
+def test_an_answer_is_never_hidden_by_trouble_with_the_token(store):
+    tokens = iter([uuid.uuid4().hex])
+    pacer = RedisPacer(store, lambda: next(tokens))
+    pacer.take(Urgency.MONEY)
+    pacer.learn(limit=50, remaining=49, reset=time.time() + 60)
+    pacer.pause(5)
+
+
 def test_no_token_is_stored(store):
     token = "secret-" + uuid.uuid4().hex
     knowing(RedisPacer(store, lambda: token))

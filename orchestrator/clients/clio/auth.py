@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -34,7 +34,7 @@ _ENDED = {"invalid_grant", "invalid_client", "unauthorized_client"}
 class ReadyToken:
     """A token handed over in the settings; it cannot be renewed by us."""
 
-    access_token: str
+    access_token: str = field(repr=False)
 
     def authorization(self) -> str:
         return f"Bearer {self.access_token}"
@@ -59,7 +59,7 @@ class App:
     """This installation as registered with Clio; `redirect_uri` must stand on the app's list exactly as it is here."""
 
     client_id: str
-    client_secret: str
+    client_secret: str = field(repr=False)
     redirect_uri: str
 
 
@@ -87,7 +87,7 @@ class ClioLogin:
         self._refresh_seconds = refresh_seconds
         self._monotonic = monotonic
         self._first_seen: tuple[int, datetime] | None = None
-        self._renewed_after_401: tuple[int, float] | None = None
+        self._renewed_after_401: float | None = None
 
     def authorize_url(self, state: str) -> str:
         """Where a person of the firm agrees; `state` must come back unchanged (checked by the caller)."""
@@ -146,16 +146,16 @@ class ClioLogin:
             return NeedsConnection(RECONNECT, retry_after=ASK_AGAIN_SECONDS)
         if authorization != f"Bearer {token.access_token}":
             return NeedsConnection("Clio refused a token that has been renewed meanwhile.", retry_after=0)
-        if token.refresh_token is None or self._just_renewed(token):
+        if token.refresh_token is None or self._just_renewed():
             return NeedsConnection(
                 "Clio refuses even a fresh token: check that region and app match the firm's account.",
                 retry_after=ASK_AGAIN_SECONDS,
             )
         try:
-            fresh = self._refresh(token)
+            self._refresh(token)
         except OrchestratorError as error:
             return error
-        self._renewed_after_401 = (fresh.version, self._monotonic())
+        self._renewed_after_401 = self._monotonic()
         return NeedsConnection("Clio refused our token; it has been renewed.", retry_after=0)
 
     def _margin(self, token: Token, now: datetime) -> timedelta:
@@ -165,11 +165,11 @@ class ClioLogin:
         life = (token.expires_at or now) - self._first_seen[1]
         return min(self._early, life / 10)
 
-    def _just_renewed(self, token: Token) -> bool:
-        """Whether this very token came from a renewal after a 401 some minutes ago: renewing again would go in circles."""
-        if self._renewed_after_401 is None or self._renewed_after_401[0] != token.version:
-            return False
-        return self._monotonic() - self._renewed_after_401[1] < 10 * ASK_AGAIN_SECONDS
+    def _just_renewed(self) -> bool:
+        """Whether we renewed after a 401 moments ago: doing so again would go in circles, also between workers (F48)."""
+        return (
+            self._renewed_after_401 is not None and self._monotonic() - self._renewed_after_401 < 2 * ASK_AGAIN_SECONDS
+        )
 
     def _refresh(self, token: Token) -> Token:
         """A newer token than `token`, renewed here or by another worker; `NeedsConnection` while another is at it."""
