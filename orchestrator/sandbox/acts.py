@@ -331,17 +331,20 @@ def edit_user(books: Books, facts: Facts) -> User:
 
 
 def bulk(books: Books, facts: Facts) -> Facts:
-    """Issue `bills` bills and pay `payments` of them through strangers' links or by cheque; nobody is told by webhook."""
+    """Issue `bills` bills, then pay `pay_links` open links, oldest first; nobody hears of it unless `webhooks` is true."""
     quietly = not facts.get("webhooks")
-    clients = int(facts.get("clients", 1))
-    homes = [books.get(Matter, ident) for ident in facts.get("matter_ids", ())] or _homes(books, clients)
-    amount = money(facts.get("amount", "250.00"))
+    count, amount = int(facts.get("bills", 0)), money(facts.get("amount", "250.00"))
     made: list[Bill] = []
-    for place in range(int(facts.get("bills", 0))):
-        bill = bills.request_money(books, homes[place % len(homes)], amount, quietly=quietly)
-        bills.approve(books, bill, due_at=day(facts.get("due_at")), quietly=quietly)
-        made.append(bill)
-    paid = [_pay_quietly(books, books.get(Link, ident), quietly=quietly) for ident in facts.get("pay_link_ids", ())]
+    if count:
+        given = [books.get(Matter, ident) for ident in facts.get("matter_ids", ())]
+        homes = given or _homes(books, int(facts.get("clients", 1)))
+        for place in range(count):
+            bill = bills.request_money(books, homes[place % len(homes)], amount, quietly=quietly)
+            bills.approve(books, bill, due_at=day(facts.get("due_at")), quietly=quietly)
+            made.append(bill)
+    open_links = list(books.active_links.values())[: int(facts.get("pay_links", 0))]
+    settle = float(facts.get("settle_after_seconds", 0))
+    paid = [payments.pay(books, link, settle_after=settle, quietly=quietly) for link in open_links]
     return {"bill_ids": [bill.id for bill in made], "payment_ids": [payment.id for payment in paid]}
 
 
@@ -355,10 +358,6 @@ def _homes(books: Books, clients: int) -> list[Matter]:
         books.keys["contacts"][key] = books.add(contact, quietly=True).id
         homes.append(open_case(books, Case(key=key, client=key, description="Bulk matter", attorney=attorney)))
     return homes
-
-
-def _pay_quietly(books: Books, link: Link, *, quietly: bool) -> Payment:
-    return payments.pay(books, link, settle_after=0, quietly=quietly)
 
 
 def _bill(books: Books, facts: Facts) -> Bill:
@@ -431,4 +430,6 @@ def act(books: Books, verb: str, facts: Facts) -> Facts:
         result = doing(books, facts)
     except KeyError as error:
         raise unprocessable(f"{verb} needs {error.args[0]}.") from None
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise unprocessable(f"{verb}: {error}") from None
     return described(result) if isinstance(result, Thing) else dict(result)

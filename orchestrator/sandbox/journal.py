@@ -16,17 +16,17 @@ class Journal:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._links_made: deque[datetime] = deque()
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything; the next entry is number 1 again."""
+        """Forget what happened; the next entry is number 1 again. The 24-hour quota is not forgiven."""
         self.entries: list[Facts] = []
         self.calls: Counter[str] = Counter()
         self.statuses: Counter[int] = Counter()
         self.rate_limited = 0
         self.peak_active_links = 0
         self.peak_links_in_24h = 0
-        self._links_made: deque[datetime] = deque()
 
     def add(self, kind: str, ident: object, **facts: Any) -> None:
         """Append one effect at the present sandbox moment."""

@@ -91,10 +91,8 @@ def test_a_stranger_s_link_is_not_shown(clio):
 
 
 def quota(clio, per_user=2):
-    made = []
-    for bill in clio.sandbox.act("bulk", bills=per_user + 1)["bill_ids"]:
-        made.append(clio.link({"id": bill, "balance": 250.0}))
-    return made
+    bills = clio.sandbox.act("bulk", bills=per_user + 1)["bill_ids"]
+    return [clio.link({"id": bill, "balance": 250.0}) for bill in bills]
 
 
 def test_the_active_quota_ends_in_a_422(enter, tiny):

@@ -68,4 +68,5 @@ def test_the_mailbox_page_shows_what_arrived_without_running_it(clio):
     page = httpx.get(f"{clio.sandbox.url}/sandbox/mailbox").text
     assert "Invoice 1001" in page
     assert "<script>" not in page
-    assert 'sandbox=""' in page
+    assert 'sandbox="allow-popups ' in page
+    assert "allow-scripts" not in page

@@ -70,9 +70,16 @@ def fresh(call: Call, thing: Thing) -> Reply:
     if held is not None and thing.table != "payment":
         if held.removeprefix("W/") in {thing.etag, thing.etag.strip('"')}:
             return Reply(304, headers={"ETag": thing.etag})
-    elif since is not None and thing.updated_at.replace(microsecond=0) <= parsedate_to_datetime(since):
+    elif since is not None and _unchanged(thing, since):
         return Reply(304)
     return call.show(thing)
+
+
+def _unchanged(thing: Thing, since: str) -> bool:
+    try:
+        return thing.updated_at.replace(microsecond=0) <= parsedate_to_datetime(since)
+    except ValueError:
+        return False
 
 
 def paged(call: Call, kind: str, rows: Sequence[Any]) -> Reply:
