@@ -34,7 +34,7 @@ def mail_address(address: str) -> str:
     """The address as it goes on the wire, ASCII only; `Rejected` when it is blank, redacted or not an address."""
     try:
         # Whether the domain can be delivered to is the relay's question; asking DNS here would make a letter depend on it.
-        checked = validate_email(address.strip(), check_deliverability=False, globally_deliverable=False)
+        checked = validate_email(address.strip(), check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         raise Rejected("The e-mail address is not one we can write to.", reason="mail_address_invalid") from None
     if checked.ascii_email is None:

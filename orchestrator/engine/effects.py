@@ -72,11 +72,13 @@ class LeaseRunOut(OrchestratorError):
 
 def perform(effect: Effect[Made]) -> None:
     """Bring one effect about exactly once, however often this is called, interrupted or raced."""
-    job = effect.job
-    if job.state is JobState.SENT:
-        _adopt_or_resend(effect)
-    else:
-        _send(effect, effect.look())
+    try:
+        if effect.job.state is JobState.SENT:
+            _adopt_or_resend(effect)
+        else:
+            _send(effect, effect.look())
+    except Rejected as refusal:
+        verdicts.record(effect.rt, effect.job, refusal, revoke=partial(effect.refused, refusal=refusal))
 
 
 def _send(effect: Effect[Made], looked: Intent | Unneeded) -> None:
@@ -94,11 +96,7 @@ def _send(effect: Effect[Made], looked: Intent | Unneeded) -> None:
     # A process frozen here wakes after its lease: another may be settling or resending by now, so nothing leaves (F11).
     if time.monotonic() - marked > lease / 2:
         raise LeaseRunOut(f"Job {job.id} was held up between SENT and sending.")
-    try:
-        made = effect.send(looked)
-    except Rejected as refusal:
-        verdicts.record(rt, job, refusal, revoke=partial(effect.refused, refusal=refusal))
-        return
+    made = effect.send(looked)
     rt.passing(Point.EFFECT_ANSWERED)
     with finishing(effect) as work:
         effect.record(work, looked, made)

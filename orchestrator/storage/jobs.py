@@ -207,6 +207,12 @@ class Jobs(Repository):
         busy = sa.select(jobs.c.id).where(jobs.c.state.in_(LIVE), jobs.c.not_before <= self.now)
         return self.connection.execute(busy.limit(1)).first() is None
 
+    def oldest_due(self) -> datetime | None:
+        """Since when the longest waiting due job has been due."""
+        due = sa.select(sa.func.min(jobs.c.not_before)).where(jobs.c.state.in_(LIVE), jobs.c.not_before <= self.now)
+        found: datetime | None = self.connection.execute(due).scalar_one()
+        return found
+
     def next_due(self) -> datetime | None:
         """The firm's moment at which the next waiting job falls due."""
         soonest = sa.select(sa.func.min(jobs.c.not_before)).where(jobs.c.state.in_(LIVE), jobs.c.not_before > self.now)

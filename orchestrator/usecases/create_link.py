@@ -88,7 +88,8 @@ class CreateLink(Effect[RemoteLink]):
             ask_for_payment(self.rt, work, [])
             return "link_quota"
         link = work.links.get(self.job.payload["link_id"])
-        assert link is not None
+        if link is None or link["state"] != LinkState.RESERVED:
+            return "link_over"
         work.links.move(link, LinkState.REFUSED, reason="link_refused")
         work.exceptions.open(
             "link_refused", f"bill:{link['bill_id']}", f"Clio refused the link for bill {link['bill_id']}: {refusal}",

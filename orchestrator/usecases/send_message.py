@@ -11,7 +11,7 @@ from orchestrator.domain.links import LinkState
 from orchestrator.domain.money import Money
 from orchestrator.engine.effects import Effect, Intent, Unneeded
 from orchestrator.engine.runtime import Runtime
-from orchestrator.errors import NeedsReview
+from orchestrator.errors import NeedsReview, Rejected
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.ask_for_payment import what_to_ask
@@ -75,6 +75,10 @@ class SendMessage(Effect[str]):
     def unneeded(self, work: Work, reason: str) -> None:
         work.messages.move(self.job.payload["message_id"], "withheld", reason=reason)
         work.audit.line("message.withheld", "bill", self.job.payload["bill_id"], why=reason)
+
+    def refused(self, work: Work, refusal: Rejected) -> str | None:
+        work.messages.move(self.job.payload["message_id"], "withheld", reason=refusal.reason)
+        return None
 
     def _unneeded(self, work: Work) -> Unneeded | None:
         message = work.messages.get(self.job.payload["message_id"])

@@ -1,0 +1,1 @@
+"""HTTP: webhooks in, health out, and the page a client returns to."""

@@ -1,0 +1,138 @@
+"""The web process: `POST /webhooks/clio/{token}`, `/health/*`, and the page a client returns to after paying."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from http import HTTPStatus
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route, Router
+
+from orchestrator.api.intake import Intake
+from orchestrator.clients.clio import webhooks
+from orchestrator.engine.runtime import Runtime
+from orchestrator.usecases.read_health import Health, read_health
+from orchestrator.usecases.receive_webhook import Heard, Knock, receive
+
+BODY_CAP = 256 * 1024
+
+SAFE_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+
+
+def create_app(rt: Runtime) -> Starlette:
+    """The web application of one firm; it reads and writes the firm's database and calls nobody."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        app.state.intake = Intake(partial(receive, rt, verify=webhooks.verify, parse=heard))
+        yield
+        app.state.intake.close()
+
+    app = Starlette(
+        lifespan=lifespan,
+        exception_handlers={HTTPException: _refused, Exception: _failed},
+        routes=[
+            Route("/", _home),
+            Route("/webhooks/clio/{token}", _webhook, methods=["POST"]),
+            Route("/health/live", _live),
+            Route("/health/ready", _ready),
+            Route("/thanks/{key}", _thanks),
+        ],
+    )
+    # A redirect would count as delivered at Clio and lose the event (F28).
+    assert isinstance(app.router, Router)
+    app.router.redirect_slashes = False
+    app.state.runtime = rt
+    return app
+
+
+def heard(body: bytes) -> Heard:
+    """What a body says, in the words of the use case; one that says nothing usable is kept as bad (F25)."""
+    match webhooks.parse_delivery(body):
+        case webhooks.Delivery(event=event, object_id=object_id, digest=digest):
+            return Heard(event, object_id, digest)
+        case _:
+            return Heard(None, None, None)
+
+
+async def _webhook(request: Request) -> Response:
+    try:
+        body = await _capped(request)
+    except ClientDisconnect:
+        return Response(status_code=HTTPStatus.BAD_REQUEST)
+    if body is None:
+        return Response(status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    secret = request.headers.get("X-Hook-Secret")
+    knock = Knock(
+        path_token=request.path_params["token"],
+        body=body,
+        signatures=tuple(request.headers.getlist("X-Hook-Signature")),
+        secret=secret,
+    )
+    status = await request.app.state.intake.submit(knock)
+    echoed = {"X-Hook-Secret": secret} if secret is not None and status == HTTPStatus.OK else {}
+    return Response(status_code=status, headers=echoed)
+
+
+async def _capped(request: Request) -> bytes | None:
+    """The whole body, or None as soon as it is over the cap, whatever its length header says (F22)."""
+    declared = request.headers.get("Content-Length", "")
+    if declared.isdecimal() and int(declared) > BODY_CAP:
+        return None
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_CAP:
+            return None
+    return bytes(body)
+
+
+async def _home(_request: Request) -> Response:
+    return HTMLResponse(
+        PAGE.format(title="Billing orchestrator", text="This address receives webhooks."), headers=SAFE_HEADERS
+    )
+
+
+async def _thanks(_request: Request) -> Response:
+    # Anybody can open this address, and a link scanner will (F80): it says thank you and knows nothing.
+    text = "Thank you. Your payment is being processed; the firm will confirm it. You may close this page."
+    return HTMLResponse(PAGE.format(title="Thank you", text=text), headers=SAFE_HEADERS)
+
+
+async def _live(_request: Request) -> Response:
+    return JSONResponse({"live": True})
+
+
+def _ready(request: Request) -> Response:
+    try:
+        health = read_health(request.app.state.runtime)
+    except Exception as trouble:  # noqa: BLE001  not ready is an answer, never an error
+        health = Health(ready=False, findings=[f"The database does not answer ({type(trouble).__name__})."], facts={})
+    status = HTTPStatus.OK if health.ready else HTTPStatus.SERVICE_UNAVAILABLE
+    return JSONResponse({"ready": health.ready, "findings": health.findings, **health.facts}, status_code=status)
+
+
+async def _refused(_request: Request, refusal: Exception) -> Response:
+    assert isinstance(refusal, HTTPException)
+    return Response(status_code=refusal.status_code, headers=refusal.headers)
+
+
+async def _failed(_request: Request, _failure: Exception) -> Response:
+    return Response(status_code=HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title><style>
+:root {{ color-scheme: light dark }}
+body {{ font: 1.125rem/1.6 system-ui, sans-serif; max-width: 34rem; margin: 20vh auto 0; padding: 0 1.5rem }}
+</style></head><body><main><h1>{title}</h1><p>{text}</p></main></body></html>
+"""
