@@ -53,8 +53,9 @@ async def state(sandbox: Sandbox, _: Facts) -> Facts:
 async def do_act(sandbox: Sandbox, facts: Facts) -> Facts:
     verb = facts.pop("verb")
     if verb == "stranger_calls":
-        limit = sandbox.tokens.count(sandbox.grant, int(facts.get("n", 1)))
-        return {"remaining": limit.remaining, "allowed": limit.allowed}
+        left = sandbox.tokens.count(sandbox.grant, 0).remaining
+        spent = min(int(facts.get("n", 1)), left)
+        return {"spent": spent, "remaining": sandbox.tokens.count(sandbox.grant, spent).remaining}
     return act(sandbox.books, verb, facts)
 
 

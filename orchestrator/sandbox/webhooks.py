@@ -17,6 +17,7 @@ import httpx
 from orchestrator.sandbox.clio.fields import encoded, plan, shown
 from orchestrator.sandbox.faults import Faults
 from orchestrator.sandbox.firm.books import Books
+from orchestrator.sandbox.firm.money import Payment
 from orchestrator.sandbox.firm.things import Thing, User, Webhook
 from orchestrator.sandbox.refusal import Refusal, unprocessable
 
@@ -118,7 +119,7 @@ class Courier:
         model = MODEL_OF.get(thing.table, thing.table)
         if model not in MODELS and thing.table not in MODEL_OF:
             return
-        if getattr(getattr(thing, "clio_payments_link", None), "by", "") == "stranger":
+        if isinstance(thing, Payment) and thing.clio_payments_link.by == "stranger":
             return
         for webhook in list(self.books.table(Webhook).values()):
             if webhook.model == model and self._wants(webhook, event, thing):

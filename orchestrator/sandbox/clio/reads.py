@@ -10,7 +10,7 @@ from orchestrator.sandbox.clio.call import Call, Reply
 from orchestrator.sandbox.clio.fields import encoded, plan, shown
 from orchestrator.sandbox.clio.paging import page
 from orchestrator.sandbox.firm import bills, links
-from orchestrator.sandbox.firm.money import Activity, Bill
+from orchestrator.sandbox.firm.money import Activity, Bill, Link, Payment
 from orchestrator.sandbox.firm.things import ZERO, Contact, Facts, Matter, Thing
 from orchestrator.sandbox.refusal import missing
 
@@ -39,9 +39,8 @@ LISTED_ONLY = {"/line_items", "/matter_stages"}
 
 def visible(thing: Thing) -> bool:
     """Payments and links of other applications exist, but this application never sees them."""
-    if thing.table == "payment":
-        return bool(getattr(thing, "clio_payments_link").by != "stranger")  # noqa: B009 - a Thing has no such field
-    return thing.table != "link" or getattr(thing, "by", "") != "stranger"
+    link = thing.clio_payments_link if isinstance(thing, Payment) else thing
+    return not isinstance(link, Link) or link.by != "stranger"
 
 
 def listing(kind: str) -> Callable[[Call], Reply]:

@@ -1,0 +1,59 @@
+"""What people do: the attorney, the biller, the client, the bank. `ACTS` is the list."""
+
+from orchestrator.sandbox.acts import billing, office, paying
+from orchestrator.sandbox.acts.facts import Act, described
+from orchestrator.sandbox.firm import bills
+from orchestrator.sandbox.firm.books import Books
+from orchestrator.sandbox.firm.things import Facts, Thing
+from orchestrator.sandbox.refusal import unprocessable
+
+ACTS: dict[str, Act] = {
+    "log_time": billing.log_time,
+    "edit_time": billing.edit_time,
+    "delete_time": billing.delete_time,
+    "generate_bill": billing.generate_bill,
+    "request_trust": billing.request_trust,
+    "submit_bill": billing.step(bills.submit),
+    "approve_bill": billing.approve_bill,
+    "reopen_bill": billing.step(bills.send_back),
+    "void_bill": billing.step(bills.void),
+    "delete_bill": billing.step(bills.delete),
+    "credit_bill": billing.credit_bill,
+    "set_due": billing.set_due,
+    "record_payment": billing.record_payment,
+    "delete_payment": billing.delete_payment,
+    "apply_trust": billing.apply_trust,
+    "deposit_trust": billing.deposit_trust,
+    "pay_link": paying.pay_link,
+    "set_payment_state": paying.set_payment_state,
+    "refund_payment": paying.reverse("refund"),
+    "chargeback_payment": paying.reverse("chargeback"),
+    "return_payment": paying.reverse("return"),
+    "create_link_by_hand": paying.create_link_by_hand,
+    "create_matter": office.create_matter,
+    "create_contact": office.create_contact,
+    "open_matter": office.matter_status("Open"),
+    "pend_matter": office.matter_status("Pending"),
+    "close_matter": office.matter_status("Closed"),
+    "set_stage": office.set_stage,
+    "set_custom_field": office.set_custom_field,
+    "edit_matter": office.edit_matter,
+    "edit_contact": office.edit_contact,
+    "complete_task": office.complete_task,
+    "edit_user": office.edit_user,
+    "bulk": paying.bulk,
+}
+
+
+def act(books: Books, verb: str, facts: Facts) -> Facts:
+    """Do what the verb says and show what came of it; a missing fact is named."""
+    doing = ACTS.get(verb)
+    if doing is None:
+        raise unprocessable(f"There is no act {verb}; choose from {', '.join(ACTS)}.")
+    try:
+        result = doing(books, facts)
+    except KeyError as error:
+        raise unprocessable(f"{verb} needs {error.args[0]}.") from None
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise unprocessable(f"{verb}: {error}") from None
+    return described(result) if isinstance(result, Thing) else dict(result)

@@ -1,0 +1,99 @@
+"""The office: matters, contacts, tasks and users."""
+
+from orchestrator.sandbox.acts.facts import Act
+from orchestrator.sandbox.firm import matters
+from orchestrator.sandbox.firm.books import Books
+from orchestrator.sandbox.firm.things import Contact, Facts, Matter, MatterStage, Task, User
+from orchestrator.sandbox.founding import open_case
+from orchestrator.sandbox.refusal import unprocessable
+from orchestrator.sandbox.scenario import Case
+
+
+def create_matter(books: Books, facts: Facts) -> Matter:
+    """Open a matter for a client given by `client_id` or by scenario name; other facts as in a scenario's matter."""
+    facts = dict(facts)
+    contacts = books.keys["contacts"]
+    if "client_id" in facts:
+        ident = books.get(Contact, facts.pop("client_id")).id
+        facts["client"] = next((key for key, value in contacts.items() if value == ident), str(ident))
+        contacts.setdefault(facts["client"], ident)
+    facts.setdefault("key", f"matter-{len(books.table(Matter)) + 1}")
+    facts.setdefault("description", "A new matter")
+    facts.setdefault("attorney", next(iter(books.keys["users"])))
+    return open_case(books, Case.model_validate(facts))
+
+
+def create_contact(books: Books, facts: Facts) -> Contact:
+    contact = Contact(name=str(facts["name"]), type=facts.get("type", "Person"))
+    contact.primary_email_address = facts.get("email") or None
+    return books.add(contact)
+
+
+def matter_status(status: str) -> Act:
+    def act(books: Books, facts: Facts) -> Matter:
+        matter = books.get(Matter, facts.get("id", facts.get("matter_id")))
+        matters.set_status(books, matter, status)
+        return matter
+
+    return act
+
+
+def set_stage(books: Books, facts: Facts) -> Matter:
+    """Move a matter to a stage named in its own practice area."""
+    matter = books.get(Matter, facts["matter_id"])
+    stages = books.table(MatterStage).values()
+    own = (stage for stage in stages if stage.practice_area is matter.practice_area)
+    stage = next((stage for stage in own if stage.name == facts["stage"]), None)
+    if stage is None:
+        raise unprocessable(f"There is no stage {facts['stage']} for this matter.")
+    matters.set_stage(books, matter, stage)
+    return matter
+
+
+def set_custom_field(books: Books, facts: Facts) -> Matter:
+    matter = books.get(Matter, facts["matter_id"])
+    custom = matters.custom_field(books, str(facts["name"]))
+    matters.custom_value(books, matter.custom_field_values, custom, facts.get("value"))
+    books.touch(matter)
+    return matter
+
+
+def edit_matter(books: Books, facts: Facts) -> Matter:
+    """Renumber a matter or give it another client or attorney."""
+    matter = books.get(Matter, facts["id"])
+    for name in ("display_number", "custom_number", "client_reference", "description", "billable"):
+        if name in facts:
+            setattr(matter, name, facts[name])
+    if "client_id" in facts:
+        matter.client = books.get(Contact, facts["client_id"])
+    if "attorney_id" in facts:
+        matter.responsible_attorney = books.get(User, facts["attorney_id"])
+    books.touch(matter)
+    return matter
+
+
+def edit_contact(books: Books, facts: Facts) -> Contact:
+    contact = books.get(Contact, facts["id"])
+    if "email" in facts:
+        contact.primary_email_address = facts["email"] or None
+    for name in ("name", "redacted", "reminders_enabled"):
+        if name in facts:
+            setattr(contact, name, facts[name])
+    books.touch(contact)
+    return contact
+
+
+def complete_task(books: Books, facts: Facts) -> Task:
+    task = books.get(Task, facts["id"])
+    task.status = "complete"
+    task.completed_at = books.clock.now()
+    books.touch(task)
+    return task
+
+
+def edit_user(books: Books, facts: Facts) -> User:
+    """Enable or disable a user; both link quotas follow."""
+    user = books.get(User, facts["id"])
+    user.enabled = bool(facts.get("enabled", user.enabled))
+    books.touch(user)
+    return user
