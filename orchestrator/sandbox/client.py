@@ -80,6 +80,10 @@ class SandboxClient:
     def counts(self) -> Facts:
         return self._object("GET", "/sandbox/counts")
 
+    def requests(self) -> list[Facts]:
+        """What was sent to Clio, word for word: method, path template, params and body."""
+        return self._list("GET", "/sandbox/requests")
+
     def mail(self) -> list[Facts]:
         return self._list("GET", "/sandbox/mail")
 

@@ -105,6 +105,11 @@ async def counts(sandbox: Sandbox, _: Facts) -> Facts:
     return sandbox.journal.counts()
 
 
+async def requests(sandbox: Sandbox, _: Facts) -> list[Facts]:
+    """The last 10,000 requests to Clio as they were sent."""
+    return list(sandbox.journal.requests)
+
+
 async def mail(sandbox: Sandbox, _: Facts) -> list[Facts]:
     return [kept.shown() for kept in sandbox.mailbox.mails]
 
@@ -128,6 +133,7 @@ CONTROLS: tuple[tuple[str, str, Control], ...] = (
     ("GET", "/sandbox/effects", effects),
     ("DELETE", "/sandbox/effects", clear_effects),
     ("GET", "/sandbox/counts", counts),
+    ("GET", "/sandbox/requests", requests),
     ("GET", "/sandbox/mail", mail),
     ("GET", "/sandbox/oracle", oracle),
 )

@@ -9,6 +9,7 @@ from orchestrator.sandbox.clock import Clock, stamp
 Facts = dict[str, Any]
 
 _DAY = timedelta(hours=24)
+_REMEMBERED = 10_000
 
 
 class Journal:
@@ -22,6 +23,7 @@ class Journal:
     def clear(self) -> None:
         """Forget what happened; the next entry is number 1 again. The 24-hour quota is not forgiven."""
         self.entries: list[Facts] = []
+        self.requests: deque[Facts] = deque(maxlen=_REMEMBERED)
         self.calls: Counter[str] = Counter()
         self.statuses: Counter[int] = Counter()
         self.rate_limited = 0
@@ -38,6 +40,11 @@ class Journal:
         self.calls[f"{method} {template}"] += 1
         self.statuses[status] += 1
         self.rate_limited += status == 429
+
+    def asked(self, method: str, template: str, params: list[tuple[str, str]], body: bytes) -> None:
+        """Remember a request as it was sent, without its headers: no token is ever kept."""
+        words = body.decode("utf-8", "replace")
+        self.requests.append({"method": method, "path": template, "params": params, "body": words})
 
     def link_made(self, active: int) -> None:
         """Move the peaks of both link quotas."""

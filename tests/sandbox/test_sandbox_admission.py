@@ -127,3 +127,10 @@ def test_a_window_ends_in_real_time(enter, tiny):
     second = clio.ask("GET", "/users").status_code
     time.sleep(1.05)
     assert (first, second, clio.ask("GET", "/users").status_code) == (200, 429, 200)
+
+
+def test_requests_are_remembered_without_their_token(clio):
+    clio.ask("POST", "/tasks", {"name": "n"}, fields="id")
+    assert clio.sandbox.requests() == [
+        {"method": "POST", "path": "/tasks", "params": [["fields", "id"]], "body": '{"data":{"name":"n"}}'}
+    ]

@@ -39,6 +39,7 @@ class ClioDoor:
             origin=origin_of(request),
             books=self.sandbox.books,
         )
+        self.sandbox.journal.asked(call.method, call.template, call.params, call.body)
         await answer(self.sandbox, request, call.method, call.template, serve=partial(self._serve, call), send=send)
 
     async def _serve(self, call: Call) -> Reply:
