@@ -42,6 +42,9 @@ class MovedClock:
         self._http = httpx.Client(timeout=5)
         self._seen = (float("-inf"), datetime.min.replace(tzinfo=UTC))
 
+    def close(self) -> None:
+        self._http.close()
+
     def __call__(self) -> datetime:
         asked, now = self._seen
         if time.monotonic() - asked > CLOCK_CACHE_SECONDS:
@@ -97,6 +100,7 @@ def build(
         subscriptions=SUBSCRIPTIONS,
         holder=f"{socket.gethostname()}:{os.getpid()}",
         passing=passing or _ordered_death(settings),
+        closing=(api.close, *((clock.close,) if isinstance(clock, MovedClock) else ())),
     )
 
 

@@ -119,6 +119,18 @@ REASONS: dict[str, Reason] = {
     ),
     "key_invalid": Reason("the message has no usable key", "Report it with the job's id."),
     "template_missing": Reason("a message template is missing", "Restore config/templates, then retry."),
+    "clio_refused": Reason("Clio refused the request", "Read Clio's answer kept with the job, correct, and retry it."),
+    "clio_not_found": Reason(
+        "Clio no longer has it, or does not show it to us", "Check it in Clio; retry if it is there."
+    ),
+    "clio_foreign_page": Reason(
+        "a page of a list led to another host",
+        "Check ORCH_CLIO__BASE_URL and the proxy; name an alias only if it is Clio.",
+    ),
+    "data_incomplete": Reason(
+        "Clio's answer hides or lacks something that decides",
+        "Give the connected user visibility of it in Clio, then retry.",
+    ),
     "clio_forbidden": Reason(
         "Clio denied the permission",
         "Give the app and its user the permission in Clio, reconnect if the app changed, then retry.",

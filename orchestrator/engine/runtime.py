@@ -1,8 +1,8 @@
 """What a job's body may use: one firm's database, clock, provider, words and rules. Built by `bootstrap` only."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from orchestrator.domain.topics import Urgency
@@ -32,12 +32,18 @@ class Runtime:
     subscriptions: Sequence[Subscription]
     holder: str
     passing: Passing = unharmed
-    facts: Mapping[str, object] = field(default_factory=dict)
+    closing: tuple[Callable[[], None], ...] = ()
 
     @property
     def currency(self) -> str:
         """The one currency that payment links of this firm's region collect."""
         return CURRENCY[self.settings.clio.region]
+
+    def close(self) -> None:
+        """Let go of every connection; the runtime is of no use afterwards."""
+        for close in self.closing:
+            close()
+        self.uow.engine.dispose()
 
     def local_date(self, moment: datetime) -> date:
         """The date at the firm's office at this moment: every date we compare or show is one of these."""

@@ -25,8 +25,10 @@ class Billing(Repository):
         """A new billing request; None when one is open for the matter or this period was asked for before."""
         if not self.add_once(billing_requests, **values, created_at=self.now, updated_at=self.now):
             return None
-        period = {name: values[name] for name in ("matter_id", "period_start", "period_end", "kind")}
-        row = self.one(sa.select(billing_requests.c.id).filter_by(**period))
+        period = (
+            billing_requests.c[name] == values[name] for name in ("matter_id", "period_start", "period_end", "kind")
+        )
+        row = self.one(sa.select(billing_requests.c.id).where(*period))
         return int(row["id"]) if row else None
 
     def get(self, request_id: int) -> sa.RowMapping | None:
@@ -47,7 +49,7 @@ class Billing(Repository):
     def last_period_ends(self) -> dict[int, date]:
         """For each matter, the last day any of its requests covered."""
         grouped = sa.select(billing_requests.c.matter_id, sa.func.max(billing_requests.c.period_end))
-        rows = self.connection.execute(grouped.group_by(billing_requests.c.matter_id)).tuples()
+        rows = self.connection.execute(grouped.group_by(billing_requests.c.matter_id))
         return {matter_id: end for matter_id, end in rows if end is not None}
 
     def move(self, request_id: int, state: str, **values: Any) -> None:
@@ -65,8 +67,6 @@ class Billing(Repository):
     def counts(self) -> dict[str, int]:
         """Requests made, and bills of ours by state."""
         requested = self.connection.execute(sa.select(sa.func.count()).select_from(billing_requests)).scalar_one()
-        grouped: dict[str, int] = dict(
-            self.connection.execute(sa.select(bills.c.state, sa.func.count()).group_by(bills.c.state)).tuples().all()
-        )
+        grouped = self.tally(bills.c.state)
         issued = sum(grouped.get(state, 0) for state in (BillState.AWAITING_PAYMENT, BillState.PAID, BillState.VOID))
         return {"requested": requested, "issued": issued, "paid": grouped.get(BillState.PAID, 0)}

@@ -66,9 +66,7 @@ class DirtyMarks(Repository):
 
     def summary(self) -> dict[str, dict[str, object]]:
         """For each kind: marks waiting, watermark, and what sweeps found."""
-        waiting: dict[str, int] = dict(
-            self.connection.execute(sa.select(dirty.c.kind, sa.func.count()).group_by(dirty.c.kind)).tuples().all()
-        )
+        waiting = self.tally(dirty.c.kind)
         return {
             row["kind"]: {
                 "waiting": waiting.get(row["kind"], 0),

@@ -65,8 +65,7 @@ class Exceptions(Repository):
 
     def open_counts(self) -> dict[str, int]:
         """Open exceptions by kind."""
-        grouped = sa.select(exceptions.c.kind, sa.func.count()).where(exceptions.c.state == "open")
-        return {row[0]: row[1] for row in self.connection.execute(grouped.group_by(exceptions.c.kind))}
+        return self.tally(exceptions.c.kind, exceptions.c.state == "open")
 
     def _open(self, kind: str, key: object) -> sa.ColumnElement[bool]:
         return sa.and_(exceptions.c.kind == kind, exceptions.c.key == str(key), exceptions.c.state == "open")

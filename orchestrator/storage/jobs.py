@@ -233,8 +233,7 @@ class Jobs(Repository):
 
     def counts(self) -> dict[str, int]:
         """Jobs by state."""
-        grouped = sa.select(jobs.c.state, sa.func.count()).group_by(jobs.c.state)
-        return {row[0]: row[1] for row in self.connection.execute(grouped)}
+        return self.tally(jobs.c.state)
 
     def tidy(self, *, before: datetime, topics: Collection[str]) -> int:
         """Forget finished ticks older than `before`: their key, a moment gone by, cannot come again."""

@@ -121,10 +121,7 @@ class Links(Repository):
 
     def counts(self) -> dict[str, int]:
         """Our links by state."""
-        return {
-            row[0]: row[1]
-            for row in self.connection.execute(sa.select(links.c.state, sa.func.count()).group_by(links.c.state))
-        }
+        return self.tally(links.c.state)
 
     def _budget(self, row: sa.RowMapping) -> Budget:
         held = sa.select(sa.func.count()).where(links.c.state.in_([LinkState.RESERVED, LinkState.LIVE]))

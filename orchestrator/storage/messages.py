@@ -41,10 +41,8 @@ class Messages(Repository):
         return self.rows(sa.select(messages).where(messages.c.bill_id == bill_id).order_by(messages.c.id))
 
     def counts(self) -> dict[str, int]:
-        return {
-            row[0]: row[1]
-            for row in self.connection.execute(sa.select(messages.c.state, sa.func.count()).group_by(messages.c.state))
-        }
+        """Messages by state."""
+        return self.tally(messages.c.state)
 
     def withheld_reasons(self) -> list[sa.RowMapping]:
         return self.rows(sa.select(messages).where(messages.c.state.in_(["withheld", "unknown"])))

@@ -193,8 +193,7 @@ class Mirror(Repository):
 
     def payment_counts(self) -> dict[str, int]:
         """Payments by state."""
-        grouped = sa.select(payments.c.state, sa.func.count()).group_by(payments.c.state)
-        return {row[0]: row[1] for row in self.connection.execute(grouped)}
+        return self.tally(payments.c.state)
 
     def booked(self, payment_id: int, cents: int) -> None:
         self.change(sa.update(payments).where(payments.c.id == payment_id).values(booked_cents=cents))

@@ -40,6 +40,11 @@ class Repository:
     def one(self, statement: sa.Select[Any]) -> sa.RowMapping | None:
         return self.connection.execute(statement).mappings().one_or_none()
 
+    def tally(self, column: sa.Column[Any], *where: sa.ColumnElement[bool]) -> dict[str, int]:
+        """How many rows there are of each value of a column."""
+        counted = sa.select(column, sa.func.count()).where(*where).group_by(column).order_by(column)
+        return {value: count for value, count in self.connection.execute(counted)}  # noqa: C416  a result is no mapping
+
     def change(self, statement: sa.Update | sa.Delete) -> int:
         """How many rows the statement changed."""
         return self.connection.execute(statement).rowcount

@@ -13,23 +13,26 @@ from orchestrator.storage.unit_of_work import Work
 
 
 def approve_when_rested(rt: Runtime, work: Work) -> None:
-    """Under the `automatic` signal, make sure entries are approved once the oldest has rested; one job a minute serves all."""
+    """Under the `automatic` signal, approve every billable, unbilled, visible entry that has rested for the quiet period.
+
+    For those that have not, one job a minute comes back when the oldest will have (the article's debounce).
+    """
     if rt.settings.approval.signal != "automatic":
         return
     quiet = _quiet(rt)
+    for entry in work.approvals.resting(changed_before=work.now - quiet):
+        _approve(work, entry, by=WORKER, signal="automatic")
     oldest = work.approvals.next_rest(changed_after=work.now - quiet)
-    moment = work.now if oldest is None else oldest + quiet
-    minute = datetime.fromtimestamp(math.ceil(moment.timestamp() / 60) * 60, UTC)
-    work.jobs.add("time.approve", minute.strftime("%Y-%m-%dT%H:%MZ"), at=minute)
+    if oldest is not None:
+        # Rounded up, the minute lies ahead of us: its job cannot have run already.
+        minute = datetime.fromtimestamp(math.ceil((oldest + quiet).timestamp() / 60) * 60, UTC)
+        work.jobs.add("time.approve", minute.strftime("%Y-%m-%dT%H:%MZ"), at=minute)
 
 
 def approve_rested(job: Job, rt: Runtime) -> None:
-    """Approve every billable, unbilled, visible entry that has not changed for the quiet period (the article's debounce)."""
+    """Look again at what was still resting."""
     with step(rt, job) as work:
-        for entry in work.approvals.resting(changed_before=work.now - _quiet(rt)):
-            _approve(work, entry, by=WORKER, signal="automatic")
-        if work.approvals.next_rest(changed_after=work.now - _quiet(rt)) is not None:
-            approve_when_rested(rt, work)
+        approve_when_rested(rt, work)
 
 
 def approve_entries(work: Work, rt: Runtime, entry_ids: Sequence[int], *, by: str, signal: str) -> dict[int, str]:

@@ -1,7 +1,7 @@
 """W7: a payment changed → the bill is re-read and decides; link, books, note and field follow, or are reversed."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from orchestrator.domain.books import entry, standing_cents
@@ -33,13 +33,14 @@ class Payments:
         return iter(())
 
     def complete(self, rt: Runtime, practice: PracticeManagement, read: Sequence[Payment]) -> Reading:
-        """Read the payments' bills, those of their links included, in one batch."""
+        """Read the payments' bills, those of their links included, in one batch, and who got what of a shared payment."""
         bill_ids = {bill_id for payment in read for bill_id in payment.bill_ids}
         with rt.read() as work:
             ours = work.links.by_clio_ids([payment.link_id for payment in read if payment.link_id is not None])
         bill_ids |= {link["bill_id"] for link in ours.values()}
         bills = sync_bills.Bills()
-        return Reading(read, bills.complete(rt, practice, practice.bills.by_ids(sorted(bill_ids)) if bill_ids else ()))
+        found = practice.bills.by_ids(sorted(bill_ids)) if bill_ids else ()
+        return Reading([_divided(practice, payment) for payment in read], bills.complete(rt, practice, found))
 
     def apply(self, rt: Runtime, work: Work, reading: Reading) -> None:
         """Book what stands now; every consequence is keyed by how often this payment has changed the books."""
@@ -122,3 +123,13 @@ class Payments:
                 )  # fmt: skip
             else:
                 work.exceptions.close(kind, f"payment:{payment.id}")
+
+
+def _divided(practice: PracticeManagement, payment: Payment) -> Payment:
+    """A payment for several bills, its allocations naming theirs: nested, Clio leaves the bill out (F65)."""
+    if len(payment.bill_ids) < 2:  # noqa: PLR2004  one bill needs no dividing
+        return payment
+    bill_of = {part.id: bill_id for bill_id in payment.bill_ids for part in practice.allocations_of_bill(bill_id)}
+    return replace(
+        payment, allocations=tuple(replace(part, bill_id=bill_of.get(part.id)) for part in payment.allocations)
+    )
