@@ -126,29 +126,38 @@ class RenewWebhook(Effect[RemoteWebhook]):
 
 
 def confirm_webhook(job: Job, rt: Runtime) -> None:
-    """Read the webhook back: only a secret that the API itself names is believed (F23)."""
+    """Read the webhooks back, all pending ones at once: only a secret that the API itself names is believed (F23)."""
     model = job.payload["model"]
-    webhooks = rt.practice(Urgency(job.urgency)).webhooks()
     with rt.read() as work:
-        row = work.subscriptions.get(model)
-    theirs = next((webhook for webhook in webhooks if row is not None and webhook.url == row["url"]), None)
-    enabled = theirs is not None and theirs.status == "enabled" and row is not None
-    secret = _confirmed(rt, row, theirs) if enabled and row is not None and theirs is not None else None
-    if secret is None and row is not None and row["state"] == "pending" and job.attempts < CONFIRM_TRIES:
+        pending = {row["url"]: row for row in work.subscriptions.all() if row["state"] == "pending"}
+    remote = rt.practice(Urgency(job.urgency)).webhooks() if model in {row["model"] for row in pending.values()} else []
+    confirmed = {
+        row["model"]: (theirs, secret)
+        for theirs in remote
+        if (row := pending.get(theirs.url)) is not None and (secret := _confirmed(rt, row, theirs)) is not None
+    }
+    if remote and model not in confirmed and job.attempts < CONFIRM_TRIES:
         raise Transient(f"The {model} webhook is not confirmed yet.", retry_after=0.2 * 3**job.attempts)
     with step(rt, job) as work:
-        if secret is None or theirs is None or row is None:
-            return
-        if row["state"] == "pending":
-            work.audit.line("webhook.confirmed", "webhook", model, clio_id=theirs.id)
-        work.subscriptions.put(
-            model, state="enabled", secret=rt.cipher.seal(secret), offered=[], webhook_id=theirs.id, etag=theirs.etag,
-            expires_at=theirs.expires_at,
-        )  # fmt: skip
-        work.exceptions.close("webhook_unconfirmed", model)
+        for confirmed_model, (theirs, secret) in confirmed.items():
+            _enable(rt, work, confirmed_model, theirs, secret)
+
+
+def _enable(rt: Runtime, work: Work, model: str, theirs: RemoteWebhook, secret: str) -> None:
+    row = work.subscriptions.get(model)
+    if row is None or row["state"] != "pending" or row["url"] != theirs.url:
+        return
+    work.subscriptions.put(
+        model, state="enabled", secret=rt.cipher.seal(secret), offered=[], webhook_id=theirs.id, etag=theirs.etag,
+        expires_at=theirs.expires_at,
+    )  # fmt: skip
+    work.exceptions.close("webhook_unconfirmed", model)
+    work.audit.line("webhook.confirmed", "webhook", model, clio_id=theirs.id)
 
 
 def _confirmed(rt: Runtime, row: Row, theirs: RemoteWebhook) -> str | None:
+    if theirs.status != "enabled":
+        return None
     offered = [rt.cipher.open(sealed.encode()) for sealed in row["offered"]]
     if theirs.shared_secret is not None:
         return theirs.shared_secret if theirs.shared_secret in offered else None
