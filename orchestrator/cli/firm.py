@@ -1,0 +1,55 @@
+"""The firm a command works for: its settings, and its runtime while the command lasts."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from orchestrator.cli import logs
+from orchestrator.engine.runtime import Runtime
+from orchestrator.settings import Misconfigured, Settings, load
+
+
+def settings_of(ctx: typer.Context) -> Settings:
+    """The settings of the chosen firm, with logs going where they should."""
+    settings = load(ctx.obj)
+    logs.configure(production=settings.production)
+    return settings
+
+
+@contextmanager
+def opened(ctx: typer.Context) -> Iterator[Runtime]:
+    """The chosen firm's runtime on a database of this code's revision; `Misconfigured` says what is in the way."""
+    from orchestrator.bootstrap import build
+    from orchestrator.storage.migrate import require_newest
+
+    rt = build(settings_of(ctx), ctx.obj)
+    try:
+        require_newest(rt.uow.engine)
+        yield rt
+    finally:
+        rt.uow.engine.dispose()
+
+
+def fleet_settings(ctx: typer.Context) -> Settings:
+    """Settings for a process that is one of several: they need a broker that all of them can reach."""
+    settings = settings_of(ctx)
+    if settings.embedded:
+        raise Misconfigured(
+            "ORCH_BROKER_URL is memory://, which lives inside one process: set a Redis address, or run `orchestrator up`."
+        )
+    return settings
+
+
+def require_free(listen: str) -> None:
+    """`Misconfigured` when nobody can listen there: a bad address, or one that is taken."""
+    host, _, port = listen.rpartition(":")
+    try:
+        with socket.create_server((host or "127.0.0.1", int(port))):
+            return
+    except (ValueError, OverflowError) as wrong:
+        raise Misconfigured(f"ORCH_LISTEN: {listen!r} is not host:port.") from wrong
+    except OSError as taken:
+        raise Misconfigured(f"ORCH_LISTEN: nothing can listen on {listen}: {os.strerror(taken.errno or 0)}.") from taken

@@ -1,0 +1,140 @@
+"""How answers look: JSON for programs, tables for people. Nothing is decided here."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print JSON: ISO times, integer cents, nothing else on stdout.")
+]
+Words = Callable[[Any], str]
+
+PIPED_WIDTH = 160
+NOTHING = "–"
+
+
+def say_json(answer: Any) -> None:
+    """One JSON document on stdout."""
+    print(json.dumps(answer, indent=2, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, set | frozenset | tuple):
+        return sorted(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def money(cents: int | None) -> str:
+    return NOTHING if cents is None else f"{'-' if cents < 0 else ''}{abs(cents) // 100:,}.{abs(cents) % 100:02d}"
+
+
+def because(code: str | None) -> str:
+    """A stored reason in words."""
+    from orchestrator.domain.reasons import meaning
+
+    return meaning(code) or NOTHING
+
+
+def age(seconds: float | None) -> str:
+    """Seconds as a person says them."""
+    if seconds is None:
+        return NOTHING
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table: where its value is, and how to say it when its type does not tell."""
+
+    title: str
+    key: str
+    words: Words | None = None
+    right: bool = False
+    wrap: bool = True
+
+
+def amount(title: str, key: str) -> Column:
+    return Column(title, key, money, right=True, wrap=False)
+
+
+def number(title: str, key: str) -> Column:
+    return Column(title, key, right=True, wrap=False)
+
+
+class Page:
+    """Tables and facts for a person, times at the firm's office."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        from rich.console import Console
+
+        self._zone = zone
+        # Piped output is for another program's eyes: rich would squeeze it into 80 columns.
+        self._console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
+
+    def line(self, text: str = "", style: str = "") -> None:
+        self._console.print(text, style=style, markup=False)
+
+    def table(
+        self, title: str, columns: Sequence[Column], rows: Iterable[Mapping[str, Any]], *, none: str = "None."
+    ) -> None:
+        """A titled table, or `none` when there are no rows."""
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        drawn = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+        for column in columns:
+            drawn.add_column(
+                column.title, justify="right" if column.right else "left", no_wrap=not column.wrap, overflow="fold"
+            )
+        for row in rows:
+            drawn.add_row(*(Text(self.words(row[column.key], column.words)) for column in columns))
+        if drawn.row_count:
+            self._console.print(drawn)
+        else:
+            self._console.print(f"{title}: {none}", markup=False)
+
+    def facts(self, title: str, said: Mapping[str, Any]) -> None:
+        """A titled list of name and value; what is None is left out."""
+        from rich.table import Table
+        from rich.text import Text
+
+        grid = Table(title=title, title_justify="left", title_style="bold", box=None, show_header=False, pad_edge=False)
+        grid.add_column(style="dim", no_wrap=True)
+        grid.add_column(overflow="fold")
+        for name, value in said.items():
+            if value is not None:
+                grid.add_row(Text(name), Text(self.words(value)))
+        self._console.print(grid)
+
+    def words(self, value: Any, words: Words | None = None) -> str:
+        """A value as a person reads it; its type decides unless `words` does."""
+        if words is not None:
+            return words(value)
+        for kind, say in self._ways:
+            if isinstance(value, kind):
+                return say(value) or NOTHING
+        return str(value)
+
+    @property
+    def _ways(self) -> tuple[tuple[type | tuple[type, ...], Words], ...]:
+        return (
+            (type(None), lambda _: NOTHING),
+            (bool, lambda yes: "yes" if yes else "no"),
+            (datetime, lambda moment: moment.astimezone(self._zone).strftime("%Y-%m-%d %H:%M")),
+            (dict, lambda parts: ", ".join(f"{name} {self.words(part)}" for name, part in parts.items())),
+            ((list, tuple, set, frozenset), lambda parts: ", ".join(self.words(part) for part in parts)),
+        )
