@@ -34,6 +34,10 @@ class Billing(Repository):
     def get(self, request_id: int) -> sa.RowMapping | None:
         return self.one(sa.select(billing_requests).where(billing_requests.c.id == request_id))
 
+    def listed(self, *, limit: int = 200) -> list[sa.RowMapping]:
+        """The newest requests first."""
+        return self.rows(sa.select(billing_requests).order_by(billing_requests.c.id.desc()).limit(limit))
+
     def keyed(self, key: str) -> sa.RowMapping | None:
         return self.one(sa.select(billing_requests).where(billing_requests.c.key == key))
 

@@ -60,6 +60,11 @@ class Exceptions(Repository):
         money = sa.func.coalesce(exceptions.c.money_cents, 0).desc()
         return self.rows(chosen.order_by(money, exceptions.c.id).limit(limit))
 
+    def about(self, subject_kind: str, subject_id: int) -> list[sa.RowMapping]:
+        """Every exception about one thing, settled ones included, oldest first."""
+        mine = sa.and_(exceptions.c.subject_kind == subject_kind, exceptions.c.subject_id == subject_id)
+        return self.rows(sa.select(exceptions).where(mine).order_by(exceptions.c.id))
+
     def get(self, exception_id: int) -> sa.RowMapping | None:
         return self.one(sa.select(exceptions).where(exceptions.c.id == exception_id))
 

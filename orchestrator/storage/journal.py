@@ -32,6 +32,11 @@ class Journal(Repository):
     def entries_of(self, payment_id: int) -> list[sa.RowMapping]:
         return self.rows(sa.select(journal).where(journal.c.payment_id == payment_id).order_by(journal.c.id))
 
+    def payments_of_bill(self, bill_id: int) -> set[int]:
+        """The payments that have booked something on a bill."""
+        chosen = sa.select(journal.c.payment_id).where(journal.c.bill_id == bill_id)
+        return set(self.connection.execute(chosen.distinct()).scalars())
+
     def balance(self) -> int:
         """The sum of all lines in cents: zero, or the books are wrong (I4)."""
         return int(
