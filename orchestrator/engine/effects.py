@@ -20,7 +20,7 @@ from typing import Any, Generic, TypeVar
 from orchestrator.engine import verdicts
 from orchestrator.engine.points import Point
 from orchestrator.engine.runtime import Runtime
-from orchestrator.errors import NeedsReview, OrchestratorError, Rejected
+from orchestrator.errors import NeedsReview, OrchestratorError, OutcomeUnknown, Rejected, Transient
 from orchestrator.storage.jobs import Job, JobState
 from orchestrator.storage.unit_of_work import Work
 
@@ -98,8 +98,16 @@ def _send(effect: Effect[Made], looked: Intent | Unneeded) -> None:
         raise LeaseRunOut(f"Job {job.id} was held up between SENT and sending.")
     made = effect.send(looked)
     rt.passing(Point.EFFECT_ANSWERED)
-    with finishing(effect) as work:
-        effect.record(work, looked, made)
+    _record(effect, looked, made)
+
+
+def _record(effect: Effect[Made], intent: Intent, made: Made, evidence: dict[str, Any] | None = None) -> None:
+    """It happened: whatever keeps us from recording it now, the next claim searches and adopts, and never sends again."""
+    try:
+        with finishing(effect, evidence=evidence) as work:
+            effect.record(work, intent, made)
+    except (Transient, Rejected) as trouble:
+        raise OutcomeUnknown(f"It happened, and could not be recorded: {trouble}") from trouble
 
 
 def _adopt_or_resend(effect: Effect[Made]) -> None:
@@ -118,8 +126,7 @@ def _adopt_or_resend(effect: Effect[Made]) -> None:
     if len(found) > 1:
         raise NeedsReview(f"{len(found)} things outside could be ours.", reason="search_ambiguous")
     if found:
-        with finishing(effect, evidence={"adopted": True}) as work:
-            effect.record(work, job.intent, found[0])
+        _record(effect, job.intent, found[0], {"adopted": True})
         rt.passing(Point.EFFECT_ADOPTED)
     else:
         _send(effect, effect.look())
