@@ -121,7 +121,11 @@ def _adopt_or_resend(effect: Effect[Made]) -> None:
         with rt.uow() as work:
             work.jobs.hand_back(job, state=JobState.SENT, not_before=settled, counted=False, detail="settling")
         return
-    found = effect.search(job.intent)
+    try:
+        found = effect.search(job.intent)
+    except Rejected as refusal:
+        # A refused search says nothing about the effect: neither that it failed nor that it may be sent again.
+        raise NeedsReview(f"The search for it was refused: {refusal}", reason=refusal.reason) from refusal
     rt.passing(Point.EFFECT_SEARCHED)
     if len(found) > 1:
         raise NeedsReview(f"{len(found)} things outside could be ours.", reason="search_ambiguous")

@@ -69,14 +69,17 @@ def record(rt: Runtime, job: Job, failure: Exception, *, revoke: Callable[[Work]
         revoked = revoke(work) if revoke is not None else None
         if revoked is not None:
             work.jobs.stop(job, JobState.REVOKED, reason=revoked, detail=str(failure))
-            return
-        for kind, verdict in VERDICTS.items():
-            if isinstance(failure, kind):
-                verdict.record(rt, work, job, failure)
-                break
         else:
-            _park(work, job, "unplanned", f"{type(failure).__name__} in {_place(failure)}")
+            _decide(rt, work, job, failure)
     rt.passing(Point.VERDICT_RECORDED)
+
+
+def _decide(rt: Runtime, work: Work, job: Job, failure: Exception) -> None:
+    for kind, verdict in VERDICTS.items():
+        if isinstance(failure, kind):
+            verdict.record(rt, work, job, failure)
+            return
+    _park(work, job, "unplanned", f"{type(failure).__name__} in {_place(failure)}")
 
 
 def _before(job: Job) -> JobState:
