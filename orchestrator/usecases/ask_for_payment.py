@@ -62,11 +62,12 @@ def what_to_ask(rt: Runtime, work: Work, bill: Bill) -> Ask | Silence:
 
 def allot(work: Work) -> None:
     """Give waiting links their share of both quotas, highest amount first; tell a person once a day when some must wait."""
-    waiting = work.links.waiting()
-    if not waiting:
+    if not work.links.waiting():
         work.exceptions.close("link_quota", "account")
         return
     budget = work.links.lock_budget()
+    # Read again under the lock: who held it before us may have reserved some of them.
+    waiting = work.links.waiting()
     if budget is None:
         # Unknown quota means no links (default deny); reading the account comes first, and allots again.
         work.jobs.add("account.read", "first")
