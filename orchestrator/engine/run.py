@@ -10,6 +10,7 @@ from orchestrator.engine.points import Point
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import NeedsReview, Paced
 from orchestrator.storage.jobs import Job, LostLease
+from orchestrator.storage.unit_of_work import DatabaseTrouble
 
 log = structlog.get_logger()
 
@@ -31,6 +32,9 @@ def run(rt: Runtime, book: Book, job_id: int) -> bool:
         book[job.topic](job, rt)
     except (LostLease, LeaseRunOut) as lost:
         log.warning("job.lease_lost", job=job.id, topic=job.topic, why=type(lost).__name__)
+    except DatabaseTrouble as trouble:
+        # What was committed is not known (F55): as after a crash, the lease runs out and the row says what to do.
+        log.warning("job.database_trouble", job=job.id, topic=job.topic, why=type(trouble).__name__)
     except Exception as failure:  # noqa: BLE001  the verdict table knows what each means; none may end the worker
         _record(rt, job, failure)
     else:
@@ -49,5 +53,5 @@ def _record(rt: Runtime, job: Job, failure: Exception) -> None:
     level("job.stopped", job=job.id, topic=job.topic, attempts=job.attempts, verdict=type(failure).__name__)
     try:
         verdicts.record(rt, job, failure)
-    except LostLease:
-        log.warning("job.lease_lost", job=job.id, topic=job.topic, why="verdict")
+    except (LostLease, *DatabaseTrouble) as lost:
+        log.warning("job.lease_lost", job=job.id, topic=job.topic, why=type(lost).__name__)

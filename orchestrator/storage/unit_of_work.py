@@ -26,6 +26,13 @@ from orchestrator.storage.receipts import Receipts
 from orchestrator.storage.subscriptions import Subscriptions
 from orchestrator.storage.tasks import Tasks
 
+DatabaseTrouble: tuple[type[sa.exc.DBAPIError], ...] = (
+    sa.exc.OperationalError,
+    sa.exc.InterfaceError,
+    sa.exc.InternalError,
+)
+"""The database was away, full, read-only or took another's side in a deadlock: nothing about the work itself is wrong."""
+
 
 def connect(url: str) -> sa.Engine:
     """An engine for `sqlite:///…` (WAL, full sync, one writer at a time) or `postgresql://…` (read committed)."""
