@@ -46,6 +46,9 @@ class Effect(ABC, Generic[Made]):
     def look(self) -> Intent | Unneeded:
         """Read what decides now, and say what to send (JSON values), or why not. May read Clio; writes nothing."""
 
+    def leaving(self, work: Work, intent: Intent) -> None:
+        """What is true from the moment it may have left, in the transaction that marks it SENT."""
+
     @abstractmethod
     def send(self, intent: Intent) -> Made:
         """The one outside call. Its errors say whether it happened (`ports`)."""
@@ -91,6 +94,7 @@ def _send(effect: Effect[Made], looked: Intent | Unneeded) -> None:
     lease = rt.settings.engine.lease_seconds
     with rt.uow() as work:
         work.jobs.mark_sent(job, looked, lease_seconds=lease)
+        effect.leaving(work, looked)
     marked = time.monotonic()
     rt.passing(Point.EFFECT_MARKED_SENT)
     # A process frozen here wakes after its lease: another may be settling or resending by now, so nothing leaves (F11).

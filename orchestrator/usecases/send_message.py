@@ -50,6 +50,12 @@ class SendMessage(Effect[str]):
             "recipient": effect_key("address", self.finished.recipient.lower()),
         }
 
+    def leaving(self, work: Work, intent: Intent) -> None:
+        """Until the relay's answer is stored the client may have it, so a later message is a revised one (F75)."""
+        payload = self.job.payload
+        unknown = {"message_id": intent["message_id"], "reason": "mail_outcome_unknown"}
+        work.messages.move(payload["message_id"], "unknown", **unknown)
+
     def send(self, intent: Intent) -> str:  # noqa: ARG002
         assert self.finished is not None
         assert self.rt.mailer is not None
@@ -73,12 +79,18 @@ class SendMessage(Effect[str]):
         work.jobs.add("communication.log", payload["message_id"], payload["link_id"], **payload)
 
     def unneeded(self, work: Work, reason: str) -> None:
-        work.messages.move(self.job.payload["message_id"], "withheld", reason=reason)
+        self._withhold(work, reason)
         work.audit.line("message.withheld", "bill", self.job.payload["bill_id"], why=reason)
 
     def refused(self, work: Work, refusal: Rejected) -> str | None:
-        work.messages.move(self.job.payload["message_id"], "withheld", reason=refusal.reason)
+        self._withhold(work, refusal.reason)
         return None
+
+    def _withhold(self, work: Work, reason: str) -> None:
+        """Note that nothing was sent, unless the message brings another link by now, or has been sent."""
+        message = work.messages.get(self.job.payload["message_id"])
+        if message is not None and message["link_id"] == self.job.payload["link_id"] and message["state"] != "sent":
+            work.messages.move(message["id"], "withheld", reason=reason)
 
     def _unneeded(self, work: Work) -> Unneeded | None:
         message = work.messages.get(self.job.payload["message_id"])
