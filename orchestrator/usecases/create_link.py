@@ -1,13 +1,13 @@
 """W5: a reserved link → one payment link at Clio, found again by our key after a lost answer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from orchestrator.domain.asking import Ask
 from orchestrator.domain.links import LinkAsk, LinkState, RemoteLink
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.effects import Effect, Intent, Unneeded
-from orchestrator.errors import Rejected
+from orchestrator.errors import NeedsReview, Rejected
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.ask_for_payment import ask_for_payment, what_to_ask
 from orchestrator.usecases.fresh_bills import refresh
@@ -57,8 +57,17 @@ class CreateLink(Effect[RemoteLink]):
         """Links, active or not, that carry our key; another for the same bill is somebody else's and left alone (F09)."""
         since = (self.job.sent_at or self.rt.clock()) - SEARCH_MARGIN
         made = self.rt.practice(Urgency.MONEY).links_created_since(since)
+        if not self.rt.settings.clio.link_return_url:
+            return self._unkeyed(made, intent["bill_id"])
         key = intent["return_url"].rsplit("/", 1)[-1]
         return [link for link in made if link.redirect_url and link.redirect_url.rstrip("/").endswith(key)]
+
+    @staticmethod
+    def _unkeyed(made: Iterable[RemoteLink], bill_id: int) -> Sequence[RemoteLink]:
+        """Without return addresses nothing tells ours from one made by hand: any for the bill is a person's to judge (F09)."""
+        if any(link.bill_id == bill_id for link in made):
+            raise NeedsReview(f"A link for bill {bill_id} was made and may be ours.", reason="search_ambiguous")
+        return []
 
     def record(self, work: Work, intent: Intent, made: RemoteLink) -> None:
         link = work.links.get(self.job.payload["link_id"])
