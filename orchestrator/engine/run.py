@@ -53,5 +53,7 @@ def _record(rt: Runtime, job: Job, failure: Exception) -> None:
     level("job.stopped", job=job.id, topic=job.topic, attempts=job.attempts, verdict=type(failure).__name__)
     try:
         verdicts.record(rt, job, failure)
-    except (LostLease, *DatabaseTrouble) as lost:
-        log.warning("job.lease_lost", job=job.id, topic=job.topic, why=type(lost).__name__)
+    except LostLease:
+        log.warning("job.lease_lost", job=job.id, topic=job.topic, why="verdict")
+    except DatabaseTrouble as trouble:
+        log.warning("job.database_trouble", job=job.id, topic=job.topic, why=type(trouble).__name__)
