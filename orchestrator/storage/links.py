@@ -80,6 +80,10 @@ class Links(Repository):
         if self.change(moved.values(state=state, updated_at=self.now, **values)) != 1:
             raise Stale(f"Link {link['id']} moved while we looked.")
 
+    def note(self, link_id: int, *, reason: str) -> None:
+        """Why a link that is still alive is to end."""
+        self.change(sa.update(links).where(links.c.id == link_id).values(reason=reason))
+
     def waiting(self) -> list[sa.RowMapping]:
         """Links without a reservation, the highest amount first."""
         chosen = sa.select(links).where(links.c.state == LinkState.WAITING)

@@ -111,20 +111,22 @@ def _want(rt: Runtime, work: Work, bill: Bill, ask: Ask) -> Ask | Silence:
 
 
 def _another(work: Work, last: Row, ask: Ask) -> bool:
-    """Whether a bill that had a link gets another by itself: when the amount changed, or the payment made with it fell through.
+    """Whether a bill that had a link gets another by itself: when the amount changed, when we let the last one go for a
+    reason that has passed, or when the payment made with it fell through or went back.
 
     A link that ran out, or that a person expired, is not silently remade: the reminder sequence decides about those.
     """
-    if (
-        last["amount_cents"] != ask.amount_cents
-        or last["state"] == LinkState.WITHDRAWN
-        or last["reason"] == "link_replaced"
-    ):
+    if last["amount_cents"] != ask.amount_cents or last["state"] == LinkState.WITHDRAWN:
         return True
+    if last["state"] == LinkState.EXPIRED:
+        return last["reason"] not in (None, "time")
     if last["state"] != LinkState.USED or last["clio_id"] is None:
         return False
     made = work.mirror.payments_of_links([last["clio_id"]])
-    return bool(made) and all(payment["state"] in FELL_THROUGH for payment in made)
+    return bool(made) and all(
+        payment["state"] in FELL_THROUGH or (payment["booked_cents"] == 0 and work.journal.events_of(payment["id"]) > 0)
+        for payment in made
+    )
 
 
 def _let_go(work: Work, link: Row, decision: Ask | Silence) -> None:
@@ -134,6 +136,8 @@ def _let_go(work: Work, link: Row, decision: Ask | Silence) -> None:
         case LinkState.WAITING:
             work.links.move(link, LinkState.WITHDRAWN, reason=reason)
         case LinkState.LIVE:
+            # Kept with the link as well: whoever sees it end first, we know that it was our doing.
+            work.links.note(link["id"], reason=reason)
             work.jobs.add("link.expire", link["id"], link_id=link["id"], bill_id=link["bill_id"], reason=reason)
         case _:
             pass
