@@ -1,9 +1,139 @@
-"""`orchestrator config`."""
+"""`orchestrator config`: what is set, what it means, and whether it can work."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-app = typer.Typer(help="Soon.", no_args_is_help=True)
+from orchestrator.cli.show import Column, JsonOption, Page, say_json
+
+if TYPE_CHECKING:
+    from orchestrator.settings import Settings
+
+app = typer.Typer(help="The firm's settings.", no_args_is_help=True)
+
+CHECKS_COLUMNS = (Column("Check", "name", wrap=False), Column("Good", "ok"), Column("Finding", "said"))
+SETTINGS_COLUMNS = (Column("Setting", "name", wrap=False), Column("Value", "value"), Column("Meaning", "meaning"))
 
 
 @app.callback()
-def noun() -> None: ...
+def config() -> None: ...
+
+
+@app.command("check")
+def check(ctx: typer.Context, as_json: JsonOption = False) -> None:
+    """Check profile, secrets, database and templates, and show every setting with its meaning; exit 1 when one is wrong.
+
+    JSON: firm, ok, checks (a list of name, ok, said), settings (a list of name, value, meaning). Secrets are "set" or "not set".
+    """
+    from zoneinfo import ZoneInfo
+
+    from orchestrator.cli.firm import settings_of
+    from orchestrator.cli.meanings import MEANINGS
+    from orchestrator.errors import OrchestratorError
+
+    try:
+        settings = settings_of(ctx)
+    except OrchestratorError as wrong:
+        checks = [{"name": "profile", "ok": False, "said": str(wrong)}]
+        shown: list[dict[str, Any]] = []
+        zone = ZoneInfo("UTC")
+    else:
+        checks = [_run(name, look, settings, ctx.obj) for name, look in CHECKS.items()]
+        shown = [{"name": name, "value": value, "meaning": MEANINGS.get(name, "")} for name, value in values(settings)]
+        zone = settings.firm.zone
+    good = all(found["ok"] for found in checks)
+    if as_json:
+        say_json({"firm": ctx.obj, "ok": good, "checks": checks, "settings": shown})
+    else:
+        page = Page(zone)
+        if shown:
+            page.table("Settings", SETTINGS_COLUMNS, shown)
+        page.table("Checks", CHECKS_COLUMNS, checks)
+    if not good:
+        raise typer.Exit(1)
+
+
+def _run(name: str, look: Callable[["Settings", str], str], settings: "Settings", firm: str) -> dict[str, Any]:
+    from orchestrator.cli.failures import sentence
+
+    try:
+        return {"name": name, "ok": True, "said": look(settings, firm)}
+    except Exception as wrong:  # noqa: BLE001  whatever a part cannot bear is what this command is for
+        return {"name": name, "ok": False, "said": sentence(wrong)[0]}
+
+
+def values(settings: "Settings") -> Iterator[tuple[str, Any]]:
+    """Every setting by its dotted name; a secret only as set or not set, an address without its password."""
+    from pydantic import BaseModel, SecretStr
+
+    for name in type(settings).model_fields:
+        group = getattr(settings, name)
+        parts = (
+            {f"{name}.{part}": getattr(group, part) for part in type(group).model_fields}
+            if isinstance(group, BaseModel)
+            else {name: group}
+        )
+        for place, value in parts.items():
+            secret = isinstance(value, SecretStr) or place in SECRETS
+            yield place, ("set" if value else "not set") if secret else without_password(value)
+
+
+SECRETS = {"secret_key", "clio.client_secret", "clio.access_token", "lawpay.secret_key", "mail.url"}
+
+
+def without_password(value: Any) -> Any:
+    """A value fit to be shown: of an address with a password, the password is left out."""
+    from pathlib import Path
+
+    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", str(value)) if isinstance(value, str | Path) else value
+
+
+def _profile(settings: "Settings", firm: str) -> str:
+    known = settings.config_dir / "firms" / f"{firm}.toml"
+    return f"{known} is valid." if known.is_file() else f"There is no {known}: defaults and the environment apply."
+
+
+def _secret(settings: "Settings", _firm: str) -> str:
+    from orchestrator.storage.vault import Cipher
+
+    Cipher([key.strip() for key in settings.secret.split(",")])
+    return (
+        "Tokens are encrypted at rest."
+        if settings.secret_key
+        else "The ready token stands in; production needs ORCH_SECRET_KEY."
+    )
+
+
+def _database(settings: "Settings", _firm: str) -> str:
+    from orchestrator.storage.migrate import newest, require_newest
+    from orchestrator.storage.unit_of_work import connect
+
+    engine = connect(settings.database_url)
+    try:
+        require_newest(engine)
+    finally:
+        engine.dispose()
+    return f"Reachable, at revision {newest()}."
+
+
+def _parts(settings: "Settings", firm: str) -> str:
+    from orchestrator.bootstrap import build
+
+    build(settings, firm).close()
+    return "Clio's credentials are there and every template loads."
+
+
+def _mail(settings: "Settings", _firm: str) -> str:
+    from orchestrator.settings import Misconfigured
+
+    if settings.mail.url is None or settings.mail.sender is None:
+        raise Misconfigured("ORCH_MAIL__URL or ORCH_MAIL__FROM is missing: every message would wait for a person.")
+    return f"Messages leave as {settings.mail.sender}."
+
+
+CHECKS: dict[str, Callable[["Settings", str], str]] = {
+    "profile": _profile, "secret": _secret, "database": _database, "clio and templates": _parts, "mail": _mail,
+}  # fmt: skip
+"""Each says what is good, or raises what is wrong."""

@@ -45,15 +45,16 @@ SENTENCES: dict[str, tuple[Callable[[Any], str], int]] = {
 
 def explain(failure: Exception) -> int:
     """Say what went wrong and return the exit code; `ORCH_LOG_LEVEL=debug` adds the traceback."""
-    sentence, code = _sentence(failure)
-    if sentence:
-        print(sentence, file=sys.stderr)
+    said, code = sentence(failure)
+    if said:
+        print(said, file=sys.stderr)
     if os.environ.get("ORCH_LOG_LEVEL", "").lower() == "debug":
         traceback.print_exception(failure)
     return code
 
 
-def _sentence(failure: Exception) -> tuple[str, int]:
+def sentence(failure: Exception) -> tuple[str, int]:
+    """What went wrong in words, and the exit code it deserves."""
     for kind in type(failure).__mro__:
         name = f"{kind.__module__}.{kind.__qualname__}"
         if name in SENTENCES:

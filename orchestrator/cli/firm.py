@@ -2,14 +2,22 @@
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import typer
 
 from orchestrator.cli import logs
 from orchestrator.engine.runtime import Runtime
+from orchestrator.errors import OrchestratorError
 from orchestrator.settings import Misconfigured, Settings, load
+
+Found = TypeVar("Found")
+
+
+class Refused(OrchestratorError):
+    """The command cannot do what was asked; the sentence says why."""
 
 
 def settings_of(ctx: typer.Context) -> Settings:
@@ -30,7 +38,7 @@ def opened(ctx: typer.Context) -> Iterator[Runtime]:
         require_newest(rt.uow.engine)
         yield rt
     finally:
-        rt.uow.engine.dispose()
+        rt.close()
 
 
 def fleet_settings(ctx: typer.Context) -> Settings:
@@ -53,3 +61,16 @@ def require_free(listen: str) -> None:
         raise Misconfigured(f"ORCH_LISTEN: {listen!r} is not host:port.") from wrong
     except OSError as taken:
         raise Misconfigured(f"ORCH_LISTEN: nothing can listen on {listen}: {os.strerror(taken.errno or 0)}.") from taken
+
+
+def required(found: Found | None, sentence: str) -> Found:
+    """What was found, or `Refused` with this sentence."""
+    if found is None:
+        raise Refused(sentence)
+    return found
+
+
+def one_of(given: str | None, known: Iterable[str], option: str) -> None:
+    """Wrong usage when something is given that is not known."""
+    if given is not None and given not in (names := sorted(known)):
+        raise typer.BadParameter(f"{option} {given!r} is not one of {', '.join(names)}.")

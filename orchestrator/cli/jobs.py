@@ -1,9 +1,100 @@
-"""`orchestrator jobs`."""
+"""`orchestrator jobs`: every intended effect or step, its life, and a second chance for one that stopped."""
+
+from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Soon.", no_args_is_help=True)
+from orchestrator.cli.show import ByOption, Column, JsonOption, LimitOption, Page, because, number, say_json
+
+app = typer.Typer(help="Jobs: what the workers do, did, or could not do.", no_args_is_help=True)
+
+JOBS = (
+    number("Job", "id"),
+    Column("Topic", "topic", wrap=False),
+    Column("State", "state", wrap=False),
+    number("Tries", "attempts"),
+    Column("Not before", "not_before", wrap=False),
+    Column("Because", "reason", because),
+    Column("Last said", "detail"),
+)
+LIFE = {
+    "State": "state", "Because": "meaning", "What to do": "advice", "Last said": "detail", "Key": "key", "Urgency": "urgency",
+    "Attempts": "attempts", "Created": "created_at", "Not before": "not_before", "Sent": "sent_at", "Changed": "updated_at",
+    "Held by": "holder", "Asked with": "payload", "Sent as": "intent", "Answer": "evidence",
+}  # fmt: skip
+
+JobArgument = Annotated[int, typer.Argument(metavar="ID", help="The job's id, as `jobs list` shows it.")]
 
 
-@app.callback()
-def noun() -> None: ...
+@app.command("list")
+def list_jobs(
+    *,
+    ctx: typer.Context,
+    state: Annotated[
+        str | None, typer.Option(help="Only ready, claimed, sent, done, parked, failed or revoked jobs.")
+    ] = None,
+    topic: Annotated[str | None, typer.Option(help="Only jobs of this topic, e.g. link.create.")] = None,
+    limit: LimitOption = 50,
+    as_json: JsonOption = False,
+) -> None:
+    """List jobs, the newest first.
+
+    JSON: a list of id, topic, key, state, attempts, not_before, reason, detail, created_at, updated_at, urgency, meaning, advice.
+    """
+    from orchestrator.cli.firm import one_of, opened
+    from orchestrator.domain.topics import TOPICS
+    from orchestrator.storage.jobs import JobState
+    from orchestrator.usecases.show_jobs import show_jobs
+
+    one_of(state, JobState, "--state")
+    one_of(topic, TOPICS, "--topic")
+    with opened(ctx) as rt:
+        rows = show_jobs(rt, state=state, topic=topic, limit=limit)
+        if as_json:
+            say_json(rows)
+        else:
+            Page(rt.settings.firm.zone).table("Jobs", JOBS, rows)
+
+
+@app.command("show")
+def show(ctx: typer.Context, job: JobArgument, as_json: JsonOption = False) -> None:
+    """Show one job's life: what it was asked, what it sent, what came back, and what to do when it stopped.
+
+    JSON: what `jobs list` has, and payload, intent, evidence, sent_at, holder, fence.
+    """
+    from orchestrator.cli.firm import opened, required
+    from orchestrator.usecases.show_jobs import show_job
+
+    with opened(ctx) as rt:
+        found = required(show_job(rt, job), f"There is no job {job}.")
+        if as_json:
+            say_json(found)
+        else:
+            shown = {name: found[key] for name, key in LIFE.items()}
+            Page(rt.settings.firm.zone).facts(f"Job {job}: {found['topic']}", shown)
+
+
+@app.command("retry")
+def retry(
+    ctx: typer.Context,
+    job: JobArgument,
+    resend: Annotated[
+        bool,
+        typer.Option(
+            "--resend",
+            help="You looked, and what the job sent did not arrive: send it again. Without this, a job whose answer was "
+            "lost only searches for what it may have done.",
+        ),
+    ] = False,
+    by: ByOption = None,
+) -> None:
+    """Give a parked or failed job to the workers again, its attempts counted from nothing, and settle its exception."""
+    from getpass import getuser
+
+    from orchestrator.cli.firm import Refused, opened
+    from orchestrator.usecases.retry_job import retry_job
+
+    with opened(ctx) as rt:
+        if (why_not := retry_job(rt, job, by=by or getuser(), resend=resend)) is not None:
+            raise Refused(why_not)
+    print(f"Job {job} waits for a worker again{', and will send anew' if resend else ''}.")

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
@@ -12,6 +13,10 @@ import typer
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print JSON: ISO times, integer cents, nothing else on stdout.")
+]
+LimitOption = Annotated[int, typer.Option(min=1, help="Show at most so many.")]
+ByOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Who asks; kept in the audit. Your login by default.")
 ]
 Words = Callable[[Any], str]
 
@@ -36,6 +41,10 @@ def _plain(value: Any) -> Any:
 
 def money(cents: int | None) -> str:
     return NOTHING if cents is None else f"{'-' if cents < 0 else ''}{abs(cents) // 100:,}.{abs(cents) % 100:02d}"
+
+
+def priced(cents: int, currency: str | None) -> str:
+    return f"{money(cents)} {currency or ''}".rstrip()
 
 
 def because(code: str | None) -> str:
@@ -86,6 +95,12 @@ class Page:
 
     def line(self, text: str = "", style: str = "") -> None:
         self._console.print(text, style=style, markup=False)
+
+    def waiting(self, text: str) -> AbstractContextManager[Any]:
+        """A spinner on stderr while the block runs."""
+        from rich.console import Console
+
+        return Console(stderr=True).status(text)
 
     def table(
         self, title: str, columns: Sequence[Column], rows: Iterable[Mapping[str, Any]], *, none: str = "None."

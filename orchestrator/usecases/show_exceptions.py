@@ -1,0 +1,34 @@
+"""What waits for a person: the most money first."""
+
+from typing import Any
+
+from orchestrator.domain.reasons import advice, meaning
+from orchestrator.engine.runtime import Runtime
+from orchestrator.usecases.show_jobs import job_facts
+from orchestrator.usecases.show_links import facts
+
+EXCEPTION = (
+    "id", "kind", "summary", "subject_kind", "subject_id", "job_id", "money_cents", "times", "state", "opened_at", "updated_at",
+)  # fmt: skip
+
+
+def show_exceptions(rt: Runtime, *, kind: str | None, everything: bool, limit: int) -> list[dict[str, Any]]:
+    """Open exceptions, or with `everything` the settled ones too."""
+    with rt.read() as work:
+        rows = work.exceptions.listed(state=None if everything else "open", kind=kind, limit=limit)
+        return [facts(row, EXCEPTION) | {"meaning": meaning(row["kind"])} for row in rows]
+
+
+def show_exception(rt: Runtime, exception_id: int) -> dict[str, Any] | None:
+    """One exception with what to do about it and the job that waits for it; None when there is none of this id."""
+    with rt.read() as work:
+        row = work.exceptions.get(exception_id)
+        if row is None:
+            return None
+        job = work.jobs.get(row["job_id"]) if row["job_id"] else None
+        return {
+            "exception": facts(row, EXCEPTION),
+            "meaning": meaning(row["kind"]),
+            "advice": advice(row["kind"]),
+            "job": job_facts(job) if job else None,
+        }
