@@ -74,9 +74,9 @@ class Firm:
         return self.work()
 
     def rest_pauses(self) -> None:
-        """Real time passes: pauses, backoffs and leases of dead workers run out."""
+        """Real time passes: pauses, backoffs and leases of dead workers run out, bells nobody heard ring again."""
         with self.rt.uow() as work:
-            work.connection.execute(jobs.update().where(jobs.c.state.in_(LIVE)).values(held_until=None))
+            work.connection.execute(jobs.update().where(jobs.c.state.in_(LIVE)).values(held_until=None, rung_at=None))
 
     # ── what people do ──
 
