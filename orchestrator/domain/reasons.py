@@ -17,6 +17,7 @@ class Reason:
 REASONS: dict[str, Reason] = {
     # ── why no bill is asked for ──
     "no_approved_time": Reason("the matter has no approved, unbilled work"),
+    "no_unapproved_time": Reason("nothing of the matter waits for approval any more"),
     "zero_amount": Reason("the approved work comes to nothing", "Check the rates of the matter's entries in Clio."),
     "below_threshold": Reason("the approved work is below the firm's threshold and its billing day has not come"),
     "flat_fee_not_due": Reason("the flat fee's date or stage has not come"),

@@ -1,5 +1,6 @@
 """Tasks we asked people for in Clio, by our key."""
 
+from collections.abc import Collection
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,6 +21,11 @@ class Tasks(Repository):
 
     def get(self, key: str) -> sa.RowMapping | None:
         return self.one(sa.select(tasks).where(tasks.c.key == key))
+
+    def latest(self, purpose: str, matter_ids: Collection[int]) -> dict[int, sa.RowMapping]:
+        """For each of these matters, the newest task of this purpose."""
+        chosen = sa.select(tasks).where(tasks.c.purpose == purpose, tasks.c.matter_id.in_(matter_ids))
+        return {row["matter_id"]: row for row in self.rows(chosen.order_by(tasks.c.created_at))}
 
     def ours(self, clio_ids: list[int]) -> list[sa.RowMapping]:
         """Those of these Clio tasks that we asked for."""

@@ -10,18 +10,24 @@ from orchestrator.storage.audit import WORKER
 from orchestrator.storage.jobs import Job
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
+from orchestrator.usecases.ask_for_approval import ask_for_approval
 
 
 def approve_when_rested(rt: Runtime, work: Work) -> None:
-    """Under the `automatic` signal, approve every billable, unbilled, visible entry that has rested for the quiet period.
+    """Approve every billable, unbilled, visible entry that has rested for the quiet period, or ask a person to.
 
-    For those that have not, one job a minute comes back when the oldest will have (the article's debounce).
+    Which of them the signal says; under `operator` nothing is done. For entries that still rest, one job a minute comes
+    back when the oldest will have rested (the article's debounce).
     """
-    if rt.settings.approval.signal != "automatic":
+    signal, quiet = rt.settings.approval.signal, _quiet(rt)
+    if signal == "operator":
         return
-    quiet = _quiet(rt)
-    for entry in work.approvals.resting(changed_before=work.now - quiet):
-        _approve(work, entry, by=WORKER, signal="automatic")
+    rested = work.approvals.resting(changed_before=work.now - quiet)
+    if signal == "task_completed":
+        ask_for_approval(rt, work, rested)
+    else:
+        for entry in rested:
+            _approve(work, entry, by=WORKER, signal=signal)
     oldest = work.approvals.next_rest(changed_after=work.now - quiet)
     if oldest is not None:
         # Rounded up, the minute lies ahead of us: its job cannot have run already.

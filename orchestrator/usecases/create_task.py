@@ -1,4 +1,4 @@
-"""W3: a billing request → one Clio task for the responsible attorney, carrying a stable key."""
+"""W2, W3: what a person must do → one Clio task for the responsible attorney, carrying a stable key."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -17,25 +17,32 @@ from orchestrator.storage.unit_of_work import Work
 DUE_IN = timedelta(days=3)
 
 
-def ask_by_task(
+def ask_for_bill(
     work: Work, request: Mapping[str, Any], *, request_id: int, matter: Matter, why: str
 ) -> None:  # fmt: skip
     """Intend the task that asks a person to generate this bill: Clio has no call that creates one (API notes §2)."""
-    key, amount = request["key"], Money(request["amount_cents"], request["currency"])
-    marked = short_key(key)
-    payload: dict[str, Any] = {
-        "key": key,
-        "matter_id": matter.id,
-        "request_id": request_id,
-        "name": f"Generate the bill for {matter.display_number}: {amount} [{marked}]",
-        "description": (
+    amount = Money(request["amount_cents"], request["currency"])
+    ask_by_task(
+        work, request["key"], "generate_bill", matter=matter, request_id=request_id,
+        title=f"Generate the bill for {matter.display_number}: {amount}",
+        text=(
             f"{len(request['entry_ids'])} approved entries from {request['period_start']} to {request['period_end']} "
             f"come to {amount}, because {meaning(why)}. "
-            "Please generate a bill with them in Clio (Bills, New bills) and issue it. The payment link follows by itself. "
-            f"Reference {marked}."
+            "Please generate a bill with them in Clio (Bills, New bills) and issue it. The payment link follows by itself."
         ),
-    }
-    work.tasks.intend(key, "generate_bill", matter_id=matter.id, request_id=request_id)
+    )  # fmt: skip
+
+
+def ask_by_task(
+    work: Work, key: str, purpose: str, *, matter: Matter, title: str, text: str, **facts: Any
+) -> None:  # fmt: skip
+    """Intend one task for the matter's responsible attorney, with `key` where a person and a search can see it."""
+    marked = short_key(key)
+    payload: dict[str, Any] = {
+        "key": key, "purpose": purpose, "matter_id": matter.id,
+        "name": f"{title} [{marked}]", "description": f"{text} Reference {marked}.", **facts,
+    }  # fmt: skip
+    work.tasks.intend(key, purpose, matter_id=matter.id, **facts)
     work.jobs.add("task.create", key, **payload)
 
 
@@ -48,8 +55,13 @@ class CreateTask(Effect[int]):
             request = work.billing.get(payload["request_id"]) if "request_id" in payload else None
             matter = work.mirror.matters([payload["matter_id"]]).get(payload["matter_id"])
             today = self.rt.local_date(work.now)
+            waiting = payload.get("purpose") != "approve_time" or work.approvals.unapproved_of_matter(
+                payload["matter_id"], changed_before=work.now
+            )
         if request is not None and request["state"] != "asked":
             return Unneeded("request_open")
+        if not waiting:
+            return Unneeded("no_unapproved_time")
         assignee = (matter.responsible_attorney_id if matter else None) or self.rt.settings.billing.billing_user_id
         if assignee is None:
             raise NeedsReview(f"Matter {payload['matter_id']} has no responsible attorney.", reason="no_assignee")

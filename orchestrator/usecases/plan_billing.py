@@ -20,7 +20,7 @@ from orchestrator.storage.approvals import ApprovedEntry
 from orchestrator.storage.jobs import Job
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
-from orchestrator.usecases.create_task import ask_by_task
+from orchestrator.usecases.create_task import ask_for_bill
 from orchestrator.usecases.sync_activities import Activities
 from orchestrator.usecases.sync_bills import Bills
 
@@ -134,7 +134,7 @@ def _ask(rt: Runtime, work: Work, candidate: Candidate, drafts: Mapping[int, Seq
     work.audit.line(
         "request.made", "request", request_id, matter_id=matter.id, cents=candidate.cents, why=candidate.decision.reason
     )
-    ask_by_task(work, request, request_id=request_id, matter=matter, why=candidate.decision.reason)
+    ask_for_bill(work, request, request_id=request_id, matter=matter, why=candidate.decision.reason)
     return Verdict.ASK, candidate.decision.reason
 
 
