@@ -21,6 +21,7 @@ from orchestrator.storage.jobs import Job
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.create_task import ask_for_bill
+from orchestrator.usecases.sync import read_twice
 from orchestrator.usecases.sync_activities import Activities
 from orchestrator.usecases.sync_bills import Bills
 
@@ -98,13 +99,16 @@ def _reread(rt: Runtime, job: Job, asking: Sequence[Candidate]) -> None:
     """The entries that would be billed, and every draft in the account, as they are now: two list reads and a batch."""
     practice = rt.practice(Urgency(job.urgency))
     read_at = rt.clock()
-    entries = practice.activities.by_ids(sorted(entry.entry_id for candidate in asking for entry in candidate.entries))
-    bills = Bills()
+    wanted = {entry.entry_id for candidate in asking for entry in candidate.entries}
+    activities, bills = Activities(), Bills()
+    entries, gone = read_twice(activities, practice, wanted)
     drafts = bills.complete(
         rt, practice, [bill for state in sorted(UNISSUED) for bill in practice.bills_in_state(state)]
     )
     with rt.uow() as work:
-        Activities().apply(rt, work, entries)
+        activities.apply(rt, work, entries)
+        # No list shows what was deleted: were its webhook lost, this reading is the only one to tell.
+        activities.gone(rt, work, gone)
         bills.apply(rt, work, drafts)
         # A draft that the list no longer shows was issued or deleted meanwhile: it is read before anyone relies on it.
         shown = {bill.id for bill in drafts.bills}

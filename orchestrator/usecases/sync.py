@@ -55,17 +55,22 @@ def drain(job: Job, rt: Runtime) -> None:
     if not marks:
         with step(rt, job):
             return
-    read = list(syncing.read(practice, sorted(marks)))
-    missing = sorted(marks.keys() - {seen.id for seen in read})
-    # One absence may be a lagging replica; only what is absent twice is gone (F40).
-    again = list(syncing.read(practice, missing)) if missing else []
-    gone = sorted(set(missing) - {seen.id for seen in again})
-    reading = syncing.complete(rt, practice, [*read, *again])
-    with step(rt, job, {"read": len(read) + len(again), "gone": len(gone)}) as work:
+    read, gone = read_twice(syncing, practice, marks)
+    reading = syncing.complete(rt, practice, read)
+    with step(rt, job, {"read": len(read), "gone": len(gone)}) as work:
         syncing.apply(rt, work, reading)
         if gone:
             syncing.gone(rt, work, gone)
         work.dirty.drained(kind, marks)
+
+
+def read_twice(syncing: Syncing, practice: PracticeManagement, ids: Iterable[int]) -> tuple[list[Any], list[int]]:
+    """What there is of these objects, and which are gone: one absence may be a lagging replica, two are not (F40)."""
+    wanted = set(ids)
+    read = list(syncing.read(practice, sorted(wanted)))
+    missing = wanted - {seen.id for seen in read}
+    again = list(syncing.read(practice, sorted(missing))) if missing else []
+    return [*read, *again], sorted(missing - {seen.id for seen in again})
 
 
 def sweep(job: Job, rt: Runtime) -> None:
