@@ -33,7 +33,7 @@ def celery_app(broker_url: str) -> Celery:
         task_default_queue=QUEUES[-1],
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        broker_transport_options={"polling_interval": 0.01}
+        broker_transport_options={"polling_interval": 0.005}
         if embedded
         else {
             "visibility_timeout": VISIBILITY_SECONDS,

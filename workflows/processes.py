@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 import structlog
 import uvicorn
@@ -39,19 +40,16 @@ def up(settings: Settings, firm: str = "main", *, on_ready: Callable[[Runtime], 
     registry = Registry()
     registry.put(rt)
     app = serve_book(celery_app(settings.broker_url), registry)
-    worker = app.WorkController(
-        pool_cls="threads", concurrency=settings.engine.threads, queues=list(QUEUES), without_heartbeat=True, without_mingle=True,
-        without_gossip=True, quiet=True, hostname=f"embedded@{os.getpid()}",
-    )  # fmt: skip
+    workers = [_embedded_worker(app, place) for place in range(settings.engine.threads)]
     server = _server(settings, rt)
     threads = [
-        threading.Thread(target=worker.start, name="worker", daemon=True),
         threading.Thread(target=server.run, name="web", daemon=True),
         threading.Thread(
             target=beat_loop, args=([rt], bell(app)), name="beat", daemon=True,
             kwargs={"stop": stop, "nudge": nudge, "poll_seconds": settings.engine.poll_seconds},
         ),
     ]  # fmt: skip
+    threads += [threading.Thread(target=worker.start, name="worker", daemon=True) for worker in workers]
     for thread in threads:
         thread.start()
     try:
@@ -64,9 +62,10 @@ def up(settings: Settings, firm: str = "main", *, on_ready: Callable[[Runtime], 
         nudge.set()
         server.should_exit = True
         worker_state.should_stop = 0
-        worker.stop()
-        threads[1].join(timeout=10)
-        threads[2].join(timeout=10)
+        for worker in workers:
+            worker.stop()
+        for thread in threads:
+            thread.join(timeout=10)
 
 
 def serve(settings: Settings, firm: str = "main", *, on_ready: Callable[[Runtime], None] = lambda _rt: None) -> None:
@@ -126,6 +125,15 @@ def stopped_by_signals(stop: threading.Event) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _embedded_worker(app: Celery, place: int) -> Any:
+    # One solo consumer a thread: a threaded pool acknowledges late on the in-process broker only when its two-second wait
+    # for messages ends, so with a prefetch of one it stands still most of the time (docs/adr/0003).
+    return app.WorkController(
+        pool_cls="solo", concurrency=1, queues=list(QUEUES), without_heartbeat=True, without_mingle=True, without_gossip=True,
+        quiet=True, hostname=f"embedded-{place}@{os.getpid()}",
+    )  # fmt: skip
 
 
 def _server(settings: Settings, rt: Runtime) -> Server:
