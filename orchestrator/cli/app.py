@@ -29,7 +29,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,  # plain help is there in half the time
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     help="Billing worker between Clio Manage, Clio Payments and mail: approved time becomes a bill request, an issued bill "
     "one payment link, and a payment finds its way back to the matter.",
     epilog="Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 finished but exceptions are open.",
@@ -50,14 +51,14 @@ def root(
 
 
 if find_spec("orchestrator.cli.demo"):
-    app.command("demo", rich_help_panel="Try it")(import_module("orchestrator.cli.demo").demo)
-app.command("sandbox", rich_help_panel="Try it")(sandbox.sandbox)
+    app.command("demo")(import_module("orchestrator.cli.demo").demo)
+app.command("sandbox")(sandbox.sandbox)
 
 for name, command in processes.COMMANDS.items():
-    app.command(name, rich_help_panel="Run it")(command)
-app.add_typer(config.app, name="config", rich_help_panel="Run it")
+    app.command(name)(command)
+app.add_typer(config.app, name="config")
 
-app.command("status", rich_help_panel="Look after it")(status.status)
+app.command("status")(status.status)
 for name, noun in {
     "bills": bills,
     "links": links,
@@ -66,4 +67,4 @@ for name, noun in {
     "exceptions": exceptions,
     "webhooks": webhooks,
 }.items():
-    app.add_typer(noun.app, name=name, rich_help_panel="Look after it")
+    app.add_typer(noun.app, name=name)

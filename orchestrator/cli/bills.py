@@ -29,7 +29,7 @@ REQUESTS = (
     amount("Amount", "amount_cents"),
     Column("State", "state"),
     number("Bill", "bill_id"),
-    Column("Reference", "key", wrap=False),
+    number("Task", "task_id"),
 )
 DECISIONS = (
     Column("Matter", "matter_number"),
@@ -77,7 +77,7 @@ def list_bills(
     limit: LimitOption = 200,
     as_json: JsonOption = False,
 ) -> None:
-    """List bills, the newest first, each with its link or the reason there is none.
+    """List bills, each with its link or why there is none.
 
     JSON: a list of id, number, state, kind, client_name, matter_ids, total_cents, paid_cents, balance_cents, pending_cents,
     currency, issued_on, due_on, request_id, silence, updated_at, link, why_silent.
@@ -115,7 +115,9 @@ def show(
     bill: Annotated[int, typer.Argument(metavar="ID", help="The bill's id, as `bills list` shows it.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Show everything about one bill: its matters, request, entries, links, messages, payments, and what happened.
+    """Show everything about one bill.
+
+    Its matters, request, entries, links, messages, payments, exceptions, and what happened in order.
 
     JSON: bill, client_email, why_silent, matters, request, entries, links, link_alive, messages, payments, exceptions, audit.
     """

@@ -23,7 +23,9 @@ def config() -> None: ...
 
 @app.command("check")
 def check(ctx: typer.Context, as_json: JsonOption = False) -> None:
-    """Check profile, secrets, database and templates, and show every setting with its meaning; exit 1 when one is wrong.
+    """Check that the firm's settings can work, and show each.
+
+    Looks at profile, secrets, database, templates and mail; exit code 1 when one is wrong.
 
     JSON: firm, ok, checks (a list of name, ok, said), settings (a list of name, value, meaning). Secrets are "set" or "not set".
     """
@@ -107,9 +109,11 @@ def _secret(settings: "Settings", _firm: str) -> str:
 
 
 def _database(settings: "Settings", _firm: str) -> str:
+    from orchestrator.cli.firm import require_database
     from orchestrator.storage.migrate import newest, require_newest
     from orchestrator.storage.unit_of_work import connect
 
+    require_database(settings.database_url)
     engine = connect(settings.database_url)
     try:
         require_newest(engine)

@@ -55,7 +55,7 @@ def show(
     exception: Annotated[int, typer.Argument(metavar="ID", help="The exception's id, as `exceptions list` shows it.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Show one exception: what is wrong, what to do, and the job that waits for it.
+    """Show one exception, what to do, and the job behind it.
 
     JSON: exception, meaning, advice, job.
     """
@@ -84,3 +84,4 @@ def show(
         )
         if job is not None:
             page.facts(f"\nJob {job['id']}: {job['topic']}", {name: job[key] for name, key in LIFE.items()})
+            page.line(f"\nWhen that is done: orchestrator jobs retry {job['id']} (its --help explains --resend)")

@@ -73,4 +73,5 @@ def sentence(failure: Exception) -> tuple[str, int]:
 def _usage(failure: Any) -> str:
     said = str(failure.format_message()).rstrip()
     where = failure.ctx.command_path if getattr(failure, "ctx", None) else "orchestrator"
-    return f"{said} See `{where} --help`." if said else ""
+    # A group called without a command raises its own help text.
+    return said if said.startswith("Usage:") else f"{said} See `{where} --help`."

@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 import typer
@@ -15,6 +16,8 @@ from orchestrator.settings import Misconfigured, Settings, load
 
 Found = TypeVar("Found")
 
+DATABASES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
+
 
 class Refused(OrchestratorError):
     """The command cannot do what was asked; the sentence says why."""
@@ -23,6 +26,8 @@ class Refused(OrchestratorError):
 def settings_of(ctx: typer.Context) -> Settings:
     """The settings of the chosen firm, with logs going where they should."""
     settings = load(ctx.obj)
+    if not settings.database_url.startswith(DATABASES):
+        raise Misconfigured("ORCH_DATABASE_URL is neither sqlite:///FILE nor postgresql://USER@HOST/NAME.")
     logs.configure(production=settings.production)
     return settings
 
@@ -33,12 +38,21 @@ def opened(ctx: typer.Context) -> Iterator[Runtime]:
     from orchestrator.bootstrap import build
     from orchestrator.storage.migrate import require_newest
 
-    rt = build(settings_of(ctx), ctx.obj)
+    settings = settings_of(ctx)
+    require_database(settings.database_url)
+    rt = build(settings, ctx.obj)
     try:
         require_newest(rt.uow.engine)
         yield rt
     finally:
         rt.close()
+
+
+def require_database(url: str) -> None:
+    """`Misconfigured` when a SQLite file is not there: looking at one would make it."""
+    path = url.partition("sqlite:///")[2]
+    if path and not Path(path).is_file():
+        raise Misconfigured(f"There is no database at {path} yet: run `orchestrator migrate` first.")
 
 
 def fleet_settings(ctx: typer.Context) -> Settings:

@@ -58,7 +58,7 @@ def list_jobs(
 
 @app.command("show")
 def show(ctx: typer.Context, job: JobArgument, as_json: JsonOption = False) -> None:
-    """Show one job's life: what it was asked, what it sent, what came back, and what to do when it stopped.
+    """Show one job's life, and what to do when it stopped.
 
     JSON: what `jobs list` has, and payload, intent, evidence, sent_at, holder, fence.
     """
@@ -88,7 +88,11 @@ def retry(
     ] = False,
     by: ByOption = None,
 ) -> None:
-    """Give a parked or failed job to the workers again, its attempts counted from nothing, and settle its exception."""
+    """Give a parked or failed job to the workers again.
+
+    Its attempts are counted from nothing, and its exception is settled. A job whose answer was lost searches for what it
+    may have done before it does anything again; --resend is your word that it did not happen.
+    """
     from getpass import getuser
 
     from orchestrator.cli.firm import Refused, opened

@@ -35,7 +35,7 @@ def list_links(
     limit: LimitOption = 200,
     as_json: JsonOption = False,
 ) -> None:
-    """List payment links, the newest first, and what the link budget leaves.
+    """List payment links, and what the link budget leaves.
 
     JSON: links (id, bill_id, cycle, rail, state, amount_cents, currency, clio_id, url, reason, reserved_at, expires_at,
     created_at, updated_at, bill_number) and budget (limit, active, created, shut_until, frees_at, room).

@@ -21,7 +21,10 @@ def _ready(what: str, settings: "Settings") -> None:
 
 
 def up(ctx: typer.Context) -> None:
-    """Run everything in one process: migrate, then web, worker threads and beat, until Ctrl-C."""
+    """Run everything in one process until Ctrl-C.
+
+    Migrates first, then starts web, worker threads and beat.
+    """
     from orchestrator.cli.firm import require_free, settings_of
     from workflows.processes import up as run
 
@@ -32,7 +35,10 @@ def up(ctx: typer.Context) -> None:
 
 
 def serve(ctx: typer.Context) -> None:
-    """Run the web process alone: it receives webhooks and answers /health/live and /health/ready."""
+    """Run the web process alone.
+
+    It receives webhooks and answers /health/live and /health/ready.
+    """
     from orchestrator.cli.firm import fleet_settings, require_free
     from workflows.processes import serve as run
 
@@ -48,7 +54,7 @@ def worker(
         int | None, typer.Option(min=1, help="Jobs at the same time; ORCH_ENGINE__THREADS by default.")
     ] = None,
 ) -> None:
-    """Run a worker; it serves every firm whose jobs it is told about."""
+    """Run a worker, for every firm whose jobs it is told about."""
     from orchestrator.cli.firm import fleet_settings, opened
     from workflows.processes import work
 
@@ -66,7 +72,10 @@ def beat(
         list[str] | None, typer.Option(metavar="NAME", help="A firm to beat for; repeat it for several.")
     ] = None,
 ) -> None:
-    """Run the schedule and the dispatcher; a second one on the same database is harmless."""
+    """Run the schedule and the dispatcher.
+
+    A second one on the same database is harmless.
+    """
     from orchestrator.cli.firm import fleet_settings
     from workflows.processes import beat as run
 
@@ -77,7 +86,7 @@ def beat(
 
 
 def migrate(ctx: typer.Context) -> None:
-    """Bring the firm's database to the newest schema; safe to run again."""
+    """Bring the database to the newest schema; safe to repeat."""
     from orchestrator.cli.firm import settings_of
     from orchestrator.storage.migrate import migrate as run
     from orchestrator.storage.unit_of_work import connect

@@ -57,7 +57,10 @@ def sandbox(
     frozen: Annotated[bool, typer.Option(help="Let time pass only when told to.")] = False,
     rate_limit: Annotated[int | None, typer.Option(min=1, help="Requests a minute for each token.")] = None,
 ) -> None:
-    """Serve a stand-in Clio (with payment pages that open in a browser) and a mailbox on loopback, until Ctrl-C."""
+    """Serve a stand-in Clio and a mailbox until Ctrl-C.
+
+    Its payment pages open in a browser; the lines it prints connect a worker to it.
+    """
     from orchestrator.cli import logs
     from orchestrator.sandbox import serve_forever
 

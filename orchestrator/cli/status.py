@@ -8,7 +8,7 @@ from orchestrator.cli.show import Column, JsonOption, Page, age, because, money,
 
 
 def status(ctx: typer.Context, as_json: JsonOption = False) -> None:
-    """Show life signs, work, links, money, and what waits for a person.
+    """Show how everything stands, and what waits for a person.
 
     JSON: firm, at, ready, findings, jobs, oldest_due_seconds, next_due_at, bills, links (by state, and budget), messages,
     payments, exceptions, sweeps, webhooks, receipts, pulses, books.

@@ -32,7 +32,7 @@ def list_time(
     limit: LimitOption = 200,
     as_json: JsonOption = False,
 ) -> None:
-    """List entries that are on no bill, the newest change first, each with its approval or what it waits for.
+    """List unbilled entries, each approved or waiting for what.
 
     JSON: a list of id, matter_id, type, worked_on, total_cents, changed_at, approved_by, approved_at, signal, state,
     matter_number.
@@ -58,7 +58,9 @@ def approve(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be approved; approve nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Approve entries for billing, by id or all of a matter; says which were not, and why.
+    """Approve entries, by id or all of a matter.
+
+    Says which were not approved, and why; exit code 1 when none was.
 
     JSON: dry_run, approved (ids), refused (a list of id, why).
     """

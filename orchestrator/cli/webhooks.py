@@ -53,7 +53,9 @@ def sync(
     by: ByOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask a worker to create, confirm and renew what is missing now, and wait up to 20 seconds for it.
+    """Have what is missing created, confirmed and renewed now.
+
+    A worker does it; this waits up to 20 seconds for the result.
 
     JSON: job, done, webhooks (as `webhooks list`). With --dry-run: a list of what `webhooks list` has, and at_clio, would.
     """
