@@ -8,7 +8,6 @@ from orchestrator.domain.kinds import Kind
 from orchestrator.engine.runtime import Runtime
 from orchestrator.ports import PracticeManagement
 from orchestrator.storage.unit_of_work import Work
-from orchestrator.usecases.answer_requests import answer_requests
 from orchestrator.usecases.approve_time import approve_when_rested
 
 
@@ -29,8 +28,9 @@ class Activities:
         matter_ids = {entry.matter_id for entry in reading if entry.matter_id is not None}
         unknown = matter_ids - work.mirror.matters(matter_ids).keys()
         work.dirty.mark(Kind.MATTER, unknown)
-        if any(entry.bill_id is not None for entry in reading):
-            answer_requests(work, matter_ids)
+        # A request is answered when its bill is read: what follows from the answer is decided there.
+        asked = {request["matter_id"] for request in work.billing.asked_of(matter_ids)}
+        work.dirty.mark(Kind.BILL, {entry.bill_id for entry in reading if entry.bill_id and entry.matter_id in asked})
         if any(entry.unbilled for entry in reading):
             approve_when_rested(rt, work)
 
