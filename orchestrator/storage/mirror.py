@@ -165,6 +165,13 @@ class Mirror(Repository):
         """Why no link is asked for, or None when that reason has gone."""
         self.change(sa.update(bills).where(bills.c.id == bill_id).values(silence=reason))
 
+    def silenced(self, reasons: Collection[str]) -> list[int]:
+        """Issued bills for which no link is asked for one of these reasons."""
+        issued = bills.c.state == BillState.AWAITING_PAYMENT
+        return list(
+            self.connection.execute(sa.select(bills.c.id).where(issued, bills.c.silence.in_(reasons))).scalars()
+        )
+
     def bill_answers(self, bill_id: int, request_id: int) -> None:
         self.change(sa.update(bills).where(bills.c.id == bill_id).values(request_id=request_id))
 

@@ -7,11 +7,14 @@ from orchestrator.engine.effects import step
 from orchestrator.engine.runtime import Runtime
 from orchestrator.storage.jobs import Job
 from orchestrator.storage.links import WINDOW
-from orchestrator.usecases.ask_for_payment import allot
+from orchestrator.usecases.ask_for_payment import ask_for_payment
+
+HELD_BY_ACCOUNT = ("no_link_account", "currency_mismatch", "issued_before_start")
+"""Reasons for silence that lie with the account or the firm's settings, not with the bill."""
 
 
 def read_account(job: Job, rt: Runtime) -> None:
-    """Re-count users and foreign links, refresh accounts, then give waiting links their share."""
+    """Re-count users and foreign links, refresh accounts, ask anew for what they held back, share out what room there is."""
     practice = rt.practice(Urgency(job.urgency))
     connection = practice.connection()
     users = sum(user.enabled for user in practice.users())
@@ -27,7 +30,8 @@ def read_account(job: Job, rt: Runtime) -> None:
             users=users, foreign_active=len(foreign), foreign_created=len(recent & {link.id for link in foreign})
         )
         work.pulses.beat("account", user_id=connection.user_id, account_id=connection.account_id, users=users)
-        allot(work)
+        # No bill changes when an account or a setting does: those they held back are decided about anew.
+        ask_for_payment(rt, work, work.mirror.silenced(HELD_BY_ACCOUNT))
 
 
 def _keyed(address: str | None, rt: Runtime) -> bool:
