@@ -1,7 +1,6 @@
 """The firm's clock and the dispatcher, in one loop: new slots become jobs, due jobs become bells."""
 
 import threading
-import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -22,11 +21,13 @@ def beat_loop(
     beats = [(rt, Beat(rt)) for rt in firms]
     while not stop.is_set():
         nudge.clear()
+        troubled = False
         for rt, beat in beats:
             try:
                 beat.tick(datetime.now(UTC))
                 ring_on(rt, ring)
             except Exception as trouble:  # noqa: BLE001  the loop outlives its database and its broker
                 log.warning("beat.trouble", firm=rt.firm, error=type(trouble).__name__)
-                time.sleep(min(1.0, poll_seconds))
-        nudge.wait(poll_seconds)
+                troubled = True
+        # In trouble, once a second at most: what is away does not come back faster for being asked.
+        nudge.wait(max(poll_seconds, 1.0) if troubled else poll_seconds)

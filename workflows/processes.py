@@ -92,10 +92,11 @@ def work(settings: Settings, *, concurrency: int) -> None:
     """A Celery worker until SIGTERM: finishes what it runs, hands back what it has only fetched."""
     os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")  # celery's soft shutdown: see toolchain §5
     app = serve_book(celery_app(settings.broker_url), Registry())
-    app.worker_main(
-        ["worker", "--pool=prefork", f"--concurrency={concurrency}", f"--queues={','.join(QUEUES)}", "--loglevel=WARNING",
-         "--without-gossip", "--without-mingle", "--without-heartbeat"]
+    worker = app.Worker(
+        pool_cls="prefork", concurrency=concurrency, queues=list(QUEUES), loglevel="WARNING", quiet=True,
+        without_gossip=True, without_mingle=True, without_heartbeat=True,
     )  # fmt: skip
+    worker.start()
 
 
 def beat(settings: Settings, firms: list[str], *, on_ready: Callable[[], None] = lambda: None) -> None:
