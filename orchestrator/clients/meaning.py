@@ -100,16 +100,20 @@ def meaning(answer: Answered) -> OrchestratorError | None:
 
 def _refused(answer: Answered) -> Refused:
     kind, detail = answer.error
-    return Refused(answer.says, reason=f"{answer.provider}_refused", status=answer.status, type=kind, detail=detail)
+    return Refused(
+        answer.says, reason=f"{answer.provider.lower()}_refused", status=answer.status, type=kind, detail=detail
+    )
 
 
 def _not_found(answer: Answered) -> NotFound:
     kind, detail = answer.error
-    return NotFound(answer.says, reason=f"{answer.provider}_not_found", status=answer.status, type=kind, detail=detail)
+    return NotFound(
+        answer.says, reason=f"{answer.provider.lower()}_not_found", status=answer.status, type=kind, detail=detail
+    )
 
 
 def _parked(answer: Answered) -> NeedsReview:
-    return NeedsReview(answer.says, reason=f"{answer.provider}_{_FOR_THE_FIRM[answer.status]}")
+    return NeedsReview(answer.says, reason=f"{answer.provider.lower()}_{_FOR_THE_FIRM[answer.status]}")
 
 
 def _paced(answer: Answered) -> Paced:
