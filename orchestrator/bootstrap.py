@@ -67,7 +67,8 @@ def build(
     uow = UnitOfWork(connect(settings.database_url), clock, on_commit)
     cipher = Cipher([key.strip() for key in settings.secret.split(",")])
     base_url = settings.clio.base_url or REGIONS[settings.clio.region]
-    login = _login(settings, base_url, DatabaseVault(uow, cipher, "clio"), clock)
+    tokens = ApiClient(base_url, provider="Clio")
+    login = _login(settings, tokens, DatabaseVault(uow, cipher, "clio"), clock)
     token = settings.clio.access_token
     signed = credentials(token.get_secret_value() if token else None, login)
     api = ApiClient(
@@ -100,7 +101,7 @@ def build(
         subscriptions=SUBSCRIPTIONS,
         holder=f"{socket.gethostname()}:{os.getpid()}",
         passing=passing or _ordered_death(settings),
-        closing=(api.close, *((clock.close,) if isinstance(clock, MovedClock) else ())),
+        closing=(api.close, tokens.close, *((clock.close,) if isinstance(clock, MovedClock) else ())),
     )
 
 
@@ -120,7 +121,7 @@ class Registry:
         self._built[runtime.firm] = runtime
 
 
-def _login(settings: Settings, base_url: str, vault: DatabaseVault, clock: Clock) -> ClioLogin | None:
+def _login(settings: Settings, tokens: ApiClient, vault: DatabaseVault, clock: Clock) -> ClioLogin | None:
     clio = settings.clio
     if clio.client_id is None or clio.client_secret is None:
         if clio.access_token is None:
@@ -129,7 +130,7 @@ def _login(settings: Settings, base_url: str, vault: DatabaseVault, clock: Clock
             )
         return None
     app = App(clio.client_id, clio.client_secret.get_secret_value(), f"{settings.public_address}/oauth/callback")
-    return ClioLogin(vault, ApiClient(base_url, provider="Clio"), app, clock=clock)
+    return ClioLogin(vault, tokens, app, clock=clock)
 
 
 def _pacer(settings: Settings, signed: Credentials) -> Pacer:
