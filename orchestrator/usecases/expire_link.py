@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
+from orchestrator.domain.kinds import Kind
 from orchestrator.domain.links import LinkState, RemoteLink
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.effects import Effect, Intent, Unneeded
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.ask_for_payment import ask_for_payment
-from orchestrator.usecases.sync_links import close_link
 
 
 class ExpireLink(Effect[RemoteLink]):
@@ -34,16 +34,22 @@ class ExpireLink(Effect[RemoteLink]):
         return [] if link.active else [link]
 
     def record(self, work: Work, intent: Intent, made: RemoteLink) -> None:  # noqa: ARG002
-        row = work.links.get(self.job.payload["link_id"])
-        if row is None or row["state"] != LinkState.LIVE:
-            return
-        state = LinkState.USED if made.payment_id is not None else LinkState.EXPIRED
-        work.links.move(row, state, etag=made.etag, reason=self.job.payload["reason"])
-        work.audit.line("link.expired", "link", row["id"], clio_id=made.id, why=self.job.payload["reason"])
-        ask_for_payment(self.rt, work, [row["bill_id"]])
+        self._over(work, made)
 
     def unneeded(self, work: Work, reason: str) -> None:  # noqa: ARG002
+        if self.seen is not None:
+            self._over(work, self.seen)
+
+    def _over(self, work: Work, seen: RemoteLink) -> None:
+        """Our row follows; a bill whose link was used is asked about again only after it was read again, with the payment."""
         row = work.links.get(self.job.payload["link_id"])
-        if row is not None and self.seen is not None:
-            close_link(work, row, self.seen)
+        if row is None or row["state"] != LinkState.LIVE or seen.active:
+            return
+        state = LinkState.EXPIRED if seen.payment_id is None else LinkState.USED
+        work.links.move(row, state, etag=seen.etag)
+        work.audit.line(f"link.{state}", "link", row["id"], clio_id=seen.id, why=row["reason"])
+        if seen.payment_id is not None:
+            work.dirty.mark(Kind.PAYMENT, [seen.payment_id])
+            work.dirty.mark(Kind.BILL, [row["bill_id"]])
+        else:
             ask_for_payment(self.rt, work, [row["bill_id"]])
