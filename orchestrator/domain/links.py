@@ -56,6 +56,7 @@ LINK_TRANSITIONS: dict[LinkState, set[LinkState]] = {
     LinkState.LIVE: {LinkState.USED, LinkState.EXPIRED},
     LinkState.USED: set(),
     LinkState.EXPIRED: set(),
-    LinkState.REFUSED: set(),
+    # A person had the cause removed and the job retried: another link takes its place.
+    LinkState.REFUSED: {LinkState.WITHDRAWN},
     LinkState.WITHDRAWN: set(),
 }

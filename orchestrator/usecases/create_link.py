@@ -100,15 +100,13 @@ class CreateLink(Effect[RemoteLink]):
         if link is None or link["state"] != LinkState.RESERVED:
             return "link_over"
         work.links.move(link, LinkState.REFUSED, reason="link_refused")
-        work.exceptions.open(
-            "link_refused", f"bill:{link['bill_id']}", f"Clio refused the link for bill {link['bill_id']}: {refusal}",
-            subject=("bill", link["bill_id"]), money_cents=link["amount_cents"],
-        )  # fmt: skip
         return None
 
     def _give_back(self, work: Work, reason: str, *, wait: bool) -> None:
         link = work.links.get(self.job.payload["link_id"])
-        if link is not None and link["state"] == LinkState.RESERVED:
+        if link is not None and link["state"] == LinkState.REFUSED:
+            work.links.move(link, LinkState.WITHDRAWN)
+        elif link is not None and link["state"] == LinkState.RESERVED:
             state = LinkState.WAITING if wait else LinkState.WITHDRAWN
             work.links.move(link, state, reason=reason, reserved_at=None)
 
