@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from typing import Any
 
 import pytest
@@ -147,10 +146,8 @@ def test_every_setting_has_a_meaning():
     assert {name for name, _ in values(load())} == set(MEANINGS)
 
 
-def test_help_is_there_at_once():
-    def wall() -> float:
-        started = time.monotonic()
-        subprocess.run([sys.executable, "-m", "orchestrator.cli", "--help"], check=True, capture_output=True)
-        return time.monotonic() - started
-
-    assert min(wall() for _ in range(3)) < 0.8
+def test_help_loads_nothing_heavy():
+    look = "import sys\nfrom orchestrator.cli.app import app\ntry: app(['--help'])\nfinally: print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", look], check=True, capture_output=True, text=True)
+    heavy = {"sqlalchemy", "pydantic", "httpx", "celery", "rich", "starlette", "structlog"}
+    assert heavy & set(done.stderr.split()) == set()
