@@ -99,7 +99,8 @@ class CreateLink(Effect[RemoteLink]):
         link = work.links.get(self.job.payload["link_id"])
         if link is None or link["state"] != LinkState.RESERVED:
             return "link_over"
-        work.links.move(link, LinkState.REFUSED, reason="link_refused")
+        refusal.reason = "link_refused"
+        work.links.move(link, LinkState.REFUSED, reason=refusal.reason)
         return None
 
     def _give_back(self, work: Work, reason: str, *, wait: bool) -> None:
