@@ -32,7 +32,9 @@ class Repository:
 
     def add_once(self, table: sa.Table, **values: Any) -> bool:
         """Insert a row unless a unique constraint says it is there already; True when it was inserted."""
-        return self.connection.execute(self.insert(table).values(**values).on_conflict_do_nothing()).rowcount == 1
+        # The row itself says so: after an INSERT psycopg's row count is not kept, and -1 would read as "it was there".
+        added = self.insert(table).values(**values).on_conflict_do_nothing().returning(sa.literal(1))
+        return self.connection.execute(added).first() is not None
 
     def rows(self, statement: sa.Select[Any]) -> list[sa.RowMapping]:
         return list(self.connection.execute(statement).mappings())
