@@ -121,6 +121,17 @@ class Registry:
         self._built[runtime.firm] = runtime
 
 
+def clio_login(rt: Runtime) -> ClioLogin:
+    """The conversation by which a person connects the firm to Clio; `Misconfigured` without the app's id and secret."""
+    tokens = ApiClient(rt.settings.clio.base_url or REGIONS[rt.settings.clio.region], provider="Clio")
+    login = _login(rt.settings, tokens, DatabaseVault(rt.uow, rt.cipher, "clio"), rt.clock)
+    if login is None:
+        raise Misconfigured(
+            "ORCH_CLIO__CLIENT_ID and ORCH_CLIO__CLIENT_SECRET are missing: a ready token needs no connecting."
+        )
+    return login
+
+
 def _login(settings: Settings, tokens: ApiClient, vault: DatabaseVault, clock: Clock) -> ClioLogin | None:
     clio = settings.clio
     if clio.client_id is None or clio.client_secret is None:

@@ -4,6 +4,7 @@ A missing secret stops the process with a sentence that names it; nothing below 
 """
 
 import os
+import tomllib
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -17,6 +18,7 @@ from pydantic_settings import (
     EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -124,10 +126,13 @@ class SweepSettings(Group):
 
 
 class Environment(EnvSettingsSource):
-    """The `ORCH_` variables, less those that name a file."""
+    """The `ORCH_` variables, less those that name a file, and less `ORCH_FIRM`, which names the profile and is no group."""
 
     def _load_env_vars(self) -> Mapping[str, str | None]:
-        return {name: value for name, value in super()._load_env_vars().items() if not name.lower().endswith("_file")}
+        found = super()._load_env_vars().items()
+        return {
+            name: value for name, value in found if not name.lower().endswith("_file") and name.lower() != "orch_firm"
+        }
 
 
 class Files(EnvSettingsSource):
@@ -242,8 +247,10 @@ def load(firm: str = "main", **overrides: Any) -> Settings:
         return OfFirm(**{"config_dir": folder, **overrides})
     except ValidationError as wrong:
         raise Misconfigured(" ".join(_sentence(error) for error in wrong.errors())) from wrong
-    except ValueError as wrong:
+    except tomllib.TOMLDecodeError as wrong:
         raise Misconfigured(f"{profile} is not valid TOML: {wrong}.") from wrong
+    except SettingsError as wrong:
+        raise Misconfigured(f"{wrong}: lists and groups in the environment are written as JSON.") from wrong
 
 
 def _sentence(error: Any) -> str:

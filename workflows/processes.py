@@ -16,7 +16,7 @@ from celery.worker import state as worker_state
 from orchestrator.api.app import create_app
 from orchestrator.bootstrap import Registry, build
 from orchestrator.engine.runtime import Runtime
-from orchestrator.settings import Settings, load
+from orchestrator.settings import Misconfigured, Settings, load
 from orchestrator.storage.migrate import migrate, require_newest
 from workflows.app import QUEUES, bell, celery_app, ring_on, serve_book
 from workflows.beat import beat_loop
@@ -54,7 +54,7 @@ def up(settings: Settings, firm: str = "main", *, on_ready: Callable[[Runtime], 
         thread.start()
     try:
         with stopped_by_signals(stop):
-            _wait_until_listening(server, stop)
+            _wait_until_listening(server, threads[0], stop)
             on_ready(rt)
             stop.wait()
     finally:
@@ -80,7 +80,7 @@ def serve(settings: Settings, firm: str = "main", *, on_ready: Callable[[Runtime
     web.start()
     bells.start()
     with stopped_by_signals(stop):
-        _wait_until_listening(server, stop)
+        _wait_until_listening(server, web, stop)
         on_ready(rt)
         stop.wait()
     nudge.set()
@@ -147,9 +147,13 @@ def _server(settings: Settings, rt: Runtime) -> Server:
     )  # fmt: skip
 
 
-def _wait_until_listening(server: Server, stop: threading.Event) -> None:
-    while not server.started and not server.should_exit and not stop.wait(0.02):
-        pass
+def _wait_until_listening(server: Server, web: threading.Thread, stop: threading.Event) -> None:
+    """Returns once the address answers or we are told to stop; `Misconfigured` when it can never answer."""
+    while not server.started and not stop.wait(0.02):
+        if not web.is_alive():
+            raise Misconfigured(
+                f"Nothing can listen at {server.config.host}:{server.config.port}: set ORCH_LISTEN to a free address."
+            )
 
 
 def _ring_when_nudged(rt: Runtime, app: Celery, nudge: threading.Event, stop: threading.Event) -> None:

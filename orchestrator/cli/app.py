@@ -9,7 +9,19 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from orchestrator.cli import bills, config, exceptions, jobs, links, processes, sandbox, status, time_entries, webhooks
+from orchestrator.cli import (
+    bills,
+    config,
+    connect,
+    exceptions,
+    jobs,
+    links,
+    processes,
+    sandbox,
+    status,
+    time_entries,
+    webhooks,
+)
 from orchestrator.cli.failures import explain
 
 
@@ -60,6 +72,7 @@ app.add_typer(config.app, name="config")
 
 app.command("status")(status.status)
 for name, noun in {
+    "connect": connect,
     "bills": bills,
     "links": links,
     "time": time_entries,

@@ -85,3 +85,21 @@ def show(
         if job is not None:
             page.facts(f"\nJob {job['id']}: {job['topic']}", {name: job[key] for name, key in LIFE.items()})
             page.line(f"\nWhen that is done: orchestrator jobs retry {job['id']} (its --help explains --resend)")
+
+
+@app.command("resolve")
+def resolve(
+    ctx: typer.Context,
+    exception: Annotated[int, typer.Argument(metavar="ID", help="The exception's id, as `exceptions list` shows it.")],
+    by: Annotated[str, typer.Option(help="Who decided; it stands in the audit line.")],
+    note: Annotated[str, typer.Option(help="Why it is settled; ids and amounts, no names.")] = "",
+) -> None:
+    """Close an exception that a person has settled. Nothing else is edited; its bill is looked at anew."""
+    from orchestrator.cli.firm import Refused, opened
+    from orchestrator.usecases.resolve_exception import resolve_exception
+
+    with opened(ctx) as rt:
+        refused = resolve_exception(rt, exception, by=by, note=note)
+    if refused is not None:
+        raise Refused(refused)
+    typer.echo(f"Exception {exception} is settled.")

@@ -67,7 +67,7 @@ REASONS: dict[str, Reason] = {
     ),
     "payment_reversed": Reason(
         "a payment for it was refunded, charged back or returned",
-        "Decide with the client; resolving this lets a new link be made.",
+        "Decide with the client; then `orchestrator exceptions resolve ID` lets a new link be made.",
     ),
     "bill_changed": Reason("the bill changed; a newer link replaces this one"),
     "bill_settled": Reason("the bill was settled"),
@@ -102,7 +102,7 @@ REASONS: dict[str, Reason] = {
     ),
     "mail_outcome_unknown": Reason(
         "the mail relay took the message and then fell silent: the client may or may not have it",
-        "Look in the relay's log for the Message-ID. If it was not accepted: `orchestrator jobs retry`.",
+        "Look in the relay's log for the Message-ID. If it was not accepted: `orchestrator jobs retry ID --resend`.",
     ),
     "mail_refused": Reason(
         "the mail relay refused the message", "Read the relay's answer kept with the job; correct and retry."
