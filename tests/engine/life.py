@@ -68,8 +68,14 @@ class Life:
         self._url = database_url
         self._stack = stack
         self._process = ExitStack()
-        stack.callback(lambda: self._process.close())
+        stack.callback(self._close)
         self.firm = self._start()
+
+    def _close(self) -> None:
+        self._process.close()
+
+    def _work(self) -> None:
+        self.firm.work()
 
     def _start(self) -> Firm:
         self._process.close()
@@ -87,7 +93,7 @@ class Life:
                 self.firm = self._start()
 
     def work(self) -> None:
-        self.surviving(lambda: self.firm.work())
+        self.surviving(self._work)
 
     def later(self, **span: float) -> None:
         self.sandbox.clock_advance(span.get("minutes", 0) * 60 + span.get("hours", 0) * 3600)
@@ -191,10 +197,9 @@ def bad_weather(sandbox: SandboxHandle, dice: random.Random, most: int) -> list[
         if do == "create_later" and not on.startswith("POST"):
             continue
         script.append(sandbox.fault(on, do, skip=dice.randint(0, 4), **params))
-    for _ in range(dice.randint(0, 1)):
-        script.append(
-            sandbox.fault("smtp", dice.choice(["drop_after_data", "reply", "refuse"]), skip=dice.randint(0, 3))
-        )
+    if dice.random() < 0.5:
+        mail = dice.choice(["drop_after_data", "reply", "refuse"])
+        script.append(sandbox.fault("smtp", mail, skip=dice.randint(0, 3)))
     return script
 
 

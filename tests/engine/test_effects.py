@@ -263,7 +263,7 @@ def submitting(sandbox, database_url):
 
 
 def test_F39_a_412_is_read_again_rather_than_repeated(submitting):
-    firm, bill = submitting
+    firm, _ = submitting
     firm.sandbox.fault("PATCH /bills/{id}", "stale_etag")
     read = calls(firm, "GET /bills/{id}")
     firm.later(minutes=16)
