@@ -1,9 +1,15 @@
 """What a payment means for the books: pure double entries."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.domain.payments import RECEIVED, Allocation, Payment
+
+Booked = Mapping[tuple[str, int | None], int]
+"""What the books show of one payment: cents by account and bill."""
+
+BANK = "bank:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,36 +23,65 @@ class Line:
 
 
 def standing_cents(payment: Payment) -> int:
-    """What of a payment is with the firm now: nothing before it completed, and less what was voided since.
+    """What of a payment is with the firm now: nothing before it completed, and less what went back since.
 
-    A refund or a chargeback is no payment state; it shows as a voided allocation (API notes §5, §10).
+    A refund or a chargeback is no payment state; it shows as a voided allocation, beside which a new one keeps what
+    did not go back (API notes §5, §10).
     """
     if payment.state not in RECEIVED:
         return 0
-    return payment.amount_cents - sum(part.amount_cents for part in payment.allocations if part.voided_at is not None)
+    parts: dict[int | None, list[Allocation]] = defaultdict(list)
+    for part in sorted(payment.allocations, key=lambda part: part.id):
+        parts[part.bill_id].append(part)
+    went_back = sum(_not_kept(of_bill) for of_bill in parts.values())
+    # Money that was moved from one bill to another is voided on the first and stands on the second.
+    return max(_allocated(payment), payment.amount_cents - went_back)
 
 
-def entry(payment: Payment, *, booked_cents: int) -> list[Line]:
-    """The lines that take the books from `booked_cents` to what stands now; empty when nothing changed; their sum is zero."""
-    delta = standing_cents(payment) - booked_cents
-    if delta == 0:
-        return []
-    bank = Line(f"bank:{payment.account_id}", delta, matter_id=_only(payment.matter_ids))
-    return [bank, *_against(payment, delta)]
+def entry(payment: Payment, *, booked: Booked) -> list[Line]:
+    """The lines that take the books of this payment to what stands now; none when they show it, and their sum is zero."""
+    wanted = _wanted(payment)
+    return [
+        Line(account, cents, bill_id, _only(payment.matter_ids))
+        for account, bill_id in sorted(wanted.keys() | booked.keys(), key=_bank_first)
+        if (cents := wanted.get((account, bill_id), 0) - booked.get((account, bill_id), 0))
+    ]
 
 
-def _against(payment: Payment, delta: int) -> list[Line]:
-    parts = [part for part in payment.allocations if (part.voided_at is None) == (delta > 0)]
-    if sum(part.amount_cents for part in parts) == abs(delta):
-        sign = -1 if delta > 0 else 1
-        return [_receivable(part, sign, payment) for part in parts]
+def received_cents(lines: Iterable[Line]) -> int:
+    """What an entry brings into the bank, or takes out of it."""
+    return sum(line.amount_cents for line in lines if line.account.startswith(BANK))
+
+
+def _wanted(payment: Payment) -> dict[tuple[str, int | None], int]:
+    standing = standing_cents(payment)
+    wanted: dict[tuple[str, int | None], int] = defaultdict(int)
+    wanted[f"{BANK}{payment.account_id}", None] = standing
     # What Clio has not tied to bills stays visible as unallocated client money until a person decides.
-    return [Line("unallocated", -delta, bill_id=_only(payment.bill_ids), matter_id=_only(payment.matter_ids))]
+    wanted["unallocated", _only(payment.bill_ids)] = -standing
+    for part in payment.allocations if standing else ():
+        if part.voided_at is None and part.bill_id is not None:
+            wanted["receivable", part.bill_id] -= part.amount_cents
+            wanted["unallocated", _only(payment.bill_ids)] += part.amount_cents
+    return wanted
 
 
-def _receivable(part: Allocation, sign: int, payment: Payment) -> Line:
-    account = "receivable" if part.bill_id is not None else "unallocated"
-    return Line(account, sign * part.amount_cents, bill_id=part.bill_id, matter_id=_only(payment.matter_ids))
+def _not_kept(parts: Iterable[Allocation]) -> int:
+    """What was voided of one bill's share, in the order of allocation, and not allocated to it again."""
+    freed = 0
+    for part in parts:
+        freed -= min(freed, part.amount_cents)
+        freed += part.amount_cents if part.voided_at is not None else 0
+    return freed
+
+
+def _allocated(payment: Payment) -> int:
+    return sum(part.amount_cents for part in payment.allocations if part.voided_at is None)
+
+
+def _bank_first(place: tuple[str, int | None]) -> tuple[bool, str, int]:
+    account, bill_id = place
+    return not account.startswith(BANK), account, bill_id or 0
 
 
 def _only(ids: Sequence[int]) -> int | None:

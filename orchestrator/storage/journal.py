@@ -1,5 +1,6 @@
 """The books: double entries that sum to nothing, append-only, a correction being a reversing entry (T12)."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from orchestrator.storage.tables import journal
 
 class Journal(Repository):
     def post(self, event: str, payment_id: int, sequence: int, lines: Iterable[Line], *, currency: str) -> bool:
-        """One entry for the `sequence`-th event of a payment; False when it stands already."""
+        """One entry for a payment that had `sequence` lines before; False when it stands already."""
         posted = False
         for place, line in enumerate(lines):
             posted |= self.add_once(
@@ -53,9 +54,14 @@ class Journal(Repository):
     def listed(self, *, limit: int = 1000) -> list[sa.RowMapping]:
         return self.rows(sa.select(journal).order_by(journal.c.id).limit(limit))
 
+    def booked(self, payment_id: int) -> dict[tuple[str, int | None], int]:
+        """What the books show of this payment: cents by account and bill."""
+        shown: dict[tuple[str, int | None], int] = defaultdict(int)
+        for row in self.entries_of(payment_id):
+            shown[row["account"], row["bill_id"]] += row["amount_cents"]
+        return shown
+
     def events_of(self, payment_id: int) -> int:
-        """How many entries this payment has made so far: the next one's sequence."""
-        distinct = sa.select(sa.func.count()).where(
-            journal.c.payment_id == payment_id, journal.c.account.like("bank:%")
-        )
-        return int(self.connection.execute(distinct).scalar_one())
+        """How many lines this payment has so far: it rises with every entry, whatever accounts that touches."""
+        lines = sa.select(sa.func.count()).where(journal.c.payment_id == payment_id)
+        return int(self.connection.execute(lines).scalar_one())

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from orchestrator.domain.books import entry, standing_cents
+from orchestrator.domain.books import entry, received_cents, standing_cents
 from orchestrator.domain.kinds import Kind
 from orchestrator.domain.money import Money
 from orchestrator.domain.payments import RECEIVED, Payment, PaymentState
@@ -51,7 +51,7 @@ class Payments:
         stored = work.mirror.payments([payment.id for payment in reading.payments])
         for payment in reading.payments:
             if payment.updated_at >= stored[payment.id]["updated_at"]:
-                self._book(rt, work, payment, stored[payment.id]["booked_cents"], links.get(payment.link_id or 0))
+                self._book(rt, work, payment, links.get(payment.link_id or 0))
                 self._question(work, payment, links.get(payment.link_id or 0))
 
     def gone(self, rt: Runtime, work: Work, ids: Sequence[int]) -> None:
@@ -70,18 +70,17 @@ class Payments:
                 work.dirty.mark(Kind.LINK, [link["clio_id"]])
 
     @staticmethod
-    def _book(rt: Runtime, work: Work, payment: Payment, booked_cents: int, link: Row | None) -> None:
-        lines = entry(payment, booked_cents=booked_cents)
+    def _book(rt: Runtime, work: Work, payment: Payment, link: Row | None) -> None:
+        lines = entry(payment, booked=work.journal.booked(payment.id))
         if not lines:
             return
-        delta = standing_cents(payment) - booked_cents
-        event = "payment_received" if delta > 0 else "payment_reversed"
-        sequence = work.journal.events_of(payment.id)
+        delta, sequence = received_cents(lines), work.journal.events_of(payment.id)
+        event = "payment_received" if delta > 0 else "payment_reversed" if delta < 0 else "payment_allocated"
         work.journal.post(event, payment.id, sequence, lines, currency=payment.currency)
-        work.mirror.booked(payment.id, booked_cents + delta)
+        work.mirror.booked(payment.id, standing_cents(payment))
         work.audit.line(event, "payment", payment.id, cents=delta, bills=list(payment.bill_ids))
         bills = work.mirror.bills(payment.bill_ids or ([link["bill_id"]] if link else []))
-        for bill in bills.values():
+        for bill in bills.values() if delta else ():
             write_note(rt, work, event, bill, cents=abs(delta), fact=f"{payment.id}:{sequence}")
             if delta < 0:
                 # A refund may be the firm's own doing, a chargeback is a dispute: nobody is asked again before a person
