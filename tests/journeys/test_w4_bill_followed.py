@@ -85,7 +85,7 @@ def test_a_draft_with_unapproved_entries_is_left_to_people(opened):
     firm.log_time(dollars=75)  # slips onto the bill without an approval
     firm.sandbox.act("generate_bill", matter_id=firm.matter())
     firm.later(minutes=15)
-    assert tuple(request(firm))[0] == "billed"
+    assert request(firm).state == "billed"
     assert moves(firm) == []
 
 
