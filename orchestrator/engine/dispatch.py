@@ -15,7 +15,7 @@ Ring = Callable[[str, int, str, Urgency], None]
 
 def ring_due(rt: Runtime, ring: Ring) -> int:
     """Ring for due jobs, most urgent first, up to the firm's share of the broker; returns how many."""
-    with rt.uow() as work:
+    with rt.uow(quietly=True) as work:
         room = IN_FLIGHT - work.jobs.rung_unclaimed()
         due = work.jobs.ring(limit=room) if room > 0 else []
     if due:

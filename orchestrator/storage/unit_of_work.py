@@ -137,8 +137,11 @@ class UnitOfWork:
         self._open = threading.local()
 
     @contextmanager
-    def __call__(self) -> Iterator[Work]:
-        """A writing transaction: committed when the block ends, rolled back when it raises."""
+    def __call__(self, *, quietly: bool = False) -> Iterator[Work]:
+        """A writing transaction: committed when the block ends, rolled back when it raises.
+
+        One that makes no work runs `quietly`: whoever rings for work must not be woken by having rung.
+        """
         if getattr(self._open, "yes", False):
             raise RuntimeError("A transaction is open already: one opens once (style rule 11).")
         self._open.yes = True
@@ -147,7 +150,7 @@ class UnitOfWork:
                 yield Work(connection, self.clock)
         finally:
             self._open.yes = False
-        if self.on_commit is not None:
+        if self.on_commit is not None and not quietly:
             self.on_commit()
 
     @contextmanager
