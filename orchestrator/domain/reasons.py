@@ -120,6 +120,15 @@ REASONS: dict[str, Reason] = {
     ),
     "key_invalid": Reason("the message has no usable key", "Report it with the job's id."),
     "template_missing": Reason("a message template is missing", "Restore config/templates, then retry."),
+    "template_invalid": Reason(
+        "a message template cannot be read", "Correct the file in config/templates that the job names, then retry."
+    ),
+    "brand_invalid": Reason(
+        "the firm's name, sender or locale cannot stand in a message", "Correct [firm] and ORCH_MAIL__FROM, then retry."
+    ),
+    "mail_url_invalid": Reason(
+        "the mail relay's address cannot be used", "Correct ORCH_MAIL__URL (smtp://… or smtps://…), then retry."
+    ),
     "clio_refused": Reason("Clio refused the request", "Read Clio's answer kept with the job, correct, and retry it."),
     "clio_not_found": Reason(
         "Clio no longer has it, or does not show it to us", "Check it in Clio; retry if it is there."
