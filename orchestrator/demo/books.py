@@ -1,0 +1,80 @@
+"""What the worker itself has stored: its reasons, its queue and its books, read from its database at the end."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from orchestrator.storage import tables
+from orchestrator.storage.jobs import LIVE, JobState
+from orchestrator.storage.unit_of_work import UnitOfWork, Work
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """The worker's own account of itself; bills and payments by their Clio ids, reasons as codes."""
+
+    silences: Mapping[int, str] = field(default_factory=dict)
+    worries: Mapping[int, str] = field(default_factory=dict)
+    waiting_links: Mapping[int, str] = field(default_factory=dict)
+    withheld: Mapping[int, str] = field(default_factory=dict)
+    payment_bills: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    exceptions: Mapping[str, int] = field(default_factory=dict)
+    withheld_messages: int = 0
+    journal_sum: int = 0
+    held_cents: int = 0
+    due_jobs: tuple[str, ...] = ()
+    silent_jobs: tuple[str, ...] = ()
+
+
+def is_used(engine: sa.Engine) -> bool:
+    """Whether this database already holds a run."""
+    if not sa.inspect(engine).has_table(tables.jobs.name):
+        return False
+    with engine.connect() as connection:
+        return connection.execute(sa.select(tables.jobs.c.id).limit(1)).first() is not None
+
+
+def read_books(engine: sa.Engine, now: datetime) -> Books:
+    """One consistent reading at the firm's `now`."""
+    with UnitOfWork(engine, lambda: now).read() as work:
+        open_ = work.exceptions.listed(limit=100_000)
+        return Books(
+            silences=_column(work, tables.bills.c.id, tables.bills.c.silence),
+            worries={row["subject_id"]: row["kind"] for row in open_ if row["subject_kind"] == "bill"},
+            waiting_links=_column(
+                work, tables.links.c.bill_id, tables.links.c.state, tables.links.c.state.in_(["waiting", "reserved"])
+            ),
+            withheld=_column(
+                work,
+                tables.messages.c.bill_id,
+                tables.messages.c.reason,
+                tables.messages.c.state.in_(["withheld", "unknown"]),
+            ),
+            payment_bills={
+                row.id: tuple(row.bill_ids)
+                for row in work.connection.execute(sa.select(tables.payments.c.id, tables.payments.c.bill_ids))
+            },
+            exceptions=work.exceptions.open_counts(),
+            withheld_messages=work.messages.counts().get("withheld", 0),
+            journal_sum=work.journal.balance(),
+            held_cents=work.journal.held(),
+            due_jobs=_jobs(work, tables.jobs.c.state.in_(LIVE), tables.jobs.c.not_before <= now),
+            silent_jobs=_jobs(work, tables.jobs.c.state.in_([JobState.PARKED, JobState.FAILED]), ~_told()),
+        )
+
+
+def _column(work: Work, key: sa.Column[int], value: sa.Column[str], *where: sa.ColumnElement[bool]) -> dict[int, str]:
+    chosen = sa.select(key, value).where(value.is_not(None), *where)
+    return {row[0]: row[1] for row in work.connection.execute(chosen)}
+
+
+def _jobs(work: Work, *where: sa.ColumnElement[bool]) -> tuple[str, ...]:
+    rows = work.connection.execute(sa.select(tables.jobs.c.id, tables.jobs.c.topic).where(*where))
+    return tuple(f"job {row.id} ({row.topic})" for row in rows)
+
+
+def _told() -> sa.ColumnElement[bool]:
+    """Whether a person was ever asked about this job."""
+    return sa.exists().where(tables.exceptions.c.job_id == tables.jobs.c.id)

@@ -1,0 +1,93 @@
+"""Moves the sandbox's clock from moment to moment, and waits after every move until the worker has caught up."""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from orchestrator.engine.schedule import EPOCH, Tick, slot, ticks
+from orchestrator.errors import OrchestratorError
+from orchestrator.sandbox import SandboxClient
+from orchestrator.storage.jobs import LIVE
+from orchestrator.storage.tables import jobs
+from orchestrator.storage.unit_of_work import UnitOfWork
+
+STRIDE = timedelta(hours=6)
+POLL_SECONDS = 0.005
+PATIENCE_SECONDS = 90.0
+
+
+class Stuck(OrchestratorError):
+    """The worker did not come to rest; the message names what it is still at."""
+
+
+class Driver:
+    """The clock's hand, with an eye on the worker's queue."""
+
+    def __init__(
+        self,
+        sandbox: SandboxClient,
+        engine: sa.Engine,
+        *,
+        begin: datetime,
+        sweep_seconds: int,
+        dead: Callable[[], str | None],
+    ) -> None:
+        self.now = begin
+        self.stops = 0
+        self._sandbox, self._dead = sandbox, dead
+        self._uow = UnitOfWork(engine, lambda: self.now)
+        self._ticks = [tick for tick in ticks(sweep_seconds) if not tick.real]
+
+    def walk_to(self, moment: datetime) -> None:
+        """Move to `moment`, stopping wherever the worker has something due and at least every six hours."""
+        while self.now < moment:
+            with self._uow.read() as work:
+                due = work.jobs.next_due()
+            self.now = min(moment, next_stride(self.now), due or moment)
+            self._sandbox.clock_set(self.now)
+            self.rest()
+
+    def rest(self) -> None:
+        """Wait until every delivery was made, every slot was seen, and no job is due or in anyone's hands."""
+        self.stops += 1
+        self._wait_idle()
+        # A delivery makes work and work makes deliveries: at rest is who is idle on both sides of "nothing on its way".
+        while self._sandbox.settle() > 0 or not self._idle():
+            self._wait_idle()
+
+    def _wait_idle(self) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not self._idle():
+            time.sleep(POLL_SECONDS)
+            if (died := self._dead()) is not None:
+                raise Stuck(died)
+            if time.monotonic() > deadline:
+                raise Stuck(f"The worker does not come to rest at {self.now:%Y-%m-%d %H:%M}: {self._still()}.")
+
+    def _idle(self) -> bool:
+        expected = slot_keys(self._ticks, self.now)
+        seen = sa.select(sa.func.count()).where(sa.tuple_(jobs.c.topic, jobs.c.key).in_(expected))
+        with self._uow.read() as work:
+            return work.connection.execute(seen).scalar_one() == len(expected) and work.jobs.idle()
+
+    def _still(self) -> str:
+        with self._uow.read() as work:
+            busy = [row for row in work.jobs.listed(states=LIVE) if row["not_before"] <= self.now]
+        said = [f"{row['topic']} is {row['state']} after {row['attempts']} tries ({row['detail']})" for row in busy]
+        return "; ".join(said) or "beat has not seen the time"
+
+
+def next_stride(now: datetime) -> datetime:
+    """The next of the day's fixed stops."""
+    return EPOCH + ((now - EPOCH) // STRIDE + 1) * STRIDE
+
+
+def slot_keys(slots: Sequence[Tick], now: datetime) -> list[tuple[str, str]]:
+    """The jobs that beat has added once it has seen `now`."""
+    return [
+        (tick.topic, ":".join(filter(None, (variant, slot(now, tick.every)))))
+        for tick in slots
+        for variant in tick.variants
+    ]

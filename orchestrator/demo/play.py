@@ -1,0 +1,187 @@
+"""One demo from the first process to the last: start, play, judge, report, and leave nothing running."""
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from threading import Event as Flag
+from typing import Any
+
+import sqlalchemy as sa
+from rich.console import Console
+
+from orchestrator.demo.books import is_used, read_books
+from orchestrator.demo.driver import Driver
+from orchestrator.demo.people import ROUTINE, Scene, perform
+from orchestrator.demo.processes import (
+    RATE_LIMIT,
+    SWEEP_SECONDS,
+    Processes,
+    apart,
+    start_sandbox,
+    start_worker,
+    worker_env,
+)
+from orchestrator.demo.report import Run, figures, show
+from orchestrator.demo.screen import Screen, screen
+from orchestrator.demo.story import Event, begin, cast_of, end, story
+from orchestrator.engine.runtime import CURRENCY
+from orchestrator.errors import OrchestratorError
+from orchestrator.sandbox import SandboxClient
+from orchestrator.sandbox.scenario import Scenario, load
+from orchestrator.storage.unit_of_work import connect
+
+MEMORY = Path("/dev/shm")  # noqa: S108  a temporary folder is made in it
+ANOTHER_TRY = timedelta(days=1)
+
+
+class Failed(OrchestratorError):
+    """The demo could not be played; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to play."""
+
+    scenario: str = "small-firm"
+    seed: int = 1
+    days: int = 45
+    sandbox_url: str | None = None
+    json_file: Path | None = None
+    keep: bool = False
+
+
+def play(options: Options, *, out: Console, err: Console) -> bool:
+    """Play and judge; True when the verdict is clean. With `keep`, everything stays up until Ctrl-C."""
+    scenario = load(options.scenario)
+    with _folder() as folder, Processes(folder) as processes:
+        with screen(err, options.days) as watching:
+            run, env = _played(options, scenario, processes, watching)
+        said = figures(run)
+        show(out, run, said)
+        if options.json_file is not None:
+            options.json_file.write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
+        if not said["ok"]:
+            out.print(f"The worker's own words: {_kept_logs(folder)}", markup=False)
+        if options.keep:
+            _stay(out, run, env)
+    return bool(said["ok"])
+
+
+def _played(
+    options: Options, scenario: Scenario, processes: Processes, watching: Screen
+) -> tuple[Run, Mapping[str, str]]:
+    began = time.monotonic()
+    watching.say("starting the sandbox")
+    url = options.sandbox_url or start_sandbox(processes, options.scenario, seed=options.seed, now=begin())
+    with SandboxClient(url) as sandbox:
+        if options.sandbox_url:
+            start = {"seed": options.seed, "now": begin().isoformat(), "frozen": True, "rate_limit": RATE_LIMIT}
+            sandbox.reset(options.scenario, **start)
+        state = sandbox.state()
+        given = {**os.environ} if options.sandbox_url else _without_proxy(os.environ)
+        env = worker_env(state, processes.folder, firm=scenario.firm, stages=cast_of(scenario).stages, given=given)
+        engine = connect(env["ORCH_DATABASE_URL"])
+        try:
+            if is_used(engine):
+                raise Failed("ORCH_DATABASE_URL names a database that already holds a run: give the demo an empty one.")
+            watching.say("starting the worker")
+            start_worker(processes, env)
+            driver = Driver(sandbox, engine, begin=begin(), sweep_seconds=SWEEP_SECONDS, dead=processes.dead)
+            scene = Scene(sandbox, names=state)
+            told = _tell(story(scenario, seed=options.seed, days=options.days), options.days, driver, scene, watching)
+            books = read_books(engine, driver.now)
+        finally:
+            engine.dispose()
+        scene.look()
+        about = {
+            "seed": options.seed,
+            "days": options.days,
+            "scenario": scenario.name,
+            "rail": "clio_payments",
+            "mode": "processes" if apart(env) else "embedded",
+            "database": sa.make_url(env["ORCH_DATABASE_URL"]).get_backend_name(),
+        }
+        run = Run(
+            about=about, story=told, record=scene.record, oracle=sandbox.oracle(), counts=sandbox.counts(), books=books,
+            currency=CURRENCY[scenario.region], wall_seconds=time.monotonic() - began,
+        )  # fmt: skip
+    return run, env
+
+
+def _tell(events: list[Event], days: int, driver: Driver, scene: Scene, watching: Screen) -> dict[str, Any]:
+    """Play the events in order; one that finds no occasion is tried again a day later, until the story is over."""
+    driver.rest()
+    waiting, played, last = sorted(events, key=lambda event: event.at), 0, end(days)
+    while waiting:
+        event = waiting.pop(0)
+        if event.at > last:
+            waiting.insert(0, event)
+            break
+        driver.walk_to(event.at)
+        said = perform(scene, event)
+        if said is not None:
+            played += 1
+            watching.say(said)
+            if not waiting or waiting[0].at > event.at:
+                driver.rest()
+        elif event.kind not in ROUTINE:
+            again = Event(event.at + ANOTHER_TRY, event.id, event.kind, event.facts)
+            waiting = sorted([*waiting, again], key=lambda event: event.at)
+        watching.day((driver.now - begin()).days, _counters(scene))
+    driver.walk_to(last)
+    scene.look()
+    watching.day(days, _counters(scene))
+    missed = sorted(event.kind for event in waiting)
+    return {"events": len(events), "played": played, "without_occasion": missed, "stops": driver.stops}
+
+
+def _counters(scene: Scene) -> str:
+    record = scene.record
+    paid = sum(bill["state"] == "paid" for bill in record.bills.values())
+    return f"{len(record.issued)} issued, {len(record.links)} links, {record.mails} mails, {paid} paid"
+
+
+def _stay(out: Console, run: Run, env: Mapping[str, str]) -> None:
+    """Let time run again, say where to look, and wait for Ctrl-C."""
+    url = env["ORCH_CLOCK_URL"].removesuffix("/clock")
+    with SandboxClient(url) as sandbox:
+        sandbox.freeze(frozen=False)
+    payable = run.record.payable()
+    out.print(
+        f"\nEverything stays up until Ctrl-C.\n  Sandbox   {url}\n  Mailbox   {url}/sandbox/mailbox", markup=False
+    )
+    if payable:
+        out.print(f"  Pay bill {payable[-1]['bill']['number']}: {payable[-1]['url']}", markup=False, soft_wrap=True)
+    own = " ".join(f"{name}='{value}'" for name, value in sorted(env.items()) if name.startswith("ORCH_"))
+    out.print(f"  Look around with:\n    {own} orchestrator status", markup=False, soft_wrap=True)
+    try:
+        Flag().wait()
+    except KeyboardInterrupt:
+        out.print("Stopped.")
+
+
+def _without_proxy(given: Mapping[str, str]) -> dict[str, str]:
+    """A sandbox of our own is known to nobody else: an address of Clio in the environment is another Clio's."""
+    return {name: value for name, value in given.items() if name != "ORCH_CLIO__BASE_URL"}
+
+
+def _kept_logs(folder: Path) -> Path:
+    kept = Path(tempfile.mkdtemp(prefix="orchestrator-demo-logs-"))
+    for log in folder.glob("*.log"):
+        shutil.copy(log, kept)
+    return kept
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    # In memory where the machine offers it: the worker makes every commit durable, and a disk would make us wait for that.
+    memory = MEMORY if os.access(MEMORY, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="orchestrator-demo-", dir=memory, ignore_cleanup_errors=True) as name:
+        yield Path(name)

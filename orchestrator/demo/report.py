@@ -1,0 +1,159 @@
+"""The figures of a run: one stable JSON document, and the same as tables for a billing administrator.
+
+The document (`--json FILE`; explained in docs/demo-json.md; keys are only ever added):
+
+    schema 1 · ok · seed · days · scenario · rail · mode ("embedded" | "processes") · database · wall_seconds
+    bills        requested · issued · paid
+    links        created · expired · used · peak_active · peak_24h
+    mails        sent · withheld
+    payments     completed · reversed
+    exceptions   open · by_kind {code: count}
+    clio         calls · calls_429
+    oracle       duplicate_links · duplicate_mails · lost_effects · quota_breaches · mails_after_payment · explained {code: count}
+    books        sum_cents · held_cents · standing_cents · jobs_due · jobs_silent
+    story        events · played · without_occasion [kind] · stops
+    findings     [{kind, words}]
+
+Figures come from the sandbox's own record; only `mails.withheld`, `exceptions`, `oracle.explained` and `books` (but for
+`standing_cents`) are the worker's.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.demo.books import Books
+from orchestrator.demo.record import Record
+from orchestrator.demo.verdict import Finding, explained, judge, lost_effects
+from orchestrator.domain.money import Money
+from orchestrator.domain.reasons import advice, meaning
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Everything a finished run is judged and described by."""
+
+    about: Mapping[str, Any]
+    story: Mapping[str, Any]
+    record: Record
+    oracle: Mapping[str, Any]
+    counts: Mapping[str, Any]
+    books: Books
+    currency: str
+    wall_seconds: float
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        standing = self.record.standing_cents()
+        return judge(self.oracle, self.books, standing_cents=standing, currency=self.currency)
+
+
+def figures(run: Run) -> dict[str, Any]:
+    """The document of `--json`."""
+    record, books, oracle, findings = run.record, run.books, run.oracle, run.findings
+    ours = [link for link in record.links.values() if link["by"] == "app"]
+    return {
+        "schema": SCHEMA,
+        "ok": not findings,
+        **run.about,
+        "wall_seconds": round(run.wall_seconds, 2),
+        "bills": {
+            "requested": len({task["name"] for task in record.tasks.values()}),
+            "issued": len(record.issued),
+            "paid": sum(bill["state"] == "paid" for bill in record.bills.values()),
+        },
+        "links": {
+            "created": len(ours),
+            "expired": sum(link["state"] == "expired" for link in ours),
+            "used": sum(link["state"] == "used" for link in ours),
+            "peak_active": run.counts["peak_active_links"],
+            "peak_24h": run.counts["peak_links_in_24h"],
+        },
+        "mails": {"sent": record.mails, "withheld": books.withheld_messages},
+        "payments": {"completed": len(record.settled), "reversed": len(record.reversed_payments())},
+        "exceptions": {"open": sum(books.exceptions.values()), "by_kind": dict(sorted(books.exceptions.items()))},
+        "clio": {"calls": run.counts["total_calls"], "calls_429": run.counts["rate_limited"]},
+        "oracle": {
+            "duplicate_links": len(oracle["duplicate_links"]),
+            "duplicate_mails": len(oracle["duplicate_mails"]),
+            "lost_effects": lost_effects(oracle, books),
+            "quota_breaches": oracle["quota_breaches"],
+            "mails_after_payment": len(oracle["mails_after_payment"]),
+            "explained": explained(oracle, books),
+        },
+        "books": {
+            "sum_cents": books.journal_sum,
+            "held_cents": books.held_cents,
+            "standing_cents": record.standing_cents(),
+            "jobs_due": len(books.due_jobs),
+            "jobs_silent": len(books.silent_jobs),
+        },
+        "story": dict(run.story),
+        "findings": [{"kind": finding.kind, "words": finding.words} for finding in findings],
+    }
+
+
+ROWS: tuple[tuple[str, str, str], ...] = (
+    ("Bills asked for by task in Clio", "bills", "requested"),
+    ("Bills issued by the firm", "bills", "issued"),
+    ("Bills paid", "bills", "paid"),
+    ("Payment links made", "links", "created"),
+    ("  used by a payment", "links", "used"),
+    ("  expired", "links", "expired"),
+    ("  live at the same time, at most", "links", "peak_active"),
+    ("  made within 24 hours, at most", "links", "peak_24h"),
+    ("Messages sent to clients", "mails", "sent"),
+    ("Messages withheld just before sending", "mails", "withheld"),
+    ("Online payments completed", "payments", "completed"),
+    ("Online payments that went back", "payments", "reversed"),
+    ("Requests to Clio", "clio", "calls"),
+    ("  refused for pace (429)", "clio", "calls_429"),
+)
+
+VERDICT: tuple[tuple[str, str, str], ...] = (
+    ("Two live links for one bill", "oracle", "duplicate_links"),
+    ("Messages received twice", "oracle", "duplicate_mails"),
+    ("Messages about a bill with nothing owed", "oracle", "mails_after_payment"),
+    ("Links, notes or closings lost without a reason", "oracle", "lost_effects"),
+    ("Links over Clio's quota", "oracle", "quota_breaches"),
+    ("Jobs left undone", "books", "jobs_due"),
+    ("Jobs stopped with nobody told", "books", "jobs_silent"),
+)
+
+
+def show(console: Console, run: Run, said: Mapping[str, Any]) -> None:
+    """What happened, what waits for a person, and the verdict."""
+    console.print(_table(f"{said['days']} days, seed {said['seed']}", ROWS, said))
+    _show_people(console, run)
+    console.print(_table("The sandbox's own record says", VERDICT, said))
+    held = Money(said["books"]["held_cents"], run.currency)
+    console.print(f"The books hold {held}, and their sum is {Money(said['books']['sum_cents'], run.currency)}.")
+    for finding in run.findings:
+        console.print(f"✗ {finding.words}", style="bold red", markup=False)
+    if not run.findings:
+        console.print(
+            f"✓ Nothing doubled, nothing lost, nothing unexplained ({said['wall_seconds']:.0f} s).", style="bold green"
+        )
+
+
+def _table(title: str, rows: Sequence[tuple[str, str, str]], said: Mapping[str, Any]) -> Table:
+    drawn = Table("", "", title=title, title_justify="left", title_style="bold", box=box.SIMPLE, show_header=False)
+    drawn.columns[1].justify = "right"
+    for words, group, name in rows:
+        drawn.add_row(words, f"{said[group][name]:,}")
+    return drawn
+
+
+def _show_people(console: Console, run: Run) -> None:
+    drawn = Table("", "Waiting for a person", "What to do", title_justify="left", box=box.SIMPLE)
+    for kind, count in sorted(run.books.exceptions.items()):
+        drawn.add_row(str(count), Text(meaning(kind)), Text(advice(kind)))
+    if drawn.row_count:
+        console.print(drawn)

@@ -1,0 +1,213 @@
+"""What happens when: a list of dated events, made from a scenario, a seed and a number of days before anything runs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from random import Random
+from types import MappingProxyType
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from orchestrator.sandbox.scenario import Case, Scenario
+
+BEGIN = date(2026, 3, 2)
+"""A Monday six days before clocks change in New York."""
+
+OFFICE = ZoneInfo("America/New_York")
+MORNING, NOON, AFTERNOON, CLOSING, EVENING = time(9, 10), time(11, 30), time(14, 10), time(16, 40), time(19, 30)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """At this moment somebody does `kind`, a verb of `people.PEOPLE`."""
+
+    at: datetime
+    id: str
+    kind: str
+    facts: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Who takes part, by their names in the scenario."""
+
+    attorneys: tuple[str, ...]
+    hourly: tuple[str, ...]
+    payers: tuple[str, ...]
+    speechless: tuple[tuple[str, str], ...]
+    staged: tuple[tuple[str, str], ...]
+    dates: bool
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages at which a flat fee is due in this story."""
+        return tuple(sorted({stage for _, stage in self.staged}))
+
+
+def cast_of(scenario: Scenario) -> Cast:
+    """Choose the parts: hourly matters of clients who can be written to, those who cannot, and flat fees that wait."""
+    clients = {client.key: client for client in scenario.contacts}
+    stages = {area.key: area.stages for area in scenario.practice_areas}
+    living = [case for case in scenario.matters if case.status == "Open" and case.billable and _plain(case)]
+    hourly = [case for case in living if case.billing_method == "hourly" and not clients[case.client].redacted]
+    reachable = [case for case in hourly if clients[case.client].email]
+    many = scenario.many.clients if scenario.many else 0
+    crowd = range(1, min(many, 8) + 1)
+    return Cast(
+        attorneys=tuple(user.key for user in scenario.users if user.subscription_type == "Attorney") or ("",),
+        hourly=(*(case.key for case in reachable), *(f"matter-{place}-1" for place in crowd)),
+        payers=(*dict.fromkeys(case.client for case in living), *(f"client-{place}" for place in crowd)),
+        speechless=tuple((case.key, case.client) for case in hourly if not clients[case.client].email),
+        staged=tuple(
+            (case.key, stages[case.area][-2])
+            for case in living
+            if case.billing_method == "flat" and not case.custom and len(stages.get(case.area, ())) > 1
+        ),
+        dates=any(custom.name == "Billing Date" for custom in scenario.custom_fields),
+    )
+
+
+def _plain(case: Case) -> bool:
+    return not any(work.redacted or work.price_hidden for work in case.entries)
+
+
+def begin() -> datetime:
+    """The moment before the first event."""
+    return _moment(0, time(8, 0))
+
+
+def end(days: int) -> datetime:
+    """The moment after the last."""
+    return begin() + timedelta(days=days)
+
+
+def story(scenario: Scenario, *, seed: int, days: int) -> list[Event]:
+    """The whole story in order; the same scenario, seed and days give the same story."""
+    dice = Random(f"{scenario.name}:{seed}:{days}")  # noqa: S311  a story, not a secret
+    cast = cast_of(scenario)
+    scenes = [*_weeks(cast, dice, days), *_turns(cast, days), *_trouble(days)]
+    told = sorted(((at, kind, facts) for at, kind, facts in scenes if begin() < at < end(days)), key=lambda it: it[0])
+    return [
+        Event(at, f"{place:03d}-{kind}", kind, MappingProxyType(dict(facts)))
+        for place, (at, kind, facts) in enumerate(told)
+    ]
+
+
+Scene = tuple[datetime, str, Mapping[str, Any]]
+
+
+def _weeks(cast: Cast, dice: Random, days: int) -> Iterator[Scene]:
+    """Every day's work: time in the office, bills in the afternoon, and some clients pay in the evening."""
+    for day in range(days):
+        if not _weekend(day):
+            yield from _work(cast, dice, day)
+            friday = _date(day).weekday() == 4  # noqa: PLR2004
+            at_once = dice.random() < 0.6  # noqa: PLR2004
+            yield _moment(day, AFTERNOON), "answer_tasks", {"most": 99 if friday else 3, "approve": at_once or friday}
+            yield _moment(day, CLOSING), "approve_drafts", {}
+        for client in dice.sample(cast.payers, k=min(len(cast.payers), dice.choice((0, 1, 1, 2)))):
+            yield (
+                _moment(day, EVENING),
+                "client_pays",
+                {"client": client, "method": dice.choice(("card", "card", "echeck"))},
+            )
+
+
+def _work(cast: Cast, dice: Random, day: int) -> Iterator[Scene]:
+    for place, at in enumerate(dice.choices((MORNING, NOON), k=3)):
+        name = f"entry-{day}-{place}"
+        facts = {"matter": dice.choice(cast.hourly), "user": dice.choice(cast.attorneys)}
+        hours = dice.choice((0.4, 0.7, 1.0, 1.5, 2.0))
+        yield _moment(day, at), "log_time", {"entry": name, "hours": hours, **facts}
+        if dice.random() < 0.15:  # noqa: PLR2004
+            yield _moment(day, at, minutes=dice.choice((6, 40))), "edit_time", {"entry": name, "hours": hours + 0.3}
+    if day % 13 == 2:  # noqa: PLR2004
+        yield from _saved_in_parts(cast, dice, day)
+
+
+def _saved_in_parts(cast: Cast, dice: Random, day: int) -> Iterator[Scene]:
+    """One entry saved again and again within its quiet period: only what it says at the end may be billed."""
+    name = f"parts-{day}"
+    facts = {"entry": name, "matter": dice.choice(cast.hourly), "user": dice.choice(cast.attorneys)}
+    yield _moment(day, NOON), "log_time", {**facts, "hours": 0.1}
+    for minutes, hours in ((4, 0.8), (9, 1.4), (17, 2.1)):
+        yield _moment(day, NOON, minutes=minutes), "edit_time", {"entry": name, "hours": hours}
+
+
+def _turns(cast: Cast, days: int) -> Iterator[Scene]:
+    """What happens once, spread over the days: each needs an occasion, and waits a day when there is none."""
+    client, home = cast.payers[0], cast.hourly[-1]
+    flat = {"billing_method": "flat", "entries": [{"price": 1400, "flat_rate": True, "note": "Agreed fee"}]}
+    extra = {"client": client, "key": "second-look", "description": "A second look", "entries": [{"hours": 1}]}
+    rows: list[tuple[float, time, str, Mapping[str, Any]]] = [
+        (0.04, CLOSING, "bulk_bills", {"matter": home, "bills": 5, "amount": "250.00"}),
+        (0.08, MORNING, "trust_request", {"matter": home, "amount": "1500.00"}),
+        (0.12, EVENING, "payment_fails", {}),
+        (0.18, MORNING, "open_matter", extra),
+        (0.18, NOON, "draft_by_hand", {"matter": "second-look"}),
+        (0.18, AFTERNOON, "log_time", {"entry": "second-look", "matter": "second-look", "hours": 3.0}),
+        (0.22, EVENING, "payment_voided", {}),
+        (0.26, CLOSING, "cheque", {}),
+        (0.33, CLOSING, "credit_bill", {}),
+        (0.40, CLOSING, "void_bill", {}),
+        (0.45, CLOSING, "refund", {}),
+        (0.52, CLOSING, "part_refund", {}),
+        (0.55, MORNING, "close_matter", {"matter": cast.hourly[0]}),
+        (0.60, CLOSING, "chargeback", {}),
+        (0.66, CLOSING, "late_return", {}),
+    ]
+    for matter, who in cast.speechless[:1]:
+        rows += [
+            (0.06, CLOSING, "bill_by_hand", {"matter": matter}),
+            (0.35, MORNING, "fill_address", {"client": who, "email": f"{who}.found@clients.test"}),
+        ]
+    for matter, stage in cast.staged[:1]:
+        rows.append((0.30, NOON, "set_stage", {"matter": matter, "stage": stage}))
+    if cast.dates:
+        due = {"Billing Date": _date(int(0.5 * days)).isoformat()}
+        rows.append((0.10, NOON, "open_matter", {"client": client, "key": "flat-date", "custom": due, **flat}))
+    for share, at, kind, facts in rows:
+        yield _moment(_workday(share, days), at), kind, facts
+
+
+TROUBLES: Sequence[tuple[float, time, str, str, Mapping[str, Any]]] = (
+    (0.02, CLOSING, "POST /tasks", "status_after", {"code": 502}),
+    (0.05, AFTERNOON, "POST /clio_payments/links", "lose_answer", {}),
+    (0.14, MORNING, "webhook", "webhook_drop", {"times": 12}),
+    (0.20, AFTERNOON, "GET /bills", "retry_after", {"value": 1, "times": 2}),
+    (0.24, AFTERNOON, "smtp", "refuse", {}),
+    (0.36, MORNING, "webhook", "webhook_duplicate", {"n": 8, "times": 8}),
+    (0.42, AFTERNOON, "POST /communications", "truncate", {}),
+    (0.48, AFTERNOON, "POST /clio_payments/links", "create_later", {"after_seconds": 40}),
+    (0.58, AFTERNOON, "POST /notes", "drop_before", {}),
+    (0.64, MORNING, "webhook", "webhook_reorder", {"times": 6}),
+    (0.70, MORNING, "PATCH /matters/{id}", "stale_etag", {}),
+    (0.75, AFTERNOON, "GET /clio_payments/links", "html", {}),
+    (0.80, AFTERNOON, "POST /clio_payments/links", "status_after", {"code": 502}),
+)
+"""What goes wrong outside, a little before the work that it strikes; none of it needs a person."""
+
+
+def _trouble(days: int) -> Iterator[Scene]:
+    for share, at, on, do, params in TROUBLES:
+        yield _moment(_workday(share, days), at, minutes=-1), "trouble", {"on": on, "do": do, **params}
+
+
+def _date(day: int) -> date:
+    return BEGIN + timedelta(days=day)
+
+
+def _weekend(day: int) -> bool:
+    return _date(day).weekday() > 4  # noqa: PLR2004
+
+
+def _workday(share: float, days: int) -> int:
+    """The day at this share of the story, or the next one on which the office is open."""
+    day = int(share * days)
+    while _weekend(day):
+        day += 1
+    return day
+
+
+def _moment(day: int, at: time, *, minutes: int = 0) -> datetime:
+    return datetime.combine(_date(day), at, OFFICE).astimezone(UTC) + timedelta(minutes=minutes)
