@@ -1,0 +1,232 @@
+"""Rules of the whole source tree: each was broken once, or would cost much if it were."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator.delivery.letters import TemplateLetters
+from orchestrator.domain.letters import Brand
+from orchestrator.domain.reasons import REASONS
+from orchestrator.domain.topics import TOPICS
+from orchestrator.sandbox import scenario
+from orchestrator.settings import Group, Settings, load
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+CONFIG = ROOT / "config"
+STANDS_IN = {"sandbox", "demo"}
+"""Parts that play the outside world, and may keep its time."""
+
+TREES = {
+    path.relative_to(ROOT): ast.parse(path.read_text("utf-8"))
+    for folder in ("orchestrator", "workflows")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+    if "migrations" not in path.parts
+}
+
+
+def calls(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), node.lineno
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                yield from (name.name for name in names)
+            case ast.ImportFrom(module=str(module)):
+                yield module
+
+
+def where(*, within: set[str], called: re.Pattern[str]) -> list[str]:
+    """Calls that match, outside the parts and files that may make them."""
+    return [
+        f"{path}:{line}"
+        for path, tree in TREES.items()
+        if not within & {*path.parts, path.as_posix()}
+        for name, line in calls(tree)
+        if called.fullmatch(name)
+    ]
+
+
+def test_import_contracts_hold():
+    linter = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_nothing_sleeps_while_it_holds_a_worker():
+    # Beat waits out its own trouble; a command may wait for what it watches.
+    allowed = STANDS_IN | {"cli", "workflows/beat.py"}
+    assert where(within=allowed, called=re.compile(r"(time\.)?sleep")) == []
+
+
+def test_only_the_edges_read_the_clock():
+    allowed = STANDS_IN | {"cli", "workflows", "bootstrap.py"}
+    assert where(within=allowed, called=re.compile(r"(datetime\.)?(datetime|date)\.(now|utcnow|today)")) == []
+
+
+def test_commit_stands_in_one_file():
+    # Alembic's own transaction is the other one there is.
+    allowed = {"orchestrator/storage/unit_of_work.py", "orchestrator/storage/migrate.py"}
+    assert where(within=allowed, called=re.compile(r".*\.commit|.*engine\.begin")) == []
+
+
+def test_randomness_makes_secrets_and_nothing_else():
+    # A key is made of facts; what must not be guessed is made here.
+    allowed = STANDS_IN | {"cli", "orchestrator/usecases/keep_webhooks.py", "orchestrator/storage/vault.py"}
+    assert (
+        where(within=allowed, called=re.compile(r"(uuid\d?|random|secrets|os)\.?(uuid\d|random|token_\w+|urandom)"))
+        == []
+    )
+
+
+def test_one_conversation_speaks_http():
+    allowed = {"clients/http.py", "clients/deadline.py", "bootstrap.py"}
+    users = {
+        path.as_posix().removeprefix("orchestrator/")
+        for path, tree in TREES.items()
+        if any(name.split(".")[0] in {"httpx", "httpcore", "requests", "urllib3"} for name in imports(tree))
+        and not {"sandbox", "demo", "cli"} & set(path.parts)
+    }
+    assert users <= allowed
+
+
+def test_no_test_patches_anything():
+    patching = re.compile(r"(monkeypatch\.setattr|mocker\..*|mock\..*|patch(\.object)?|MagicMock|Mock)")
+    found = [
+        f"{path.name}:{line}"
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for name, line in calls(ast.parse(path.read_text("utf-8")))
+        if patching.fullmatch(name)
+    ]
+    assert found == []
+
+
+def test_test_files_have_names_of_their_own():
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert len(names) == len(set(names))
+
+
+# ── what is configured ──
+
+
+@pytest.mark.parametrize("profile", sorted((CONFIG / "firms").glob("*.toml")), ids=lambda path: path.stem)
+def test_every_firm_s_profile_loads(profile):
+    settings = load(profile.stem, config_dir=CONFIG, environment="test")
+    given = tomllib.loads(profile.read_text("utf-8"))
+    assert settings.firm.name == given["firm"]["name"]
+    for group in given:
+        assert group in Settings.model_fields
+
+
+@pytest.mark.parametrize("name", scenario.names())
+def test_every_sandbox_scenario_loads(name):
+    assert scenario.load(name).name == name
+
+
+def test_every_template_loads():
+    TemplateLetters(CONFIG / "templates", Brand(firm_name="A Firm", sender="billing@firm.test"), ("clio.com",))
+    folders = sorted(path for path in (CONFIG / "templates").iterdir() if path.is_dir())
+    assert CONFIG / "templates" / "default" in folders
+    for folder in folders:
+        steps = {path.name.split(".")[0] for path in folder.iterdir()}
+        for step in steps:
+            assert (folder / f"{step}.html").is_file()
+            assert (folder / f"{step}.txt").is_file()
+            assert (folder / f"{step}.subject.txt").is_file()
+
+
+# ── what is documented ──
+
+
+def page(name: str) -> str:
+    path = DOCS / name
+    if not path.is_file():
+        pytest.skip(f"docs/{name} is not written yet")
+    return path.read_text("utf-8")
+
+
+def named(text: str) -> set[str]:
+    return set(re.findall(r"`([^`\n]+)`", text))
+
+
+def test_every_topic_is_in_the_workflows_page():
+    words = named(page("workflows.md"))
+    assert TOPICS.keys() - words == set()
+
+
+def test_every_workflow_of_the_design_that_exists_is_in_the_workflows_page():
+    text = page("workflows.md")
+    assert [name for name in ("W1", "W2", "W3", "W4", "W5", "W6", "W7", "W12", "W13") if name not in text] == []
+
+
+def test_every_reason_is_in_the_runbook():
+    words = named(page("runbook.md"))
+    assert REASONS.keys() - words == set()
+
+
+def test_the_runbook_invents_no_reason():
+    codes = re.findall(r"^(?:#+ |\| )`([a-z_]+)`", page("runbook.md"), flags=re.MULTILINE)
+    assert set(codes) - REASONS.keys() == set()
+
+
+def variables() -> Iterator[str]:
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Group):
+            for part, inner in field.annotation.model_fields.items():
+                yield f"ORCH_{name}__{inner.alias or part}".upper()
+        else:
+            yield f"ORCH_{name}".upper()
+
+
+FIXED = {
+    "": ("ENVIRONMENT", "DATABASE_URL", "BROKER_URL", "PUBLIC_URL", "CLOCK_URL", "SECRET_KEY", "LISTEN"),
+    "CLIO__": ("BASE_URL", "CLIENT_ID", "CLIENT_SECRET", "REGION", "ACCESS_TOKEN"),
+    "LAWPAY__": ("BASE_URL", "SECRET_KEY"),
+    "MAIL__": ("URL", "FROM"),
+    "APPROVAL__": ("SIGNAL", "QUIET_SECONDS"),
+    "BILLING__": ("THRESHOLD_CENTS",),
+    "ENGINE__": ("LEASE_SECONDS", "SETTLE_SECONDS"),
+    "SWEEP__": ("INTERVAL_SECONDS",),
+}
+
+
+def test_the_settings_that_the_design_fixes_exist():
+    fixed = {f"ORCH_{group}{name}" for group, names in FIXED.items() for name in names}
+    assert fixed <= set(variables())
+
+
+def test_every_setting_is_documented():
+    """In the docs, the README, the profile's own comments, or what `config check` prints."""
+    pages = [
+        ROOT / "README.md",
+        *DOCS.rglob("*.md"),
+        *(CONFIG / "firms").glob("*.toml"),
+        ROOT / "orchestrator/cli/meanings.py",
+    ]
+    text = "\n".join(path.read_text("utf-8") for path in pages if path.is_file())
+    missing = [
+        name
+        for name in variables()
+        if name not in text and not re.search(rf"\b{name.rpartition('__')[2].removeprefix('ORCH_').lower()}\b", text)
+    ]
+    assert missing == []
+
+
+FAULTS = (1, 2, 3, 4, 5, 10, 16, 17, 18, 19, 23, 26, 29, 31, 35, 39, 41, 44, 47, 50, 53, 62, 63, 65, 69, 75)
+
+
+@pytest.mark.parametrize("number", FAULTS)
+def test_a_fault_that_must_be_survived_has_a_test_of_its_name(number):
+    tests = (path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    if not any(f"def test_F{number:02d}_" in text for text in tests):
+        pytest.skip("not written yet")
