@@ -20,7 +20,9 @@ def connecting(sandbox, cli, tmp_path):
         "ORCH_PUBLIC_URL": "http://127.0.0.1:9",
     }
     environment.pop("ORCH_CLIO__ACCESS_TOKEN", None)
-    subprocess.run([sys.executable, "-m", "orchestrator.cli", "migrate"], env=environment, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "orchestrator.cli", "migrate"], env=environment, check=True, capture_output=True
+    )
     return environment
 
 
