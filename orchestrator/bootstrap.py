@@ -1,14 +1,16 @@
 """Settings → Runtime: the only place where objects are wired together."""
 
+import json
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Protocol
 from urllib.parse import urlsplit
-
-import httpx
 
 from orchestrator.clients.clio.auth import REGIONS, App, ClioLogin, credentials
 from orchestrator.clients.clio.client import REDIRECTS, Clio
@@ -35,23 +37,41 @@ def wall_clock() -> datetime:
 
 
 class MovedClock:
-    """The sandbox's clock over HTTP (DESIGN §9), asked at most every 20 ms."""
+    """The sandbox's clock over HTTP (DESIGN §9), asked by one thread at a time and at most every 20 ms."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
-        self._http = httpx.Client(timeout=5)
+        parts = urlsplit(url)
+        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        # The plain client: every transaction wants to know the time, and a browser's worth of features would cost most of it.
+        self._http = kind(parts.hostname or "", parts.port, timeout=5)
+        self._path = parts.path or "/"
+        self._turn = threading.Lock()
         self._seen = (float("-inf"), datetime.min.replace(tzinfo=UTC))
 
     def close(self) -> None:
         self._http.close()
 
     def __call__(self) -> datetime:
-        asked, now = self._seen
-        if time.monotonic() - asked > CLOCK_CACHE_SECONDS:
-            asked = time.monotonic()
-            now = datetime.fromisoformat(self._http.get(self._url).raise_for_status().json()["now"])
-            self._seen = (asked, now)
-        return now
+        with self._turn:
+            asked, now = self._seen
+            if time.monotonic() - asked > CLOCK_CACHE_SECONDS:
+                asked = time.monotonic()
+                try:
+                    now = self._ask()
+                except (HTTPException, OSError):
+                    # A kept connection may have been closed meanwhile; a fresh one tells whether the clock is there.
+                    self._http.close()
+                    now = self._ask()
+                self._seen = (asked, now)
+            return now
+
+    def _ask(self) -> datetime:
+        self._http.request("GET", self._path)
+        answer = self._http.getresponse()
+        said = answer.read()
+        if answer.status != HTTPStatus.OK:
+            raise OSError(f"ORCH_CLOCK_URL answered {answer.status}.")
+        return datetime.fromisoformat(json.loads(said)["now"])
 
 
 class OnCall(Protocol):
