@@ -9,7 +9,6 @@ from orchestrator.sandbox import running_sandbox
 from tests.firm import START, open_firm
 from tests.servers import postgres, valkey
 
-
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
 
 

@@ -50,8 +50,7 @@ class Firm:
         ran = 0
         quiet = 0
         while quiet < 2:
-            bells: list[int] = []
-            ring_due(self.rt, lambda _firm, job_id, _topic, _urgency: bells.append(job_id))
+            bells = self.bells()
             for job_id in bells:
                 ran += run(self.rt, BOOK, job_id)
             assert ran < most, "the firm does not come to rest"
@@ -61,6 +60,12 @@ class Firm:
                 time.sleep(0.005)
                 self.rest_pauses()
         return ran
+
+    def bells(self) -> list[int]:
+        """Ring for what is due, and hear which jobs it is."""
+        rung: list[int] = []
+        ring_due(self.rt, lambda _firm, job_id, _topic, _urgency: rung.append(job_id))
+        return rung
 
     def later(self, **span: float) -> int:
         """Let the sandbox's time pass (timedelta words), then work."""

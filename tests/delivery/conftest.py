@@ -31,15 +31,15 @@ class Script:
     recipients: list[str] = field(default_factory=list)
     secure: list[bool] = field(default_factory=list)
 
-    async def handle_MAIL(self, _server, _session, envelope, address, options):  # noqa: N802
+    async def handle_MAIL(self, _server, _session, envelope, address, options):
         envelope.mail_from = address
         return self.says.get("MAIL", "250 OK")
 
-    async def handle_RCPT(self, _server, _session, envelope, address, options):  # noqa: N802
+    async def handle_RCPT(self, _server, _session, envelope, address, options):
         envelope.rcpt_tos.append(address)
         return self.says.get("RCPT", "250 OK")
 
-    async def handle_DATA(self, server, session, envelope):  # noqa: N802
+    async def handle_DATA(self, server, session, envelope):
         if self.hang_up_after_data:
             self.accepted.append(envelope.original_content)
             server.transport.abort()
@@ -53,7 +53,7 @@ class Script:
 
 
 class ScriptedSMTP(SMTP):
-    async def smtp_DATA(self, arg):  # noqa: N802
+    async def smtp_DATA(self, arg):
         if answer := self.event_handler.says.get("DATA"):
             await self.push(answer)
         else:
