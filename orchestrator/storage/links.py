@@ -123,6 +123,10 @@ class Links(Repository):
         """Clio said no: no link is made before this moment, whatever we count."""
         self.change(sa.update(link_budget).values(shut_until=until))
 
+    def reopen(self) -> None:
+        """A link was made: a refusal whose time is over is forgotten."""
+        self.change(sa.update(link_budget).where(link_budget.c.shut_until <= self.now).values(shut_until=None))
+
     def counts(self) -> dict[str, int]:
         """Our links by state."""
         return self.tally(links.c.state)

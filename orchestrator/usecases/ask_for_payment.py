@@ -63,7 +63,7 @@ def what_to_ask(rt: Runtime, work: Work, bill: Bill) -> Ask | Silence:
 def allot(work: Work) -> None:
     """Give waiting links their share of both quotas, highest amount first; tell a person once a day when some must wait."""
     if not work.links.waiting():
-        work.exceptions.close("link_quota", "account")
+        _quota_over(work)
         return
     budget = work.links.lock_budget()
     # Read again under the lock: who held it before us may have reserved some of them.
@@ -86,6 +86,14 @@ def allot(work: Work) -> None:
             money_cents=sum(link["amount_cents"] for link in left),
         )  # fmt: skip
     else:
+        _quota_over(work)
+
+
+def _quota_over(work: Work) -> None:
+    """Nobody waits any more; after a refusal that counts only once a link was made again, or a person is told every hour."""
+    budget = work.links.budget()
+    refused = budget is not None and budget.shut_until is not None
+    if not (refused and LinkState.RESERVED in work.links.counts()):
         work.exceptions.close("link_quota", "account")
 
 

@@ -78,6 +78,7 @@ class CreateLink(Effect[RemoteLink]):
             "link.created", "link", link["id"], clio_id=made.id, bill_id=link["bill_id"], cents=link["amount_cents"]
         )
         want_message(self.rt, work, link)
+        work.links.reopen()
         # The bill may have moved while the link was being made.
         ask_for_payment(self.rt, work, [intent["bill_id"]])
 
