@@ -228,5 +228,4 @@ FAULTS = (1, 2, 3, 4, 5, 10, 16, 17, 18, 19, 23, 26, 29, 31, 35, 39, 41, 44, 47,
 @pytest.mark.parametrize("number", FAULTS)
 def test_a_fault_that_must_be_survived_has_a_test_of_its_name(number):
     tests = (path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
-    if not any(f"def test_F{number:02d}_" in text for text in tests):
-        pytest.skip("not written yet")
+    assert any(f"def test_F{number:02d}_" in text for text in tests)
