@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from html import escape
 from http import HTTPStatus
 
 from starlette.applications import Starlette
@@ -101,9 +102,10 @@ async def _home(_request: Request) -> Response:
     )
 
 
-async def _thanks(_request: Request) -> Response:
+async def _thanks(request: Request) -> Response:
     # Anybody can open this address, and a link scanner will (F80): it says thank you and knows nothing.
-    text = "Thank you. Your payment is being processed; the firm will confirm it. You may close this page."
+    firm = escape(request.app.state.runtime.settings.firm.name)
+    text = f"Your payment is being processed, and {firm} will see it. You may close this page."
     return HTMLResponse(PAGE.format(title="Thank you", text=text), headers=SAFE_HEADERS)
 
 
