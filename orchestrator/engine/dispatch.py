@@ -15,6 +15,10 @@ Ring = Callable[[str, int, str, Urgency], None]
 
 def ring_due(rt: Runtime, ring: Ring) -> int:
     """Ring for due jobs, most urgent first, up to the firm's share of the broker; returns how many."""
+    with rt.read() as work:
+        # Most often there is nothing: looking takes no lock that a worker might be waiting for.
+        if not work.jobs.any_unrung():
+            return 0
     with rt.uow(quietly=True) as work:
         room = IN_FLIGHT - work.jobs.rung_unclaimed()
         due = work.jobs.ring(limit=room) if room > 0 else []

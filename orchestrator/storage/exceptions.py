@@ -1,5 +1,6 @@
 """Anything that waits for a person: one queue."""
 
+from collections.abc import Collection
 from typing import Any
 
 import sqlalchemy as sa
@@ -35,6 +36,11 @@ class Exceptions(Repository):
         """What called for a person is settled; closing what is not open does nothing."""
         closed = sa.update(exceptions).where(self._open(kind, key))
         self.change(closed.values(state="resolved", updated_at=self.now))
+
+    def close_all(self, kinds: Collection[str], key: object) -> None:
+        """`close` for several kinds at once."""
+        standing = sa.and_(exceptions.c.kind.in_(kinds), exceptions.c.key == str(key), exceptions.c.state == "open")
+        self.change(sa.update(exceptions).where(standing).values(state="resolved", updated_at=self.now))
 
     def is_open(self, kind: str, key: object) -> bool:
         """Whether a person is still wanted for this."""

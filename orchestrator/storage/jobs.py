@@ -19,7 +19,7 @@ from orchestrator.domain.topics import urgency_of
 from orchestrator.errors import OrchestratorError
 from orchestrator.storage.repository import Repository
 from orchestrator.storage.tables import jobs
-from orchestrator.storage.types import real_now
+from orchestrator.storage.types import Instant, real_now
 
 
 class JobState(StrEnum):
@@ -37,6 +37,49 @@ OVER = (JobState.DONE, JobState.FAILED, JobState.REVOKED)
 
 RING_AGAIN_SECONDS = 30.0
 """How long a rung job may stay unclaimed before it is rung again: what the broker forgot is back within 60 s (F50)."""
+
+
+# Asked many times a second: built once, because building a statement costs more than running it.
+_NOW = sa.bindparam("now", type_=Instant)
+_CLAIMABLE = (
+    jobs.c.state.in_(LIVE),
+    jobs.c.not_before <= _NOW,
+    sa.or_(jobs.c.held_until.is_(None), jobs.c.held_until <= real_now()),
+)
+_UNRUNG = (*_CLAIMABLE, sa.or_(jobs.c.rung_at.is_(None), jobs.c.rung_at < real_now() - RING_AGAIN_SECONDS))
+_ANY_UNRUNG = sa.select(jobs.c.id).where(*_UNRUNG).limit(1)
+_RUNG_UNCLAIMED = (
+    sa.select(sa.func.count()).select_from(jobs).where(*_CLAIMABLE, jobs.c.rung_at >= real_now() - RING_AGAIN_SECONDS)
+)
+_RING = (
+    sa.update(jobs)
+    .where(
+        jobs.c.id.in_(
+            sa.select(jobs.c.id)
+            .where(*_UNRUNG)
+            .order_by(jobs.c.urgency, jobs.c.not_before, jobs.c.id)
+            .limit(sa.bindparam("most", type_=sa.Integer))
+            .with_for_update(skip_locked=True)
+        )
+    )
+    .values(rung_at=real_now())
+    .returning(jobs.c.id, jobs.c.topic, jobs.c.urgency, jobs.c.not_before)
+)
+_CLAIM = (
+    sa.update(jobs)
+    .where(jobs.c.id == sa.bindparam("job"), *_CLAIMABLE)
+    .values(
+        state=sa.case((jobs.c.state == JobState.SENT, JobState.SENT), else_=JobState.CLAIMED),
+        attempts=jobs.c.attempts + 1,
+        fence=jobs.c.fence + 1,
+        held_until=real_now() + sa.bindparam("lease", type_=sa.Double),
+        holder=sa.bindparam("by"),
+        rung_at=None,
+        updated_at=_NOW,
+    )
+    .returning(jobs)
+)
+_BUSY = sa.select(jobs.c.id).where(jobs.c.state.in_(LIVE), jobs.c.not_before <= _NOW).limit(1)
 
 
 class LostLease(OrchestratorError):
@@ -87,24 +130,8 @@ class Jobs(Repository):
 
         A job found `sent` stays `sent`: somebody's request left and its answer was never stored.
         """
-        row = (
-            self.connection.execute(
-                sa.update(jobs)
-                .where(jobs.c.id == job_id, *self._claimable())
-                .values(
-                    state=sa.case((jobs.c.state == JobState.SENT, JobState.SENT), else_=JobState.CLAIMED),
-                    attempts=jobs.c.attempts + 1,
-                    fence=jobs.c.fence + 1,
-                    held_until=real_now() + lease_seconds,
-                    holder=holder,
-                    rung_at=None,
-                    updated_at=self.now,
-                )
-                .returning(jobs)
-            )
-            .mappings()
-            .one_or_none()
-        )
+        taken = {"now": self.now, "job": job_id, "lease": lease_seconds, "by": holder}
+        row = self.connection.execute(_CLAIM, taken).mappings().one_or_none()
         return _job(row) if row else None
 
     def mark_sent(self, job: Job, intent: dict[str, Any], *, lease_seconds: float) -> None:
@@ -170,30 +197,18 @@ class Jobs(Repository):
         stopped = jobs.c.state.in_([JobState.PARKED, JobState.FAILED])
         return self.change(sa.update(jobs).where(jobs.c.id == job_id, stopped).values(**values)) == 1
 
+    def any_unrung(self) -> bool:
+        """Whether there is anything to ring for."""
+        return self.connection.execute(_ANY_UNRUNG, {"now": self.now}).first() is not None
+
     def ring(self, *, limit: int) -> list[tuple[int, str, int]]:
         """Mark up to `limit` due jobs as rung and return (id, topic, urgency), the most urgent first."""
-        due = (
-            sa.select(jobs.c.id)
-            .where(
-                *self._claimable(),
-                sa.or_(jobs.c.rung_at.is_(None), jobs.c.rung_at < real_now() - RING_AGAIN_SECONDS),
-            )
-            .order_by(jobs.c.urgency, jobs.c.not_before, jobs.c.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        rung = self.connection.execute(
-            sa.update(jobs)
-            .where(jobs.c.id.in_(due))
-            .values(rung_at=real_now())
-            .returning(jobs.c.id, jobs.c.topic, jobs.c.urgency, jobs.c.not_before)
-        ).all()
+        rung = self.connection.execute(_RING, {"now": self.now, "most": limit}).all()
         return [(row.id, row.topic, row.urgency) for row in sorted(rung, key=lambda r: (r.urgency, r.not_before, r.id))]
 
     def rung_unclaimed(self) -> int:
         """How many messages may be waiting in the broker now."""
-        waiting = sa.and_(*self._claimable(), jobs.c.rung_at >= real_now() - RING_AGAIN_SECONDS)
-        return self.connection.execute(sa.select(sa.func.count()).select_from(jobs).where(waiting)).scalar_one()
+        return int(self.connection.execute(_RUNG_UNCLAIMED, {"now": self.now}).scalar_one())
 
     def due_payloads(self, topic: str, *, limit: int) -> list[dict[str, Any]]:
         """The payloads of this topic's jobs that are due now or in somebody's hands: what one batched read can serve."""
@@ -204,8 +219,7 @@ class Jobs(Repository):
 
     def idle(self) -> bool:
         """Whether nothing is due and nothing is in anyone's hands, at the firm's now."""
-        busy = sa.select(jobs.c.id).where(jobs.c.state.in_(LIVE), jobs.c.not_before <= self.now)
-        return self.connection.execute(busy.limit(1)).first() is None
+        return self.connection.execute(_BUSY, {"now": self.now}).first() is None
 
     def oldest_due(self) -> datetime | None:
         """Since when the longest waiting due job has been due."""
@@ -239,13 +253,6 @@ class Jobs(Repository):
         """Forget finished ticks older than `before`: their key, a moment gone by, cannot come again."""
         old = sa.and_(jobs.c.state == JobState.DONE, jobs.c.updated_at < before, jobs.c.topic.in_(topics))
         return self.change(sa.delete(jobs).where(old))
-
-    def _claimable(self) -> tuple[sa.ColumnElement[bool], ...]:
-        return (
-            jobs.c.state.in_(LIVE),
-            jobs.c.not_before <= self.now,
-            sa.or_(jobs.c.held_until.is_(None), jobs.c.held_until <= real_now()),
-        )
 
     def _fenced(self, job: Job, *also: sa.ColumnElement[bool], **values: Any) -> None:
         mine = sa.and_(jobs.c.id == job.id, jobs.c.fence == job.fence, jobs.c.state.in_(LIVE), *also)

@@ -158,15 +158,13 @@ def _adopt(work: Work, request: Mapping[str, Any], draft: Row) -> tuple[Verdict,
 
 
 def _tell(work: Work, candidate: Candidate, reason: str) -> None:
-    for problem in DATA_PROBLEMS:
-        key = f"matter:{candidate.matter.id}"
-        if reason == problem:
-            work.exceptions.open(
-                problem, key, f"Matter {candidate.matter.display_number} is not billed: {meaning(problem)}.",
-                subject=("matter", candidate.matter.id), money_cents=candidate.cents,
-            )  # fmt: skip
-        else:
-            work.exceptions.close(problem, key)
+    key = f"matter:{candidate.matter.id}"
+    if reason in DATA_PROBLEMS:
+        work.exceptions.open(
+            reason, key, f"Matter {candidate.matter.display_number} is not billed: {meaning(reason)}.",
+            subject=("matter", candidate.matter.id), money_cents=candidate.cents,
+        )  # fmt: skip
+    work.exceptions.close_all(set(DATA_PROBLEMS) - {reason}, key)
 
 
 def _today(rt: Runtime, work: Work) -> date:
