@@ -64,18 +64,21 @@ def bell(app: Celery) -> Ring:
     return ring
 
 
-def serve_book(app: Celery, registry: Registry) -> Celery:
-    """Give the app one task for each topic; every one of them only claims its job."""
-    ring = bell(app)
+def serve_book(app: Celery, registry: Registry, *, rings: bool = True) -> Celery:
+    """Give the app one task for each topic; every one of them only claims its job.
+
+    A worker apart `rings` for what its job made due; beside a beat that every commit wakes, that would be done twice.
+    """
+    ring = bell(app) if rings else None
     for topic in TOPICS:
         app.task(name=topic, ignore_result=True)(_task(registry, ring))
     return app
 
 
-def _task(registry: Registry, ring: Ring) -> Callable[[str, int], None]:
+def _task(registry: Registry, ring: Ring | None) -> Callable[[str, int], None]:
     def task(firm: str, job_id: int) -> None:
         rt = registry.runtime(firm)
-        if run(rt, BOOK, job_id):
+        if run(rt, BOOK, job_id) and ring is not None:
             ring_on(rt, ring)
 
     return task

@@ -39,7 +39,7 @@ def up(settings: Settings, firm: str = "main", *, on_ready: Callable[[Runtime], 
     migrate(rt.uow.engine)
     registry = Registry()
     registry.put(rt)
-    app = serve_book(celery_app(settings.broker_url), registry)
+    app = serve_book(celery_app(settings.broker_url), registry, rings=False)
     workers = [_embedded_worker(app, place) for place in range(settings.engine.threads)]
     server = _server(settings, rt)
     threads = [

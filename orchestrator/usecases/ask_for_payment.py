@@ -153,11 +153,10 @@ def _let_go(work: Work, link: Row, decision: Ask | Silence) -> None:
 
 def _speak(work: Work, bill: Bill, silence: Silence | None) -> None:
     work.mirror.silence(bill.id, silence.reason if silence else None)
-    for reason in LOUD:
-        if silence is not None and silence.loud and silence.reason == reason:
-            work.exceptions.open(
-                reason, f"bill:{bill.id}", f"Bill {bill.number} gets no payment link: {meaning(reason)}.",
-                subject=("bill", bill.id), money_cents=bill.open_cents,
-            )  # fmt: skip
-        else:
-            work.exceptions.close(reason, f"bill:{bill.id}")
+    loud = silence.reason if silence is not None and silence.loud else None
+    if loud in LOUD:
+        work.exceptions.open(
+            loud, f"bill:{bill.id}", f"Bill {bill.number} gets no payment link: {meaning(loud)}.",
+            subject=("bill", bill.id), money_cents=bill.open_cents,
+        )  # fmt: skip
+    work.exceptions.close_all(set(LOUD) - {loud}, f"bill:{bill.id}")
