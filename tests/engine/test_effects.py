@@ -79,6 +79,24 @@ def test_F02_F03_F06_F07_a_link_whose_answer_was_no_answer_is_adopted(firm, numb
     one_link_one_mail(firm)
 
 
+def test_F03_a_late_creation_whose_worker_died_as_well_is_waited_for(sandbox, database_url):
+    """The lease ends long before the remote's worst case: who takes over must not search before it either."""
+    with open_firm(sandbox, database_url) as firm:
+        firm.work()
+        firm.issued_bill()
+    sandbox.fault(LINKS, "create_later", after_seconds=40)
+    with open_firm(sandbox, database_url, passing=dying_at(Point.VERDICT_REACHED)) as firm, pytest.raises(Died):
+        firm.later(minutes=16)
+    with open_firm(sandbox, database_url) as firm:
+        searched = calls(firm, SEARCH)
+        firm.work()
+        assert calls(firm, SEARCH) == searched
+        firm.later(minutes=2)
+        firm.later(minutes=2)
+        assert calls(firm, LINKS) == 1
+        one_link_one_mail(firm)
+
+
 def test_F03_without_the_settling_wait_a_late_creation_becomes_a_second_link(sandbox, database_url):
     """The proof that the wait is what prevents it: take it away and the oracle sees the duplicate."""
     with open_firm(sandbox, database_url, environment={"engine": {"settle_seconds": 0}}) as firm:
