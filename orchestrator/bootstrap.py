@@ -13,7 +13,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from orchestrator.clients.clio.auth import REGIONS, App, ClioLogin, credentials
-from orchestrator.clients.clio.client import REDIRECTS, Clio
+from orchestrator.clients.clio.client import HEADERS, REDIRECTS, Clio
 from orchestrator.clients.clio.webhooks import SUBSCRIPTIONS
 from orchestrator.clients.http import ApiClient, Credentials
 from orchestrator.clients.pacing import LocalPacer, RedisPacer, redis_store
@@ -28,7 +28,6 @@ from orchestrator.settings import LOOPBACK, Misconfigured, Settings, load
 from orchestrator.storage.unit_of_work import UnitOfWork, connect
 from orchestrator.storage.vault import Cipher, DatabaseVault
 
-API_VERSION = "4.0.13"
 CLOCK_CACHE_SECONDS = 0.02
 
 
@@ -96,7 +95,7 @@ def build(
         provider="Clio",
         credentials=signed,
         pacer=_pacer(settings, signed),
-        headers={"X-API-VERSION": API_VERSION},
+        headers=HEADERS,
         # A third of the lease: a send that hangs must be over long before anyone else may claim its job.
         deadline_seconds=min(settings.clio.deadline_seconds, settings.engine.lease_seconds / 3),
         redirects=REDIRECTS,

@@ -5,9 +5,6 @@ from decimal import Decimal
 
 from orchestrator.errors import Rejected
 
-MINOR_UNITS = {"USD": 2, "CAD": 2, "GBP": 2, "AUD": 2, "EUR": 2}
-"""Currencies we post, and their decimals; anything else is refused rather than rounded (F69)."""
-
 
 @dataclass(frozen=True, order=True, slots=True)
 class Money:

@@ -11,7 +11,7 @@ that finds nothing allows another attempt. What cannot be searched is parked, ne
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -165,6 +165,3 @@ def step(rt: Runtime, job: Job, evidence: dict[str, Any] | None = None) -> Itera
         work.jobs.finish(job, evidence)
         rt.passing(Point.STEP_RECORDING)
     rt.passing(Point.STEP_RECORDED)
-
-
-Step = AbstractContextManager[Work]

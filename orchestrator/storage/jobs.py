@@ -33,7 +33,6 @@ class JobState(StrEnum):
 
 
 LIVE = (JobState.READY, JobState.CLAIMED, JobState.SENT)
-OVER = (JobState.DONE, JobState.FAILED, JobState.REVOKED)
 
 RING_AGAIN_SECONDS = 30.0
 """How long a rung job may stay unclaimed before it is rung again: what the broker forgot is back within 60 s (F50)."""

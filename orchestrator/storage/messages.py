@@ -44,8 +44,5 @@ class Messages(Repository):
         """Messages by state."""
         return self.tally(messages.c.state)
 
-    def withheld_reasons(self) -> list[sa.RowMapping]:
-        return self.rows(sa.select(messages).where(messages.c.state.in_(["withheld", "unknown"])))
-
     def _of(self, bill_id: int, step: str) -> sa.Select[Any]:
         return sa.select(messages).where(messages.c.bill_id == bill_id, messages.c.step == step)

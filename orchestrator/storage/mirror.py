@@ -61,15 +61,6 @@ def to_account(row: sa.RowMapping) -> BankAccount:
     return BankAccount(**_fields(row, BankAccount, account_class=AccountClass(kind) if kind else None))
 
 
-def to_payment(row: sa.RowMapping) -> Payment:
-    return Payment(
-        **_fields(
-            row, Payment, state=PaymentState(row["state"]), bill_ids=tuple(row["bill_ids"]),
-            matter_ids=tuple(row["matter_ids"]), allocations=(),
-        )
-    )  # fmt: skip
-
-
 class Mirror(Repository):
     # ── time entries ──
 

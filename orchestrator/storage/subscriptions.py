@@ -15,9 +15,6 @@ class Subscriptions(Repository):
     def get(self, model: str) -> sa.RowMapping | None:
         return self.one(sa.select(subscriptions).where(subscriptions.c.model == model))
 
-    def by_path(self, path_token: str) -> sa.RowMapping | None:
-        return self.one(sa.select(subscriptions).where(subscriptions.c.path_token == path_token))
-
     def put(self, model: str, **values: Any) -> None:
         """Create or change the subscription of a model."""
         values |= {"updated_at": self.now}
