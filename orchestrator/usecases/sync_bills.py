@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.domain.activities import Activity
-from orchestrator.domain.bills import GONE, Bill, BillKind, BillState
+from orchestrator.domain.bills import GONE, UNISSUED, Bill, BillKind, BillState
 from orchestrator.domain.kinds import Kind
 from orchestrator.domain.matters import Matter
 from orchestrator.engine.runtime import Runtime
@@ -70,6 +70,7 @@ class Bills:
         work.mirror.bill_gone(ids, read_at=work.now)
         for bill in work.mirror.bills(ids).values():
             self._withdraw_request(work, bill)
+            self._out_of_the_way(work, bill)
         ask_for_payment(rt, work, ids)
 
     def news(self, work: Work, read: Sequence[Bill]) -> int:
@@ -90,6 +91,8 @@ class Bills:
             and not history
         ):
             write_note(rt, work, "bill_issued", bill)
+        if was in UNISSUED and bill.state not in UNISSUED:
+            self._out_of_the_way(work, bill)
         if bill.state in GONE:
             self._withdraw_request(work, bill)
         if before is not None and before["paid_cents"] > bill.paid_cents:
@@ -99,6 +102,11 @@ class Bills:
         if not history:
             mark_matters(rt, work, bill, was=was)
         move_along(rt, work, bill)
+
+    @staticmethod
+    def _out_of_the_way(work: Work, bill: Bill) -> None:
+        """The draft that stood before the next bill is finished or deleted: nobody is wanted for it any more."""
+        work.exceptions.close("duplicate_bill_request", f"bill:{bill.id}")
 
     @staticmethod
     def _withdraw_request(work: Work, bill: Bill) -> None:
