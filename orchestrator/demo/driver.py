@@ -14,7 +14,7 @@ from orchestrator.storage.tables import jobs
 from orchestrator.storage.unit_of_work import UnitOfWork
 
 STRIDE = timedelta(hours=6)
-POLL_SECONDS = 0.005
+POLL_SECONDS = 0.008
 PATIENCE_SECONDS = 90.0
 
 
@@ -52,25 +52,31 @@ class Driver:
     def rest(self) -> None:
         """Wait until every delivery was made, every slot was seen, and no job is due or in anyone's hands."""
         self.stops += 1
-        self._wait_idle()
+        self._wait(self._slots_seen)
+        self._wait(self._idle)
         # A delivery makes work and work makes deliveries: at rest is who is idle on both sides of "nothing on its way".
         while self._sandbox.settle() > 0 or not self._idle():
-            self._wait_idle()
+            self._wait(self._idle)
 
-    def _wait_idle(self) -> None:
+    def _wait(self, ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while not self._idle():
+        while not ready():
             time.sleep(POLL_SECONDS)
             if (died := self._dead()) is not None:
                 raise Stuck(died)
             if time.monotonic() > deadline:
                 raise Stuck(f"The worker does not come to rest at {self.now:%Y-%m-%d %H:%M}: {self._still()}.")
 
-    def _idle(self) -> bool:
+    def _slots_seen(self) -> bool:
+        """Whether beat has seen the present moment: the jobs of its slots are there."""
         expected = slot_keys(self._ticks, self.now)
         seen = sa.select(sa.func.count()).where(sa.tuple_(jobs.c.topic, jobs.c.key).in_(expected))
         with self._uow.read() as work:
-            return work.connection.execute(seen).scalar_one() == len(expected) and work.jobs.idle()
+            return bool(work.connection.execute(seen).scalar_one() == len(expected))
+
+    def _idle(self) -> bool:
+        with self._uow.read() as work:
+            return work.jobs.idle()
 
     def _still(self) -> str:
         with self._uow.read() as work:

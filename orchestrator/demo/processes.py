@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from orchestrator.errors import OrchestratorError
 
@@ -42,7 +42,7 @@ class Processes:
         self.folder = folder
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
-    def __enter__(self) -> "Processes":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -108,7 +108,13 @@ def _signal(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
 def start_sandbox(processes: Processes, scenario: str, *, seed: int, now: datetime) -> str:
     """A frozen sandbox of our own; returns its address."""
     addresses = processes.folder / "sandbox.json"
-    options = {"--json": addresses, "--scenario": scenario, "--seed": seed, "--now": now.isoformat(), "--rate-limit": RATE_LIMIT}  # fmt: skip
+    options: dict[str, object] = {
+        "--json": addresses,
+        "--scenario": scenario,
+        "--seed": seed,
+        "--now": now.isoformat(),
+        "--rate-limit": RATE_LIMIT,
+    }
     given = [str(word) for option in options.items() for word in option]
     processes.start("sandbox", "--frozen", *given, env=plain_env(os.environ))
     processes.wait("sandbox", addresses.is_file)

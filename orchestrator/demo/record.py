@@ -1,6 +1,6 @@
 """The sandbox's record, folded into what a person in the firm could see: bills, links, mails, payments, tasks."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,37 +32,6 @@ class Record:
             family, _, what = effect["kind"].partition(".")
             if family in _HEARD:
                 _HEARD[family](self, what, effect)
-
-    def _bill(self, _what: str, effect: Facts) -> None:
-        if "balance" in effect:
-            self.bills[effect["id"]] = effect
-            if effect["state"] in {"awaiting_payment", "paid"}:
-                self.issued.add(effect["id"])
-
-    def _link(self, what: str, effect: Facts) -> None:
-        if what == "created":
-            self.links[effect["id"]] = {**effect, "state": "live"}
-        elif effect["id"] in self.links:
-            self.links[effect["id"]]["state"] = what
-
-    def _mail(self, _what: str, effect: Facts) -> None:
-        self.mails += 1
-        self.mailed |= dict.fromkeys(effect["urls"], effect)
-
-    def _task(self, what: str, effect: Facts) -> None:
-        if what == "created" and str(effect["name"]).startswith(ASKED):
-            self.tasks[effect["id"]] = effect
-
-    def _payment(self, what: str, effect: Facts) -> None:
-        ident = effect["id"]
-        if what == "reversed":
-            self.sent_back[ident] = self.sent_back.get(ident, 0.0) + effect["amount"]
-            return
-        self.payments[ident] = {**effect, "state": what}
-        if what in SETTLED:
-            self.settled.add(ident)
-        elif what in {"voided", "failed", "canceled"}:
-            self.fell.add(ident)
 
     # ── what a person looks for ──
 
@@ -101,10 +70,46 @@ class Record:
         return self.sent_back.keys() | (self.settled & self.fell)
 
 
-_HEARD = {
-    "bill": Record._bill,
-    "link": Record._link,
-    "mail": Record._mail,
-    "task": Record._task,
-    "payment": Record._payment,
+def _bill(record: Record, _what: str, effect: Facts) -> None:
+    if "balance" in effect:
+        record.bills[effect["id"]] = effect
+        if effect["state"] in {"awaiting_payment", "paid"}:
+            record.issued.add(effect["id"])
+
+
+def _link(record: Record, what: str, effect: Facts) -> None:
+    if what == "created":
+        record.links[effect["id"]] = {**effect, "state": "live"}
+    elif effect["id"] in record.links:
+        record.links[effect["id"]]["state"] = what
+
+
+def _mail(record: Record, _what: str, effect: Facts) -> None:
+    record.mails += 1
+    record.mailed |= dict.fromkeys(effect["urls"], effect)
+
+
+def _task(record: Record, what: str, effect: Facts) -> None:
+    if what == "created" and str(effect["name"]).startswith(ASKED):
+        record.tasks[effect["id"]] = effect
+
+
+def _payment(record: Record, what: str, effect: Facts) -> None:
+    ident = effect["id"]
+    if what == "reversed":
+        record.sent_back[ident] = record.sent_back.get(ident, 0.0) + effect["amount"]
+        return
+    record.payments[ident] = {**effect, "state": what}
+    if what in SETTLED:
+        record.settled.add(ident)
+    elif what in {"voided", "failed", "canceled"}:
+        record.fell.add(ident)
+
+
+_HEARD: dict[str, Callable[[Record, str, Facts], None]] = {
+    "bill": _bill,
+    "link": _link,
+    "mail": _mail,
+    "task": _task,
+    "payment": _payment,
 }

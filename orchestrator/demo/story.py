@@ -105,7 +105,7 @@ def _weeks(cast: Cast, dice: Random, days: int) -> Iterator[Scene]:
             at_once = dice.random() < 0.6  # noqa: PLR2004
             yield _moment(day, AFTERNOON), "answer_tasks", {"most": 99 if friday else 3, "approve": at_once or friday}
             yield _moment(day, CLOSING), "approve_drafts", {}
-        for client in dice.sample(cast.payers, k=min(len(cast.payers), dice.choice((0, 1, 1, 2)))):
+        for client in dice.sample(cast.payers, k=min(len(cast.payers), dice.choice((1, 2, 3)))):
             yield (
                 _moment(day, EVENING),
                 "client_pays",
@@ -114,10 +114,10 @@ def _weeks(cast: Cast, dice: Random, days: int) -> Iterator[Scene]:
 
 
 def _work(cast: Cast, dice: Random, day: int) -> Iterator[Scene]:
-    for place, at in enumerate(dice.choices((MORNING, NOON), k=3)):
+    for place, at in enumerate(dice.choices((MORNING, NOON), k=2)):
         name = f"entry-{day}-{place}"
         facts = {"matter": dice.choice(cast.hourly), "user": dice.choice(cast.attorneys)}
-        hours = dice.choice((0.4, 0.7, 1.0, 1.5, 2.0))
+        hours = dice.choice((0.5, 1.0, 1.5, 2.0))
         yield _moment(day, at), "log_time", {"entry": name, "hours": hours, **facts}
         if dice.random() < 0.15:  # noqa: PLR2004
             yield _moment(day, at, minutes=dice.choice((6, 40))), "edit_time", {"entry": name, "hours": hours + 0.3}
