@@ -35,7 +35,11 @@ def ticks(sweep_seconds: int) -> tuple[Tick, ...]:
 
 def slot(moment: datetime, every: timedelta) -> str:
     """The name of the slot that `moment` lies in."""
-    return (EPOCH + (moment - EPOCH) // every * every).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (EPOCH + _place(moment, every) * every).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _place(moment: datetime, every: timedelta) -> int:
+    return (moment - EPOCH) // every
 
 
 class Beat:
@@ -43,23 +47,22 @@ class Beat:
 
     def __init__(self, rt: Runtime) -> None:
         self._rt = rt
-        self._last: dict[str, str] = {}
+        self._ticks = ticks(rt.settings.sweep.interval_seconds)
+        self._last: dict[str, int] = {}
 
     def tick(self, real_now: datetime) -> int:
         """Add the jobs of slots that began since the last call; returns how many ticks were due."""
         now = self._rt.clock()
-        due = [
-            (tick, name)
-            for tick in ticks(self._rt.settings.sweep.interval_seconds)
-            if self._last.get(tick.topic) != (name := slot(real_now if tick.real else now, tick.every))
-        ]
+        places = {tick.topic: _place(real_now if tick.real else now, tick.every) for tick in self._ticks}
+        due = [tick for tick in self._ticks if self._last.get(tick.topic) != places[tick.topic]]
         if not due:
             return 0
         with self._rt.uow() as work:
-            for tick, name in due:
+            for tick in due:
+                name = slot(real_now if tick.real else now, tick.every)
                 for variant in tick.variants:
                     work.jobs.add(tick.topic, *filter(None, (variant, name)), kind=variant)
             work.pulses.beat("beat")
         self._rt.passing(Point.TICK_RECORDED)
-        self._last |= {tick.topic: name for tick, name in due}
+        self._last = places
         return len(due)
