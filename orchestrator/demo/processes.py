@@ -23,7 +23,7 @@ PROGRAM = (
 )
 START_SECONDS = 30.0
 STOP_SECONDS = 8.0
-SWEEP_SECONDS = 21_600
+SWEEP_SECONDS = 43_200
 RATE_LIMIT = 1_000_000
 """Six weeks pass in seconds, but Clio's minute is a real one: the sandbox announces a budget to match."""
 
@@ -160,7 +160,7 @@ def worker_env(
         "ORCH_BILLING__FLAT_FEE_STAGES": json.dumps(list(stages)),
         "ORCH_LISTEN": f"127.0.0.1:{_free_port()}",
         "ORCH_ENGINE__POLL_SECONDS": "0.02",
-        # Sweeps only find what webhooks lost: in a story of weeks, every six hours is often enough.
+        # Sweeps only find what webhooks lost: in a story of weeks, twice a day is often enough.
         "ORCH_SWEEP__INTERVAL_SECONDS": str(SWEEP_SECONDS),
     }
 
