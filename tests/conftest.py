@@ -13,8 +13,8 @@ structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory):
-    with postgres(tmp_path_factory.mktemp("postgres")) as url:
+def postgres_server():
+    with postgres() as url:
         yield url
 
 

