@@ -22,7 +22,7 @@ PROGRAM = (
     "from orchestrator.demo.leash import hold; hold(); from orchestrator.cli import main; main()",
 )
 START_SECONDS = 30.0
-STOP_SECONDS = 8.0
+STOP_SECONDS = 4.0
 SWEEP_SECONDS = 43_200
 RATE_LIMIT = 1_000_000
 """Six weeks pass in seconds, but Clio's minute is a real one: the sandbox announces a budget to match."""

@@ -1,0 +1,83 @@
+"""The story: the same for the same seed, in order, within its days, and with every kind of event."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.demo.driver import next_stride, slot_keys
+from orchestrator.demo.people import PEOPLE
+from orchestrator.demo.story import TROUBLES, begin, cast_of, end, story
+from orchestrator.engine.schedule import ticks
+from orchestrator.sandbox.faults import ON_CALLS, ON_MAIL, ON_WEBHOOKS
+from orchestrator.sandbox.scenario import load, names
+
+SMALL = load("small-firm")
+
+
+def test_the_same_seed_tells_the_same_story():
+    assert story(SMALL, seed=7, days=20) == story(SMALL, seed=7, days=20)
+    assert story(SMALL, seed=7, days=20) != story(SMALL, seed=8, days=20)
+
+
+@given(seed=st.integers(), days=st.integers(1, 90), name=st.sampled_from(["small-firm", "tiny", "busy"]))
+def test_events_are_in_order_within_the_days_with_ids_of_their_own(seed, days, name):
+    events = story(load(name), seed=seed, days=days)
+    assert [event.at for event in events] == sorted(event.at for event in events)
+    assert all(begin() < event.at < end(days) for event in events)
+    assert len({event.id for event in events}) == len(events)
+    assert {event.kind for event in events} <= PEOPLE.keys()
+
+
+@given(seed=st.integers(), days=st.integers(1, 90))
+def test_every_name_in_an_event_is_the_scenarios_or_the_storys_own(seed, days):
+    matters = {case.key for case in SMALL.matters} | {"second-look", "flat-date"}
+    known = {
+        "matter": matters,
+        "client": {client.key for client in SMALL.contacts},
+        "user": {user.key for user in SMALL.users},
+    }
+    for event in story(SMALL, seed=seed, days=days):
+        for name, allowed in known.items():
+            assert event.facts.get(name) in allowed | {None}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_forty_five_days_of_the_small_firm_hold_every_kind_of_event(seed):
+    events = story(SMALL, seed=seed, days=45)
+    assert {event.kind for event in events} == PEOPLE.keys()
+    assert {event.facts["do"] for event in events if event.kind == "trouble"} == {row[3] for row in TROUBLES}
+
+
+def test_every_trouble_is_a_fault_that_the_sandbox_knows():
+    assert {row[3] for row in TROUBLES} <= ON_CALLS | ON_WEBHOOKS | ON_MAIL.keys()
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_scenario_has_somebody_to_work_for_and_somebody_to_pay(name):
+    cast = cast_of(load(name))
+    assert cast.attorneys
+    assert cast.hourly
+    assert cast.payers
+
+
+def test_a_flat_fee_that_waits_for_nothing_is_not_staged():
+    cast = cast_of(SMALL)
+    assert cast.staged == (("brandt-deed", "Signed"),)
+    assert replace(cast, staged=()).stages == ()
+
+
+@given(st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
+def test_a_day_has_three_fixed_stops(moment):
+    stop = next_stride(moment)
+    assert timedelta() < stop - moment <= timedelta(hours=8)
+    assert (stop.hour % 8, stop.minute, stop.second) == (0, 0, 0)
+
+
+def test_the_slots_to_wait_for_are_named_as_beat_names_them():
+    firm = [tick for tick in ticks(900) if not tick.real]
+    keys = slot_keys(firm, datetime(2026, 3, 2, 14, 20, tzinfo=UTC))
+    assert ("billing.plan", "2026-03-02T14:00:00Z") in keys
+    assert ("sweep", "bill:2026-03-02T14:15:00Z") in keys

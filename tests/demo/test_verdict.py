@@ -1,0 +1,111 @@
+"""The verdict on hand-made records: clean when all is explained, and every kind of finding breaks it."""
+
+from dataclasses import replace
+
+import pytest
+
+from orchestrator.demo.books import Books
+from orchestrator.demo.record import Record
+from orchestrator.demo.verdict import GOOD_REASONS, explained, judge, lost_effects
+from orchestrator.domain.reasons import REASONS
+
+CLEAN = {"duplicate_links": [], "duplicate_mails": [], "quota_breaches": 0, "mails_after_payment": [], "missing": []}
+NO_LINK = {"kind": "link", "bill_id": 7, "why": "no live link"}
+NO_NOTE = {"kind": "note", "payment_id": 9, "why": "no note on the matter"}
+LEFT_OPEN = {"kind": "expiry", "bill_id": 7, "link_id": 3, "why": "link alive though bill is paid"}
+
+
+def kinds(oracle=CLEAN, books=Books(), standing=0):  # noqa: B008
+    return [finding.kind for finding in judge(oracle, books, standing_cents=standing, currency="USD")]
+
+
+def test_nothing_wrong_is_the_clean_verdict():
+    assert kinds() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ({"duplicate_links": [7]}, "duplicate_links"),
+        ({"duplicate_mails": [{"message_id": "<a@b>", "times": 2}]}, "duplicate_mails"),
+        ({"duplicate_mails": [{"to": "a@b", "key": "k", "times": 2}]}, "duplicate_mails"),
+        ({"quota_breaches": 1}, "quota_breaches"),
+        ({"mails_after_payment": [{"bill_id": 7, "message_id": "<a@b>", "at": "now"}]}, "mails_after_payment"),
+        ({"missing": [NO_LINK]}, "lost_effects"),
+        ({"missing": [NO_NOTE]}, "lost_effects"),
+        ({"missing": [LEFT_OPEN]}, "lost_effects"),
+    ],
+)
+def test_whatever_the_sandbox_holds_against_us_is_found(change, kind):
+    assert kinds({**CLEAN, **change}) == [kind]
+
+
+@pytest.mark.parametrize(
+    ("books", "kind"),
+    [
+        (Books(due_jobs=("job 1 (sweep)",)), "jobs_due"),
+        (Books(silent_jobs=("job 2 (link.create)",)), "jobs_silent"),
+        (Books(journal_sum=1), "journal_sum"),
+        (Books(held_cents=100), "journal_held"),
+    ],
+)
+def test_what_the_workers_own_books_show_is_found(books, kind):
+    assert kinds(books=books) == [kind]
+
+
+@pytest.mark.parametrize(
+    "books",
+    [
+        Books(silences={7: "client_email_blank"}),
+        Books(worries={7: "payment_reversed"}),
+        Books(withheld={7: "mail_address_refused"}),
+        Books(waiting_links={7: "waiting"}),
+    ],
+)
+def test_a_missing_link_is_explained_by_a_stored_reason(books):
+    oracle = {**CLEAN, "missing": [NO_LINK]}
+    assert kinds(oracle, books) == []
+    assert lost_effects(oracle, books) == 0
+    assert sum(explained(oracle, books).values()) == 1
+
+
+@pytest.mark.parametrize("reason", ["bill_not_issued", "nothing_open", "payment_under_way", "unheard_of"])
+def test_a_reason_that_is_not_true_any_more_explains_nothing(reason):
+    assert kinds({**CLEAN, "missing": [NO_LINK]}, Books(silences={7: reason})) == ["lost_effects"]
+
+
+def test_a_missing_note_is_explained_by_its_bills_open_exception():
+    books = Books(payment_bills={9: (7,)}, worries={7: "payment_reversed"})
+    assert kinds({**CLEAN, "missing": [NO_NOTE]}, books) == []
+    assert kinds({**CLEAN, "missing": [NO_NOTE]}, replace(books, worries={})) == ["lost_effects"]
+
+
+def test_every_good_reason_has_words():
+    assert REASONS.keys() >= GOOD_REASONS
+
+
+def payment(what, ident=1, amount=100.0, by="app"):
+    return {"kind": f"payment.{what}", "id": ident, "amount": amount, "by": by, "method": "card"}
+
+
+def heard(*effects):
+    record = Record()
+    record.hear([{"seq": place, **effect} for place, effect in enumerate(effects, 1)])
+    return record
+
+
+def test_what_stands_is_what_settled_less_what_went_back():
+    back = {"kind": "payment.reversed", "id": 1, "amount": 40.0}
+    record = heard(payment("pending"), payment("completed"), back, payment("failed", ident=2))
+    assert record.standing_cents() == 6_000
+    assert record.reversed_payments() == {1}
+
+
+def test_a_settled_payment_that_is_voided_stands_no_more():
+    record = heard(payment("completed"), payment("voided"))
+    assert record.standing_cents() == 0
+    assert record.reversed_payments() == {1}
+
+
+def test_a_payment_through_a_strangers_link_is_not_ours_to_book():
+    assert heard(payment("completed", by="stranger")).standing_cents() == 0
