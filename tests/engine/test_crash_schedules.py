@@ -33,9 +33,9 @@ def lived(sandbox, database_url, deaths, *, script=()):
         return life
 
 
-def test_F10_a_life_without_deaths_passes_every_point(sandbox, database_url):
+def test_F10_a_life_without_deaths_passes_every_point(sandbox, either_url):
     deaths = Deaths(always=ALWAYS)
-    lived(sandbox, database_url, deaths)
+    lived(sandbox, either_url, deaths)
     assert set(Point) - deaths.passed.keys() == NEVER_PASSED.keys()
 
 
@@ -60,7 +60,8 @@ SEEDS = [int(os.environ["ORCH_TEST_SEED"])] if "ORCH_TEST_SEED" in os.environ el
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
-def test_F10_a_seeded_schedule_with_bad_weather_loses_nothing_repeats_nothing(sandbox, database_url, seed):
+def test_F10_a_seeded_schedule_with_bad_weather_loses_nothing_repeats_nothing(sandbox, request, seed):
+    database_url = request.getfixturevalue("postgres_url" if seed % 3 == 0 else "database_url")
     dice = random.Random(seed)
     points = sorted(point for point in Point if point not in NEVER_PASSED)
     chosen = dice.sample(points, dice.randint(1, 3))
