@@ -34,6 +34,9 @@ class JobState(StrEnum):
 
 LIVE = (JobState.READY, JobState.CLAIMED, JobState.SENT)
 
+LET_GO_SECONDS = 1.0
+"""How long a job rests after trouble with the database: what it collided with is over by then."""
+
 RING_AGAIN_SECONDS = 30.0
 """How long a rung job may stay unclaimed before it is rung again: what the broker forgot is back within 60 s (F50)."""
 
@@ -170,6 +173,10 @@ class Jobs(Repository):
             not_before=not_before or jobs.c.not_before,
             detail=detail,
         )
+
+    def let_go(self, job: Job) -> None:
+        """End the lease of a job that its worker is no longer at; whatever it had reached, the next claim finds."""
+        self._fenced(job, held_until=real_now() + LET_GO_SECONDS, rung_at=None)
 
     def stop(self, job: Job, state: JobState, *, reason: str, detail: str) -> None:
         """Parked, failed or revoked, and why."""
