@@ -17,10 +17,7 @@ class DirtyMarks(Repository):
         marks = [{"kind": kind, "object_id": object_id, "mark": 1, "marked_at": self.now} for object_id in set(ids)]
         if not marks:
             return
-        # Locked against `begin_drain`: either that drain sees these marks, or we see its new generation.
-        generation = self.connection.execute(
-            sa.select(drains.c.generation).where(drains.c.kind == kind).with_for_update(read=True)
-        ).scalar_one()
+        generation = self._generation(kind)
         for start in range(0, len(marks), CHUNK):
             statement = self.insert(dirty).values(
                 sorted(marks[start : start + CHUNK], key=lambda mark: mark["object_id"])
@@ -47,7 +44,13 @@ class DirtyMarks(Repository):
             )
         left = self.connection.execute(sa.select(dirty.c.object_id).where(dirty.c.kind == kind).limit(1)).first()
         if left is not None:
-            self.mark(kind, [left.object_id])
+            # Not marked again: another drain may be reading it now, and would then never be done with it.
+            Jobs(self.connection, self._now).add(f"sync.{kind}", self._generation(kind))
+
+    def _generation(self, kind: Kind) -> int:
+        """Which drain will read what is marked now; locked against `begin_drain`, so that it does, or we see the next."""
+        locked = sa.select(drains.c.generation).where(drains.c.kind == kind).with_for_update(read=True)
+        return int(self.connection.execute(locked).scalar_one())
 
     def watermark(self, kind: Kind) -> datetime | None:
         """Up to where the sweep of this kind has read, or None before the first."""

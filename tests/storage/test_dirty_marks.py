@@ -127,3 +127,15 @@ def test_the_watermark_moves_with_what_was_applied(uow, clock):
         work.dirty.swept(Kind.BILL, up_to=clock(), found=2)
         assert work.dirty.watermark(Kind.BILL) == clock()
         assert work.dirty.summary()["bill"] == {"waiting": 0, "watermark": clock(), "found_by_sweep": 5}
+
+
+def test_two_drains_at_once_come_to_an_end(uow):
+    """Each sees the other's marks when it ends; neither may keep the other from being done with them."""
+    mark(uow, 1)
+    first = begin(uow)
+    mark(uow, 2)
+    second = begin(uow)
+    end(uow, first)
+    end(uow, second)
+    assert begin(uow) == {}
+    assert drains(uow) <= 3
