@@ -100,10 +100,11 @@ def _quota_over(work: Work) -> None:
 def allot_links(job: Job, rt: Runtime) -> None:
     """Close our rows of links whose time is over, then share out what room there is (W12)."""
     with step(rt, job) as work:
-        for link in work.links.overdue():
+        over = work.links.overdue()
+        for link in over:
             work.links.move(link, LinkState.EXPIRED, reason="time")
             work.audit.line("link.expired", "link", link["id"], why="time")
-        allot(work)
+        ask_for_payment(rt, work, [link["bill_id"] for link in over])
 
 
 def _want(rt: Runtime, work: Work, bill: Bill, ask: Ask) -> Ask | Silence:
