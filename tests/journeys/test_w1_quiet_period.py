@@ -36,6 +36,7 @@ def test_an_entry_is_approved_when_it_has_rested_for_fifteen_minutes_exactly(idl
     idle.check()
 
 
+@pytest.mark.slow
 def test_an_edit_restarts_the_quiet_period(idle):
     entry = idle.log_time()
     idle.later(minutes=10)

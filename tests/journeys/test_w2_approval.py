@@ -145,6 +145,7 @@ def test_an_entry_changed_just_before_the_task_was_completed_is_not_approved_by_
     assert approvals(asking).keys() == {rested["id"]}
 
 
+@pytest.mark.slow
 def test_more_time_on_the_same_day_makes_no_second_task(asking):
     for _ in range(4):
         asking.log_time(dollars=10)
@@ -171,6 +172,7 @@ def test_what_rested_after_the_task_was_completed_is_asked_for_the_next_day(aski
     asking.check()
 
 
+@pytest.mark.slow
 def test_an_open_approval_task_is_not_joined_by_another_until_a_week_has_passed(asking):
     asking.log_time(dollars=10)
     for _ in range(6):

@@ -109,6 +109,7 @@ def test_the_task_names_the_amount_and_carries_a_key_that_a_search_finds(firm):
     assert (request["kind"], request["amount_cents"], request["state"]) == ("hourly", 60_000, "asked")
 
 
+@pytest.mark.slow
 def test_no_second_bill_is_asked_for_while_the_first_has_not_appeared(firm):
     plan(firm)
     firm.log_time(dollars=5000)
@@ -217,6 +218,7 @@ def test_an_open_draft_is_adopted_instead_of_asking_for_a_second_bill(firm):
     firm.check()
 
 
+@pytest.mark.slow
 def test_after_an_adopted_draft_was_issued_the_newer_work_gets_its_own_bill(firm):
     draft = firm.sandbox.act("generate_bill", matter_id=firm.matter())
     firm.log_time(dollars=900)
@@ -250,6 +252,7 @@ def test_two_decisions_at_the_same_time_ask_for_one_bill(firm):
     firm.check()
 
 
+@pytest.mark.slow
 def test_the_office_s_date_counts_not_utc_s(opened, tiny):
     """At 01:30 UTC on the 28th it is still the 27th in New York."""
     firm = opened(with_matters(tiny, matter("ferris", entries=SMALL)), billing={"calendar_day": 3})

@@ -245,6 +245,7 @@ def test_a_voided_bill_s_link_is_ended_and_no_word_follows(firm):
     firm.check()
 
 
+@pytest.mark.slow
 def test_a_bill_reopened_as_a_draft_loses_its_link_and_gets_another_when_issued_again(firm):
     bill = firm.mailed_bill()
     firm.sandbox.act("reopen_bill", id=bill["id"])
@@ -295,6 +296,7 @@ def test_F35_when_clio_says_the_quota_is_reached_the_rest_waits_in_order_and_a_p
     firm.check()
 
 
+@pytest.mark.slow
 def test_the_budget_never_promises_more_links_than_the_account_allows(opened, tiny):
     """One user: 50 links; the other ten wait, the highest balances having gone first."""
     firm = opened(tiny)

@@ -75,6 +75,7 @@ def test_a_payment_on_its_way_is_not_counted_as_paid(firm):
     firm.check()
 
 
+@pytest.mark.slow
 def test_nothing_is_said_twice_however_often_a_payment_is_looked_at(firm):
     _, payment = paid(firm)
     for _ in range(4):
@@ -99,6 +100,7 @@ def test_a_payment_that_falls_through_leads_to_one_fresh_link_and_a_revised_mess
     firm.check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", ["voided", "failed", "canceled"])
 def test_a_completed_payment_that_is_undone_later_is_reversed_everywhere(firm, state):
     """At Clio a void after completion voids the allocations as well."""
@@ -158,6 +160,7 @@ def test_F66_a_partial_refund_reverses_just_that_much(firm):
     firm.check()
 
 
+@pytest.mark.slow
 def test_two_partial_refunds_are_two_reversals(firm):
     _, payment = paid(firm)
     for amount in ("100.00", "50.00"):
