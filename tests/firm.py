@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -147,9 +147,17 @@ class Firm:
 
 @contextmanager
 def open_firm(
-    sandbox: SandboxHandle, database_url: str, *, passing: Passing = unharmed, environment: dict[str, Any] | None = None
+    sandbox: SandboxHandle,
+    database_url: str,
+    *,
+    passing: Passing = unharmed,
+    environment: dict[str, Any] | None = None,
+    subscribed: bool = False,
 ) -> Iterator[Firm]:
-    """A migrated firm on this database and sandbox; opened again on the same database, it is the firm after a restart."""
+    """A migrated firm on this database and sandbox; opened again on the same database, it is the firm after a restart.
+
+    One that is not `subscribed` asks for no webhooks, as nobody could deliver them, and lives on sweeps alone.
+    """
     overrides = {
         "config_dir": CONFIG,
         "environment": "test",
@@ -161,6 +169,8 @@ def open_firm(
     for name, value in (environment or {}).items():
         overrides[name] = {**overrides.get(name, {}), **value} if isinstance(value, dict) else value
     rt = build(load(**overrides), passing=passing)
+    if not subscribed:
+        rt = replace(rt, subscriptions=())
     migrate(rt.uow.engine)
     try:
         yield Firm(rt, sandbox, Beat(rt))

@@ -56,7 +56,7 @@ def sent(tmp_path_factory) -> list[dict[str, Any]]:
     url = f"sqlite:///{tmp_path_factory.mktemp('openapi')}/firm.sqlite3"
     with (
         running_sandbox("tiny", now=START, frozen=True, rate_limit=100_000) as sandbox,
-        open_firm(sandbox, url, environment=environment) as firm,
+        open_firm(sandbox, url, environment=environment, subscribed=True) as firm,
         web(firm, port),
     ):
         live(firm)

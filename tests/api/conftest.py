@@ -79,7 +79,7 @@ def open_door(sandbox, database_url, **environment):
     port = free_port()
     here = {"public_url": f"http://127.0.0.1:{port}", "listen": f"127.0.0.1:{port}"}
     with (
-        open_firm(sandbox, database_url, environment={**here, **environment}) as firm,
+        open_firm(sandbox, database_url, environment={**here, **environment}, subscribed=True) as firm,
         web(firm, port) as url,
         httpx.Client(base_url=url, timeout=20, trust_env=False) as http,
     ):

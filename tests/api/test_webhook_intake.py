@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import httpx
 import psycopg
-import pytest
 
 from orchestrator.clients.clio.webhooks import SUBSCRIPTIONS, signed
 from orchestrator.domain.kinds import Kind
@@ -241,12 +240,11 @@ FORGERIES = {
 }
 
 
-@pytest.mark.parametrize("forgery", FORGERIES)
-def test_F20_a_delivery_that_is_not_signed_exactly_is_refused(door, forgery):
-    body, signatures = FORGERIES[forgery](door.body(4711), lambda body: signed(body, door.secret("bill")))
-    headers = [(b"X-Hook-Signature", signature.encode("latin-1")) for signature in signatures]
-    answer = door.http.post(door.path("bill"), content=body, headers=headers)
-    assert answer.status_code == 401
+def test_F20_a_delivery_that_is_not_signed_exactly_is_refused(door):
+    for forgery, forge in FORGERIES.items():
+        body, signatures = forge(door.body(4711), lambda body: signed(body, door.secret("bill")))
+        headers = [(b"X-Hook-Signature", signature.encode("latin-1")) for signature in signatures]
+        assert door.http.post(door.path("bill"), content=body, headers=headers).status_code == 401, forgery
     assert door.receipts() == []
 
 
@@ -312,29 +310,32 @@ SHAPES = {
 }
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_F25_a_signed_body_of_the_wrong_shape_is_kept_as_bad(door, shape):
-    assert door.deliver(SHAPES[shape]) == 200
-    [receipt] = door.receipts()
-    assert (receipt["status"], receipt["object_id"]) == ("bad", None)
-    assert bytes(receipt["body"]) == SHAPES[shape]
+def test_F25_a_signed_body_of_the_wrong_shape_is_kept_as_bad_and_nobody_is_harmed(door):
+    for shape, body in SHAPES.items():
+        assert door.deliver(body) == 200, shape
+        assert bytes(door.receipts()[-1]["body"]) == body
+    assert {(row["status"], row["object_id"]) for row in door.receipts()} == {("bad", None)}
+    assert len(door.receipts()) == len(SHAPES)
     assert door.deliver(door.body(1)) == 200
     door.firm.work()
+    door.firm.check()
 
 
 PATHS = ("", "/", "/x", "/../..", "/%00", "/" + "a" * 3000, "?x=1", "//")
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"])
-def test_F28_the_webhook_path_never_answers_what_a_sender_would_misread(door, method):
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW")
+
+
+def test_F28_the_webhook_path_never_answers_what_a_sender_would_misread(door):
     """3xx counts as delivered at Clio, 410 disables the webhook, and 500 is nobody's promise."""
     token = door.path("bill").rsplit("/", 1)[-1]
-    for base, path in itertools.product((f"/webhooks/clio/{token}", "/webhooks/clio/unknown", "/webhooks/clio"), PATHS):
+    bases = (f"/webhooks/clio/{token}", "/webhooks/clio/unknown", "/webhooks/clio")
+    for method, base, path in itertools.product(METHODS, bases, PATHS):
         status = door.http.request(method, base + path).status_code
         assert 200 <= status < 300 or 400 <= status < 500 or status == 503, (method, base, path)
         assert status != 410
-        if method == "POST":
-            assert status >= 400
+        assert method != "POST" or status >= 400
 
 
 def test_F28_a_path_that_is_not_ours_is_not_found(door):
@@ -417,19 +418,22 @@ def test_W13_a_subscription_that_vanished_at_clio_is_created_anew(door):
     door.firm.check()
 
 
-def test_W13_a_handshake_that_never_arrives_is_a_person_s_after_ten_minutes(firm):
+def test_W13_a_handshake_that_never_arrives_is_a_person_s_after_ten_minutes(sandbox, database_url):
     """Nobody listens at this firm's address: everything stays true by sweeps, and the administrator is told."""
-    assert firm.exceptions() == {}
-    firm.later(hours=6)
-    assert firm.exceptions() == {"webhook_unconfirmed": len(MODELS)}
-    firm.mailed_bill()
+    with open_firm(sandbox, database_url, subscribed=True) as firm:
+        firm.work()
+        assert firm.exceptions() == {}
+        firm.later(hours=6)
+        assert firm.exceptions() == {"webhook_unconfirmed": len(MODELS)}
+        firm.mailed_bill()
+        firm.check()
 
 
 def test_F24_a_new_public_address_keeps_the_old_secret_until_the_new_one_is_confirmed(sandbox, database_url, opening):
     with opening(sandbox, database_url) as door:
         door.settle()
         before = door.subscription("bill")
-    with open_firm(sandbox, database_url, environment={"public_url": "http://127.0.0.1:9"}) as moved:
+    with open_firm(sandbox, database_url, environment={"public_url": "http://127.0.0.1:9"}, subscribed=True) as moved:
         moved.later(hours=6)
         with moved.rt.read() as work:
             row = work.subscriptions.get("bill")
@@ -440,11 +444,9 @@ def test_F24_a_new_public_address_keeps_the_old_secret_until_the_new_one_is_conf
 # ── what else the web process answers ──
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_F80_opening_the_thank_you_page_changes_nothing(door, method):
-    key = "0" * 64
+def test_F80_opening_the_thank_you_page_changes_nothing(door):
     effects, jobs = len(door.firm.sandbox.effects()), len(door.firm.jobs())
-    for path in (f"/thanks/{key}", "/thanks/x", "/"):
+    for method, path in itertools.product(("GET", "HEAD"), (f"/thanks/{'0' * 64}", "/thanks/x", "/")):
         answer = door.http.request(method, path)
         assert answer.status_code == 200
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")

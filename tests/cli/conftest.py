@@ -58,7 +58,7 @@ def filled(tmp_path_factory) -> Iterator[tuple[Firm, str]]:
     url = f"sqlite:///{tmp_path_factory.mktemp('cli')}/firm.sqlite3"
     with (
         running_sandbox("tiny", now=START, frozen=True, rate_limit=100_000) as sandbox,
-        open_firm(sandbox, url) as firm,
+        open_firm(sandbox, url, subscribed=True) as firm,
     ):
         firm.work()
         firm.log_time(dollars=600)

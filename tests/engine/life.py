@@ -80,7 +80,7 @@ class Life:
     def _start(self) -> Firm:
         self._process.close()
         self._process = ExitStack()
-        return self._process.enter_context(open_firm(self.sandbox, self._url, passing=self.deaths))
+        return self._process.enter_context(open_firm(self.sandbox, self._url, passing=self.deaths, subscribed=True))
 
     def surviving(self, doing: Any) -> Any:
         """Do it in as many processes as it takes."""
