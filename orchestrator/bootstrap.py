@@ -23,6 +23,7 @@ from orchestrator.domain.letters import Brand
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.points import Passing, kill_at, unharmed
 from orchestrator.engine.runtime import Runtime
+from orchestrator.errors import Transient
 from orchestrator.ports import Clock, Pacer
 from orchestrator.settings import LOOPBACK, Misconfigured, Settings, load
 from orchestrator.storage.unit_of_work import UnitOfWork, connect
@@ -43,7 +44,7 @@ class MovedClock:
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         # The plain client: every transaction wants to know the time, and a browser's worth of features would cost most of it.
         self._http = kind(parts.hostname or "", parts.port, timeout=5)
-        self._path = parts.path or "/"
+        self._origin, self._path = f"{parts.scheme}://{parts.netloc}", parts.path or "/"
         self._turn = threading.Lock()
         self._seen = (float("-inf"), datetime.min.replace(tzinfo=UTC))
 
@@ -60,9 +61,15 @@ class MovedClock:
                 except (HTTPException, OSError):
                     # A kept connection may have been closed meanwhile; a fresh one tells whether the clock is there.
                     self._http.close()
-                    now = self._ask()
+                    now = self._ask_anew()
                 self._seen = (asked, now)
             return now
+
+    def _ask_anew(self) -> datetime:
+        try:
+            return self._ask()
+        except (HTTPException, OSError) as away:
+            raise Transient(f"{self._origin} does not answer: is the clock of ORCH_CLOCK_URL still running?") from away
 
     def _ask(self) -> datetime:
         self._http.request("GET", self._path)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from orchestrator.domain.bills import Bill, BillState
+from orchestrator.domain.kinds import Kind
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.effects import Effect, Intent, Unneeded
 from orchestrator.engine.runtime import Runtime
@@ -49,3 +50,8 @@ class MoveBill(Effect[Bill]):
 
     def record(self, work: Work, intent: Intent, made: Bill) -> None:
         work.audit.line("bill.moved", "bill", made.id, state=intent["state"])
+        # What follows from the new state is decided where every reading of a bill is, webhook or none.
+        work.dirty.mark(Kind.BILL, [made.id])
+
+    def unneeded(self, work: Work, reason: str) -> None:  # noqa: ARG002
+        work.dirty.mark(Kind.BILL, [self.job.payload["bill_id"]])

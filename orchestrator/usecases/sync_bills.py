@@ -84,7 +84,9 @@ class Bills:
         if bill.kind is not BillKind.REVENUE:
             return
         if was != bill.state:
-            work.audit.line("bill.seen", "bill", bill.id, state=bill.state, before=was)
+            # Facts are never refused; one that Clio's own ladder does not lead to is worth finding again.
+            expected = was is None or bill.state in TRANSITIONS[BillState(was)]
+            work.audit.line("bill.seen", "bill", bill.id, state=bill.state, before=was, expected=expected)
         if (
             bill.state is BillState.AWAITING_PAYMENT
             and was not in (BillState.AWAITING_PAYMENT, BillState.PAID)
