@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.domain.activities import Activity
-from orchestrator.domain.bills import GONE, UNISSUED, Bill, BillKind, BillState
+from orchestrator.domain.bills import GONE, TRANSITIONS, UNISSUED, Bill, BillKind, BillState
 from orchestrator.domain.kinds import Kind
 from orchestrator.domain.matters import Matter
 from orchestrator.engine.runtime import Runtime
