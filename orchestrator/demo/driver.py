@@ -13,7 +13,7 @@ from orchestrator.storage.jobs import LIVE
 from orchestrator.storage.tables import jobs
 from orchestrator.storage.unit_of_work import UnitOfWork
 
-STRIDE = timedelta(hours=8)
+STRIDE = timedelta(hours=12)
 POLL_SECONDS = 0.008
 PATIENCE_SECONDS = 90.0
 
@@ -41,7 +41,7 @@ class Driver:
         self._ticks = [tick for tick in ticks(sweep_seconds) if not tick.real]
 
     def walk_to(self, moment: datetime) -> None:
-        """Move to `moment`, stopping wherever the worker has something due and at least every eight hours."""
+        """Move to `moment`, stopping wherever the worker has something due and at least every twelve hours."""
         while self.now < moment:
             with self._uow.read() as work:
                 due = work.jobs.next_due()

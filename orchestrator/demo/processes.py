@@ -159,7 +159,7 @@ def worker_env(
         "ORCH_FIRM__NAME": firm,
         "ORCH_BILLING__FLAT_FEE_STAGES": json.dumps(list(stages)),
         "ORCH_LISTEN": f"127.0.0.1:{_free_port()}",
-        "ORCH_ENGINE__POLL_SECONDS": "0.02",
+        "ORCH_ENGINE__POLL_SECONDS": "0.01",
         # Sweeps only find what webhooks lost: in a story of weeks, twice a day is often enough.
         "ORCH_SWEEP__INTERVAL_SECONDS": str(SWEEP_SECONDS),
     }

@@ -85,7 +85,7 @@ def story(scenario: Scenario, *, seed: int, days: int) -> list[Event]:
     """The whole story in order; the same scenario, seed and days give the same story."""
     dice = Random(f"{scenario.name}:{seed}:{days}")  # noqa: S311  a story, not a secret
     cast = cast_of(scenario)
-    scenes = [*_weeks(cast, dice, days), *_turns(cast, days), *_trouble(days)]
+    scenes = [*_trouble(days), *_weeks(cast, dice, days), *_turns(cast, days)]
     told = sorted(((at, kind, facts) for at, kind, facts in scenes if begin() < at < end(days)), key=lambda it: it[0])
     return [
         Event(at, f"{place:03d}-{kind}", kind, MappingProxyType(dict(facts)))
@@ -103,8 +103,8 @@ def _weeks(cast: Cast, dice: Random, days: int) -> Iterator[Scene]:
             yield from _work(cast, dice, day)
             friday = _date(day).weekday() == 4  # noqa: PLR2004
             at_once = dice.random() < 0.6  # noqa: PLR2004
+            yield _moment(day, AFTERNOON), "approve_drafts", {}
             yield _moment(day, AFTERNOON), "answer_tasks", {"most": 99 if friday else 3, "approve": at_once or friday}
-            yield _moment(day, CLOSING), "approve_drafts", {}
         for client in dice.sample(cast.payers, k=min(len(cast.payers), dice.choice((1, 2, 3)))):
             yield (
                 _moment(day, EVENING),
@@ -114,7 +114,8 @@ def _weeks(cast: Cast, dice: Random, days: int) -> Iterator[Scene]:
 
 
 def _work(cast: Cast, dice: Random, day: int) -> Iterator[Scene]:
-    for place, at in enumerate(dice.choices((MORNING, NOON), k=2)):
+    at = dice.choice((MORNING, NOON))
+    for place in range(2):
         name = f"entry-{day}-{place}"
         facts = {"matter": dice.choice(cast.hourly), "user": dice.choice(cast.attorneys)}
         hours = dice.choice((0.5, 1.0, 1.5, 2.0))
@@ -185,12 +186,12 @@ TROUBLES: Sequence[tuple[float, time, str, str, Mapping[str, Any]]] = (
     (0.75, AFTERNOON, "GET /clio_payments/links", "html", {}),
     (0.80, AFTERNOON, "POST /clio_payments/links", "status_after", {"code": 502}),
 )
-"""What goes wrong outside, a little before the work that it strikes; none of it needs a person."""
+"""What goes wrong outside, just before the work that it strikes; none of it needs a person."""
 
 
 def _trouble(days: int) -> Iterator[Scene]:
     for share, at, on, do, params in TROUBLES:
-        yield _moment(_workday(share, days), at, minutes=-1), "trouble", {"on": on, "do": do, **params}
+        yield _moment(_workday(share, days), at), "trouble", {"on": on, "do": do, **params}
 
 
 def _date(day: int) -> date:

@@ -70,10 +70,10 @@ def test_a_flat_fee_that_waits_for_nothing_is_not_staged():
 
 
 @given(st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
-def test_a_day_has_three_fixed_stops(moment):
+def test_a_day_has_two_fixed_stops(moment):
     stop = next_stride(moment)
-    assert timedelta() < stop - moment <= timedelta(hours=8)
-    assert (stop.hour % 8, stop.minute, stop.second) == (0, 0, 0)
+    assert timedelta() < stop - moment <= timedelta(hours=12)
+    assert (stop.hour % 12, stop.minute, stop.second) == (0, 0, 0)
 
 
 def test_the_slots_to_wait_for_are_named_as_beat_names_them():
