@@ -90,6 +90,7 @@ def live(firm: Firm) -> None:
         hear(firm)
         firm.later(minutes=2)
     firm.later(days=16)
+    hear(firm)
 
 
 def hear(firm: Firm) -> None:
