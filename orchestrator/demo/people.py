@@ -89,7 +89,8 @@ def fill_address(scene: Scene, facts: Mapping[str, Any]) -> str | None:
 
 def answer_tasks(scene: Scene, facts: Mapping[str, Any]) -> str | None:
     """Work through the tasks in Clio that ask for bills."""
-    waiting = [task for task in scene.record.tasks.values() if task["id"] not in scene.answered][: facts["most"]]
+    asked = sorted(scene.record.tasks.values(), key=lambda task: (task["at"], task["matter_id"]))
+    waiting = [task for task in asked if task["id"] not in scene.answered][: facts["most"]]
     made = sum(_answer(scene, task, approve=facts["approve"]) for task in waiting)
     if not waiting:
         return None

@@ -36,8 +36,8 @@ class Record:
     # ── what a person looks for ──
 
     def payable(self, client_id: int | None = None) -> list[Facts]:
-        """Live links of ours that a client has in the mailbox, oldest first, each with its bill."""
-        return [
+        """Live links of ours that a client has in the mailbox, the oldest bill's first, each with its bill."""
+        found = [
             {**link, "bill": self.bills[link["bill_id"]]}
             for link in self.links.values()
             if link["state"] == "live"
@@ -45,6 +45,8 @@ class Record:
             and link["bill_id"] in self.bills
             and client_id in {None, self.bills[link["bill_id"]]["client_id"]}
         ]
+        # By number, not by when each link was made: workers race, and the same seed should still tell the same story.
+        return sorted(found, key=lambda link: int(link["bill"]["number"]))
 
     def drafts(self) -> list[Facts]:
         return [bill for bill in self.bills.values() if bill["state"] in {"draft", "awaiting_approval"}]
