@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -135,6 +135,8 @@ class UnitOfWork:
         self.clock = clock
         self.on_commit = on_commit
         self._open = threading.local()
+        # SQLite makes a second writer sleep and ask again; our own threads queue for their turn instead.
+        self._turn = threading.Lock() if engine.dialect.name == "sqlite" else nullcontext()
 
     @contextmanager
     def __call__(self, *, quietly: bool = False) -> Iterator[Work]:
@@ -146,7 +148,7 @@ class UnitOfWork:
             raise RuntimeError("A transaction is open already: one opens once (style rule 11).")
         self._open.yes = True
         try:
-            with self.engine.begin() as connection:
+            with self._turn, self.engine.begin() as connection:
                 yield Work(connection, self.clock)
         finally:
             self._open.yes = False
