@@ -39,7 +39,7 @@ def demo(
     )  # fmt: skip
     try:
         with ended_by_signals():
-            clean = play(options, out=Console(), err=Console(stderr=True))
+            clean = play(options, out=Console(highlight=False), err=Console(stderr=True))
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     raise typer.Exit(0 if clean else 1)

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -38,6 +39,7 @@ from orchestrator.sandbox.scenario import Scenario, load
 from orchestrator.storage.unit_of_work import connect
 
 MEMORY = Path("/dev/shm")  # noqa: S108  a temporary folder is made in it
+PROGRAM = Path(sys.executable).with_name("orchestrator")
 ANOTHER_TRY = timedelta(days=1)
 
 
@@ -145,7 +147,7 @@ def _tell(events: list[Event], days: int, driver: Driver, scene: Scene, watching
 def _counters(scene: Scene) -> str:
     record = scene.record
     paid = sum(bill["state"] == "paid" for bill in record.bills.values())
-    return f"{len(record.issued)} issued, {len(record.links)} links, {record.mails} mails, {paid} paid"
+    return f"{len(record.issued)} bills, {record.mails} mails, {paid} paid"
 
 
 def _stay(out: Console, run: Run, env: Mapping[str, str]) -> None:
@@ -160,7 +162,7 @@ def _stay(out: Console, run: Run, env: Mapping[str, str]) -> None:
     if payable:
         out.print(f"  Pay bill {payable[-1]['bill']['number']}: {payable[-1]['url']}", markup=False, soft_wrap=True)
     own = " ".join(f"{name}='{value}'" for name, value in sorted(env.items()) if name.startswith("ORCH_"))
-    out.print(f"  Look around with:\n    {own} orchestrator status", markup=False, soft_wrap=True)
+    out.print(f"  Look around with:\n    env {own} {PROGRAM} status", markup=False, soft_wrap=True)
     try:
         Flag().wait()
     except KeyboardInterrupt:

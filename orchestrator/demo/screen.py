@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 QUIET_DAYS = 7
 
@@ -39,14 +39,14 @@ class Bar:
     """For a person at a terminal."""
 
     def __init__(self, progress: Progress, days: int) -> None:
-        self._progress, self._days = progress, days
+        self._progress = progress
         self._task = progress.add_task("preparing", total=days, counters="")
 
     def say(self, words: str) -> None:
         self._progress.update(self._task, description=words)
 
     def day(self, number: int, counters: str) -> None:
-        self._progress.update(self._task, completed=number, counters=f"day {number} of {self._days} · {counters}")
+        self._progress.update(self._task, completed=number, counters=f"day {number} · {counters}")
 
 
 @contextmanager
@@ -55,7 +55,11 @@ def screen(console: Console, days: int) -> Iterator[Screen]:
     if not console.is_terminal:
         yield Lines(console, days)
         return
-    columns = (SpinnerColumn(), BarColumn(24), TextColumn("{task.fields[counters]}"), TimeElapsedColumn(),
-               TextColumn("[dim]{task.description}", markup=True))  # fmt: skip
+    columns = (
+        BarColumn(12),
+        TextColumn("{task.fields[counters]}", markup=False),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", style="dim", markup=False),
+    )
     with Progress(*columns, console=console, transient=True) as progress:
         yield Bar(progress, days)
