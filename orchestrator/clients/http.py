@@ -5,9 +5,11 @@ The one module that imports httpx.
 
 import copy
 import json
+import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import cache
 from http import HTTPStatus
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
@@ -256,13 +258,19 @@ def _no_number(name: str) -> Any:
     raise ValueError(name)
 
 
+@cache
+def _tls() -> ssl.SSLContext:
+    """One for all connections of the process: reading the machine's certificates takes longer than all the rest of a client."""
+    return httpx.create_ssl_context()
+
+
 class _Transport(httpx.HTTPTransport):
     """httpx's own transport on sockets that obey our deadline; it offers no public way to hand over a network backend."""
 
     def __init__(self, connections: int) -> None:
-        super().__init__()
+        super().__init__(verify=_tls())
         self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(),
+            ssl_context=_tls(),
             max_connections=connections,
             keepalive_expiry=30.0,
             network_backend=DeadlineBackend(),

@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from time import monotonic
 from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -90,13 +91,19 @@ class Relay:
         return cls(parts.hostname, port, implicit_tls, starttls and not implicit_tls, user, password)
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The machine's certificates, read once a process."""
+    return ssl.create_default_context()
+
+
 class SmtpMailer:
     """Hands letters to one relay; `timeout_seconds` bounds a whole send, not each step of it."""
 
     def __init__(self, url: str, *, timeout_seconds: float, tls: ssl.SSLContext | None = None) -> None:
         self._relay = Relay.parse(url)
         self._timeout = timeout_seconds
-        self._tls = tls or ssl.create_default_context()
+        self._tls = tls or _trusted()
 
     def send(self, message: bytes, *, sender: str, recipient: str) -> str:
         """Hand over one RFC 5322 message; returns the relay's answer.
