@@ -24,7 +24,8 @@ from orchestrator.domain.topics import Urgency
 from orchestrator.engine.points import Passing, kill_at, unharmed
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import Transient
-from orchestrator.ports import Clock, Pacer
+from orchestrator.ports import Clock, Mailer, Pacer, PracticeManagement
+from orchestrator.rehearsal import ImaginedMailer, ImaginedPractice, Rehearsal
 from orchestrator.settings import LOOPBACK, Misconfigured, Settings, load
 from orchestrator.storage.unit_of_work import UnitOfWork, connect
 from orchestrator.storage.vault import Cipher, DatabaseVault
@@ -107,6 +108,8 @@ def build(
         deadline_seconds=min(settings.clio.deadline_seconds, settings.engine.lease_seconds / 3),
         redirects=REDIRECTS,
         on_call=on_call,
+        # The second lock of a dry run: what slipped past the imagined Clio would stop here.
+        reads_only=settings.dry_run,
     )
     clio = Clio(
         api,
@@ -114,21 +117,45 @@ def build(
         describe_links=settings.clio.link_description_retry,
         return_urls=settings.clio.link_return_url,
     )
-    views = {urgency: clio.at(urgency) for urgency in Urgency}
+    views: dict[Urgency, PracticeManagement] = {urgency: clio.at(urgency) for urgency in Urgency}
+    mailer: Mailer | None = _mailer(settings)
+    if settings.dry_run:
+        rehearsal = Rehearsal(uow, settings.links.pay_hosts[0])
+        views = {urgency: ImaginedPractice(view, rehearsal) for urgency, view in views.items()}
+        mailer = ImaginedMailer(rehearsal) if mailer is not None else None
     return Runtime(
         firm=firm,
         settings=settings,
         uow=uow,
         clock=clock,
         practice=views.__getitem__,
-        mailer=_mailer(settings),
+        mailer=mailer,
         letters=TemplateLetters(settings.config_dir / "templates", _brand(settings), _pay_hosts(settings, base_url)),
         cipher=cipher,
-        subscriptions=SUBSCRIPTIONS,
+        subscriptions=() if settings.dry_run else SUBSCRIPTIONS,
         holder=f"{socket.gethostname()}:{os.getpid()}",
         passing=passing or _ordered_death(settings),
         closing=(api.close, tokens.close, *((clock.close,) if isinstance(clock, MovedClock) else ())),
     )
+
+
+def begin(rt: Runtime) -> None:
+    """Make sure the firm's database was begun for what this process is, live or a dry run; `Misconfigured` when it was not.
+
+    The first process decides, for good: a live worker must never act on links and messages that were only imagined.
+    """
+    with rt.uow(quietly=True) as work:
+        dry = work.imagined.begin(dry_run=rt.settings.dry_run)
+    if dry and not rt.settings.dry_run:
+        raise Misconfigured(
+            "This database was begun as a dry run, and what it holds never happened: give the live worker another "
+            "ORCH_DATABASE_URL, or run with --dry-run."
+        )
+    if rt.settings.dry_run and not dry:
+        raise Misconfigured(
+            "This database is a live worker's: a dry run needs one of its own, for instance "
+            "ORCH_DATABASE_URL=sqlite:///var/dry-run.sqlite3."
+        )
 
 
 class Registry:
@@ -140,7 +167,9 @@ class Registry:
 
     def runtime(self, firm: str) -> Runtime:
         if firm not in self._built:
-            self._built[firm] = self._make(firm)
+            rt = self._make(firm)
+            begin(rt)
+            self._built[firm] = rt
         return self._built[firm]
 
     def put(self, runtime: Runtime) -> None:

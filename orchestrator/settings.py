@@ -168,6 +168,7 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = None
     listen: str = "127.0.0.1:8080"
     config_dir: Path = Path("config")
+    dry_run: bool = False
 
     firm: FirmSettings = FirmSettings()
     clio: ClioSettings = ClioSettings()

@@ -18,8 +18,11 @@ VISIBILITY_SECONDS = 600
 """Twice the hard limit and a minute: a message is never given to a second worker while the first may still be at it."""
 
 
-def celery_app(broker_url: str) -> Celery:
-    """A configured app without tasks; at-least-once needs all of these settings together (toolchain §5)."""
+def celery_app(broker_url: str, *, dry_run: bool = False) -> Celery:
+    """A configured app without tasks; at-least-once needs all of these settings together (toolchain §5).
+
+    A dry run's bells stay apart: on a shared Redis each worker would hear the other's, and find no such job.
+    """
     app = Celery("orchestrator", broker=broker_url, set_as_current=False)
     embedded = broker_url.startswith("memory:")
     app.conf.update(
@@ -43,6 +46,7 @@ def celery_app(broker_url: str) -> Celery:
             "socket_keepalive": True,
             "socket_connect_timeout": 5,
             "socket_timeout": 30,
+            **({"global_keyprefix": "dry-run:"} if dry_run else {}),
         },
         worker_max_tasks_per_child=1000,
         worker_hijack_root_logger=False,

@@ -14,7 +14,7 @@ from celery import Celery
 from celery.worker import state as worker_state
 
 from orchestrator.api.app import create_app
-from orchestrator.bootstrap import Registry, build
+from orchestrator.bootstrap import Registry, begin, build
 from orchestrator.engine.runtime import Runtime
 from orchestrator.settings import Misconfigured, Settings, load
 from orchestrator.storage.migrate import migrate, require_newest
@@ -37,9 +37,10 @@ def up(settings: Settings, firm: str = "main", *, on_ready: Callable[[Runtime], 
     stop, nudge = threading.Event(), threading.Event()
     rt = build(settings, firm, on_commit=nudge.set)
     migrate(rt.uow.engine)
+    begin(rt)
     registry = Registry()
     registry.put(rt)
-    app = serve_book(celery_app(settings.broker_url), registry, rings=False)
+    app = serve_book(celery_app(settings.broker_url, dry_run=settings.dry_run), registry, rings=False)
     workers = [_embedded_worker(app, place) for place in range(settings.engine.threads)]
     server = _server(settings, rt)
     threads = [
@@ -70,10 +71,11 @@ def up(settings: Settings, firm: str = "main", *, on_ready: Callable[[Runtime], 
 
 def serve(settings: Settings, firm: str = "main", *, on_ready: Callable[[Runtime], None] = lambda _rt: None) -> None:
     """The web process alone: receive webhooks, show health, and ring for what a delivery made due."""
-    app = celery_app(settings.broker_url)
+    app = celery_app(settings.broker_url, dry_run=settings.dry_run)
     stop, nudge = threading.Event(), threading.Event()
     rt = build(settings, firm, on_commit=nudge.set)
     require_newest(rt.uow.engine)
+    begin(rt)
     server = _server(settings, rt)
     web = threading.Thread(target=server.run, name="web", daemon=True)
     bells = threading.Thread(target=_ring_when_nudged, args=(rt, app, nudge, stop), name="bells", daemon=True)
@@ -91,7 +93,7 @@ def serve(settings: Settings, firm: str = "main", *, on_ready: Callable[[Runtime
 def work(settings: Settings, *, concurrency: int) -> None:
     """A Celery worker until SIGTERM: finishes what it runs, hands back what it has only fetched."""
     os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")  # celery's soft shutdown: see toolchain §5
-    app = serve_book(celery_app(settings.broker_url), Registry())
+    app = serve_book(celery_app(settings.broker_url, dry_run=settings.dry_run), Registry())
     worker = app.Worker(
         pool_cls="prefork", concurrency=concurrency, queues=list(QUEUES), loglevel="WARNING", quiet=True,
         without_gossip=True, without_mingle=True, without_heartbeat=True,
@@ -104,11 +106,12 @@ def beat(settings: Settings, firms: list[str], *, on_ready: Callable[[], None] =
     runtimes = [build(load(firm) if firm != "main" else settings, firm) for firm in firms]
     for rt in runtimes:
         require_newest(rt.uow.engine)
+        begin(rt)
     stop = threading.Event()
     with stopped_by_signals(stop):
         on_ready()
         beat_loop(
-            runtimes, bell(celery_app(settings.broker_url)), stop=stop, nudge=threading.Event(),
+            runtimes, bell(celery_app(settings.broker_url, dry_run=settings.dry_run)), stop=stop, nudge=threading.Event(),
             poll_seconds=settings.engine.poll_seconds,
         )  # fmt: skip
 

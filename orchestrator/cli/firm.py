@@ -33,9 +33,12 @@ def settings_of(ctx: typer.Context) -> Settings:
 
 
 @contextmanager
-def opened(ctx: typer.Context) -> Iterator[Runtime]:
-    """The chosen firm's runtime on a database of this code's revision; `Misconfigured` says what is in the way."""
-    from orchestrator.bootstrap import build
+def opened(ctx: typer.Context, *, follow: bool = True) -> Iterator[Runtime]:
+    """The chosen firm's runtime on a database of this code's revision; `Misconfigured` says what is in the way.
+
+    On a dry run's database every command is part of the dry run, unless it may not `follow` and has to be told.
+    """
+    from orchestrator.bootstrap import begin, build
     from orchestrator.storage.migrate import require_newest
 
     settings = settings_of(ctx)
@@ -43,9 +46,20 @@ def opened(ctx: typer.Context) -> Iterator[Runtime]:
     rt = build(settings, ctx.obj)
     try:
         require_newest(rt.uow.engine)
+        if settings.dry_run or not follow:
+            begin(rt)
+        elif _begun_dry(rt):
+            rt.close()
+            rt = build(settings.model_copy(update={"dry_run": True}), ctx.obj)
         yield rt
     finally:
         rt.close()
+
+
+def _begun_dry(rt: Runtime) -> bool:
+    with rt.read() as work:
+        begun = work.imagined.begun()
+    return begun is not None and bool(begun["dry_run"])
 
 
 def require_database(url: str) -> None:

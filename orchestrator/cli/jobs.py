@@ -17,6 +17,7 @@ JOBS = (
     Column("Because", "reason", because),
     Column("Last said", "detail"),
 )
+WOULD = (Column("At", "at", wrap=False), Column("It would", "would"))
 LIFE = {
     "State": "state", "Because": "meaning", "What to do": "advice", "Last said": "detail", "Key": "key", "Urgency": "urgency",
     "Attempts": "attempts", "Created": "created_at", "Not before": "not_before", "Sent": "sent_at", "Changed": "updated_at",
@@ -53,7 +54,8 @@ def list_jobs(
         if as_json:
             say_json(rows)
         else:
-            Page(rt.settings.firm.zone).table("Jobs", JOBS, rows)
+            title = "Jobs of a dry run (nothing leaves)" if rt.settings.dry_run else "Jobs"
+            Page(rt.settings.firm.zone).table(title, JOBS, rows)
 
 
 @app.command("show")
@@ -102,3 +104,25 @@ def retry(
         if (why_not := retry_job(rt, job, by=by or getuser(), resend=resend)) is not None:
             raise Refused(why_not)
     print(f"Job {job} waits for a worker again{', and will send anew' if resend else ''}.")
+
+
+@app.command("would")
+def would(ctx: typer.Context, limit: LimitOption = 200, as_json: JsonOption = False) -> None:
+    """Report what a dry run would have done: links, messages, tasks, notes, the newest first.
+
+    JSON: begun_at, counts, acts (a list of id, at, verb, subject_kind, subject_id, would, facts).
+    """
+    from orchestrator.cli.firm import opened, required
+    from orchestrator.usecases.show_would import show_would
+
+    with opened(ctx) as rt:
+        found = required(
+            show_would(rt, limit=limit),
+            "This database is not a dry run's: whatever it says was done, was done. Start one with `orchestrator up --dry-run`.",
+        )
+        if as_json:
+            say_json(found)
+            return
+        page = Page(rt.settings.firm.zone)
+        page.table("What the dry run would have done", WOULD, found["acts"])
+        page.facts("\nIn all", found["counts"] or {"Nothing": "yet"})

@@ -9,6 +9,7 @@ MEANINGS = {
     "secret_key": "encrypts tokens at rest; several, comma-separated, while one replaces another",
     "listen": "where the web process listens",
     "config_dir": "where profiles and templates are",
+    "dry_run": "read and decide everything, and only record what would be done; needs a database of its own",
     "firm.name": "how the firm signs its messages",
     "firm.time_zone": "the office's; every date is a date there",
     "firm.locale": "how clients read money and dates",

@@ -10,8 +10,8 @@ from orchestrator.cli.show import Column, JsonOption, Page, age, because, money,
 def status(ctx: typer.Context, as_json: JsonOption = False) -> None:
     """Show how everything stands, and what waits for a person.
 
-    JSON: firm, at, ready, findings, jobs, oldest_due_seconds, next_due_at, bills, links (by state, and budget), messages,
-    payments, exceptions, sweeps, webhooks, receipts, pulses, books.
+    JSON: firm, dry_run, at, ready, findings, jobs, oldest_due_seconds, next_due_at, bills, links (by state, and budget),
+    messages, payments, exceptions, sweeps, webhooks, receipts, pulses, books.
     """
     from orchestrator.cli.firm import opened
     from orchestrator.usecases.show_status import show_status
@@ -25,6 +25,8 @@ def status(ctx: typer.Context, as_json: JsonOption = False) -> None:
 
 
 def _draw(page: Page, found: dict[str, Any]) -> None:
+    if found["dry_run"]:
+        page.line("This is a dry run: nothing leaves. `orchestrator jobs would` says what would have.", "bold")
     page.line("Everything is at work." if found["ready"] else "Something needs attention:", "bold")
     for finding in found["findings"]:
         page.line(f"  • {finding}")

@@ -43,6 +43,10 @@ class Credentials(Protocol):
         ...
 
 
+class ReadsOnly(RuntimeError):
+    """Somebody tried to write where nothing may be written: a defect, so it is nobody's verdict and parks what tried."""
+
+
 class _Sending(NamedTuple):
     method: str
     path: str
@@ -56,7 +60,8 @@ class ApiClient:
 
     `deadline_seconds` bounds each exchange in total. `on_call(method, path, status)` is told of every request that was
     tried, with status None when no answer came. Nothing is retried, nothing sleeps, and no redirect is followed, except
-    one hop of a read whose path starts with one of `redirects`, to the same origin.
+    one hop of a read whose path starts with one of `redirects`, to the same origin. With `reads_only` nothing but a GET
+    ever leaves, whoever asks.
     """
 
     def __init__(
@@ -73,6 +78,7 @@ class ApiClient:
         redirects: tuple[str, ...] = (),
         on_call: OnCall | None = None,
         connections: int = 20,
+        reads_only: bool = False,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.urgency = urgency
@@ -84,6 +90,7 @@ class ApiClient:
         self._cap = body_cap
         self._redirects = redirects
         self._on_call = on_call
+        self._reads_only = reads_only
         # Waiting for a connection gets a third each, so that what is sent has time left to be answered.
         timeout = httpx.Timeout(deadline_seconds, pool=deadline_seconds / 3, connect=deadline_seconds / 3)
         self._http = httpx.Client(transport=_Transport(connections), timeout=timeout, follow_redirects=False)
@@ -138,6 +145,8 @@ class ApiClient:
         bearer: str | None = None,
     ) -> Answered:
         """A 2xx answer to one exchange, or to the one a documented redirect leads to."""
+        if self._reads_only and method != "GET":
+            raise ReadsOnly(f"{method} {path} was held back: this conversation only reads.")
         headers = dict(self._headers)
         content = None
         if body is not None:

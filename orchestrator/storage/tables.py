@@ -367,6 +367,29 @@ audit = Table(
     Column("facts", Json, nullable=False),
 )
 
+# ── A dry run ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+# One row: whether this database was begun as a dry run. What a dry run believes to be outside must never be worked on live.
+origin = Table(
+    "origin",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("dry_run", Boolean, nullable=False),
+    Column("begun_at", Instant, nullable=False),
+)
+
+# What a dry run would have done, in order; its negated id stands for the object that was not made.
+imagined = Table(
+    "imagined",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("verb", String(32), nullable=False, index=True),
+    Column("subject_kind", String(32), nullable=False),
+    Column("subject_id", sa.BigInteger),
+    Column("facts", Json, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
 # ── The connection ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 tokens = Table(

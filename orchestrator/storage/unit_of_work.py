@@ -16,6 +16,7 @@ from orchestrator.storage.audit import Audit
 from orchestrator.storage.billing import Billing
 from orchestrator.storage.dirty import DirtyMarks
 from orchestrator.storage.exceptions import Exceptions
+from orchestrator.storage.imagined import Imagined
 from orchestrator.storage.jobs import Jobs
 from orchestrator.storage.journal import Journal
 from orchestrator.storage.links import Links
@@ -125,6 +126,10 @@ class Work:
     @cached_property
     def pulses(self) -> Pulses:
         return Pulses(self.connection, lambda: self.now)
+
+    @cached_property
+    def imagined(self) -> Imagined:
+        return Imagined(self.connection, lambda: self.now)
 
 
 class UnitOfWork:

@@ -14,6 +14,7 @@ def show_status(rt: Runtime) -> dict[str, Any]:
     with rt.read() as work:
         return {
             "firm": rt.firm,
+            "dry_run": rt.settings.dry_run,
             "at": work.now,
             "ready": health.ready,
             "findings": health.findings,

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 from raw_server import a_closed_port, raw_server, reply
 
-from orchestrator.clients.http import ApiClient, encode, query
+from orchestrator.clients.http import ApiClient, ReadsOnly, encode, query
 from orchestrator.clients.meaning import NotFound, Refused, error_of, redacted, retry_after
 from orchestrator.domain.topics import Urgency
 from orchestrator.errors import (
@@ -273,6 +273,17 @@ def test_a_limiter_refusal_sends_nothing():
         with pytest.raises(Paced):
             api.request("POST", "/things.json", dict)
         assert server.requests == []
+
+
+@pytest.mark.parametrize("method", WRITES)
+def test_a_conversation_that_only_reads_lets_no_write_out(method):
+    with raw_server(lambda _: reply(200, {})) as server, closing(client(server.url, reads_only=True)) as api:
+        with pytest.raises(ReadsOnly):
+            api.at(Urgency.MONEY).request(method, "/things.json", dict, body={})
+        with pytest.raises(ReadsOnly):
+            api.tell(method, "/things/1.json")
+        assert server.requests == []
+        assert api.read("/things.json", dict) == {}
 
 
 def test_every_answer_teaches_the_pacer_and_every_lost_one_is_reported_to_it():
