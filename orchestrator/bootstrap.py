@@ -1,84 +1,30 @@
 """Settings → Runtime: the only place where objects are wired together."""
 
-import json
 import os
 import socket
-import threading
-import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Protocol
 from urllib.parse import urlsplit
+
+import sqlalchemy as sa
 
 from orchestrator.clients.clio.auth import REGIONS, App, ClioLogin, credentials
 from orchestrator.clients.clio.client import HEADERS, REDIRECTS, Clio
 from orchestrator.clients.clio.webhooks import SUBSCRIPTIONS
 from orchestrator.clients.http import ApiClient, Credentials
 from orchestrator.clients.pacing import LocalPacer, RedisPacer, redis_store
+from orchestrator.clocks import DatabaseClock, MovedClock, wall_clock
 from orchestrator.delivery.letters import TemplateLetters
 from orchestrator.delivery.smtp import SmtpMailer
 from orchestrator.domain.letters import Brand
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.points import Passing, kill_at, unharmed
 from orchestrator.engine.runtime import Runtime
-from orchestrator.errors import Transient
 from orchestrator.ports import Clock, Mailer, Pacer, PracticeManagement
 from orchestrator.rehearsal import ImaginedMailer, ImaginedPractice, Rehearsal
 from orchestrator.settings import LOOPBACK, Misconfigured, Settings, load
 from orchestrator.storage.unit_of_work import UnitOfWork, connect
 from orchestrator.storage.vault import Cipher, DatabaseVault
-
-CLOCK_CACHE_SECONDS = 0.02
-
-
-def wall_clock() -> datetime:
-    return datetime.now(UTC)
-
-
-class MovedClock:
-    """The sandbox's clock over HTTP (DESIGN §9), asked by one thread at a time and at most every 20 ms."""
-
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        # The plain client: every transaction wants to know the time, and a browser's worth of features would cost most of it.
-        self._http = kind(parts.hostname or "", parts.port, timeout=5)
-        self._origin, self._path = f"{parts.scheme}://{parts.netloc}", parts.path or "/"
-        self._turn = threading.Lock()
-        self._seen = (float("-inf"), datetime.min.replace(tzinfo=UTC))
-
-    def close(self) -> None:
-        self._http.close()
-
-    def __call__(self) -> datetime:
-        with self._turn:
-            asked, now = self._seen
-            if time.monotonic() - asked > CLOCK_CACHE_SECONDS:
-                asked = time.monotonic()
-                try:
-                    now = self._ask()
-                except (HTTPException, OSError):
-                    # A kept connection may have been closed meanwhile; a fresh one tells whether the clock is there.
-                    self._http.close()
-                    now = self._ask_anew()
-                self._seen = (asked, now)
-            return now
-
-    def _ask_anew(self) -> datetime:
-        try:
-            return self._ask()
-        except (HTTPException, OSError) as away:
-            raise Transient(f"{self._origin} does not answer: is the clock of ORCH_CLOCK_URL still running?") from away
-
-    def _ask(self) -> datetime:
-        self._http.request("GET", self._path)
-        answer = self._http.getresponse()
-        said = answer.read()
-        if answer.status != HTTPStatus.OK:
-            raise OSError(f"ORCH_CLOCK_URL answered {answer.status}.")
-        return datetime.fromisoformat(json.loads(said)["now"])
 
 
 class OnCall(Protocol):
@@ -90,8 +36,9 @@ def build(
     on_call: OnCall | None = None, on_commit: Callable[[], None] | None = None,
 ) -> Runtime:  # fmt: skip
     """One firm's runtime, or `Misconfigured` with a sentence that names what is missing."""
-    clock = clock or (MovedClock(settings.clock_url) if settings.clock_url else wall_clock)
-    uow = UnitOfWork(connect(settings.database_url), clock, on_commit)
+    engine = connect(settings.database_url)
+    clock = clock or _clock(settings, engine)
+    uow = UnitOfWork(engine, clock, on_commit)
     cipher = Cipher([key.strip() for key in settings.secret.split(",")])
     base_url = settings.clio.base_url or REGIONS[settings.clio.region]
     tokens = ApiClient(base_url, provider="Clio")
@@ -156,6 +103,13 @@ def begin(rt: Runtime) -> None:
             "This database is a live worker's: a dry run needs one of its own, for instance "
             "ORCH_DATABASE_URL=sqlite:///var/dry-run.sqlite3."
         )
+
+
+def _clock(settings: Settings, engine: sa.Engine) -> Clock:
+    if settings.clock_url:
+        return MovedClock(settings.clock_url)
+    # A SQLite file and its processes are on one machine, and so is their clock.
+    return DatabaseClock(engine) if engine.dialect.name == "postgresql" else wall_clock
 
 
 class Registry:

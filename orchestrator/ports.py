@@ -7,7 +7,7 @@ answer was lost), `NeedsReview` (a person must act, e.g. a permission is missing
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from orchestrator.domain.accounts import BankAccount, Connection
 from orchestrator.domain.activities import Activity
@@ -20,11 +20,24 @@ from orchestrator.domain.payments import Allocation, Payment
 from orchestrator.domain.tasks import RemoteTask, TaskAsk
 from orchestrator.domain.topics import Urgency
 from orchestrator.domain.webhooks import RemoteWebhook, WebhookAsk
+from orchestrator.errors import Transient
 
 T_co = TypeVar("T_co", covariant=True)
 
 Clock = Callable[[], datetime]
 """The firm's now: aware, UTC. A moved clock in the sandbox, the wall clock in production."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T_co]):
+    """Some rows of a long list; `onward` is where it goes on, None at its end."""
+
+    rows: Sequence[T_co]
+    onward: str | None
+
+
+class PageLost(Transient):
+    """The provider no longer knows the page we stopped at: nothing of the list is complete, begin it again (F37)."""
 
 
 class Reads(Protocol[T_co]):
@@ -34,8 +47,11 @@ class Reads(Protocol[T_co]):
         """Those of `ids` that exist and are visible, in any order; missing ones are simply absent."""
         ...
 
-    def changed_since(self, moment: datetime) -> Iterator[T_co]:
-        """All whose `updated_at` is at or after `moment`, page by page, each id once."""
+    def changed(self, since: datetime, at: str | None = None) -> Iterator[Page[T_co]]:
+        """All whose `updated_at` is at or after `since`, page by page; `at` goes on where an earlier reading stopped.
+
+        `PageLost` when that place is no longer known, or the pages lead in a circle.
+        """
         ...
 
 

@@ -20,7 +20,7 @@ from orchestrator.domain.payments import Allocation, Payment
 from orchestrator.domain.tasks import RemoteTask, TaskAsk
 from orchestrator.domain.webhooks import RemoteWebhook, WebhookAsk
 from orchestrator.errors import Rejected, Stale
-from orchestrator.ports import PracticeManagement, Reads
+from orchestrator.ports import Page, PracticeManagement, Reads
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import UnitOfWork
 
@@ -289,11 +289,10 @@ class _Bills:
     def by_ids(self, ids: Sequence[int]) -> Sequence[Bill]:
         return self.practice.moved(self.real.by_ids(ids))
 
-    def changed_since(self, moment: datetime) -> Iterator[Bill]:
-        # Page by page still: a firm's every bill need not fit into memory at once.
+    def changed(self, since: datetime, at: str | None = None) -> Iterator[Page[Bill]]:
         moves = self.practice.moves()
-        for bill in self.real.changed_since(moment):
-            yield _in_state(bill, moves.get((bill.id, bill.etag)))
+        for page in self.real.changed(since, at):
+            yield Page([_in_state(bill, moves.get((bill.id, bill.etag))) for bill in page.rows], page.onward)
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,8 +308,8 @@ class _Links:
         found = list(self.real.by_ids(theirs)) if theirs else []
         return [*found, *(link for link in self.practice.imagined_links() if link.id in ours)]
 
-    def changed_since(self, moment: datetime) -> Iterator[RemoteLink]:
-        return self.real.changed_since(moment)
+    def changed(self, since: datetime, at: str | None = None) -> Iterator[Page[RemoteLink]]:
+        return self.real.changed(since, at)
 
 
 def _in_state(bill: Bill, move: Any) -> Bill:

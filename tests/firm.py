@@ -21,6 +21,7 @@ from orchestrator.engine.runtime import Runtime
 from orchestrator.engine.schedule import Beat
 from orchestrator.sandbox import SandboxHandle
 from orchestrator.settings import load
+from orchestrator.storage.exceptions import tick_key
 from orchestrator.storage.jobs import LIVE
 from orchestrator.storage.migrate import migrate
 from orchestrator.storage.tables import jobs
@@ -60,6 +61,10 @@ class Firm:
                 time.sleep(0.005)
                 self.rest_pauses()
         return ran
+
+    def work_only(self, job_id: int) -> bool:
+        """Run this one job, if it is due."""
+        return run(self.rt, BOOK, job_id)
 
     def bells(self) -> list[int]:
         """Ring for what is due, and hear which jobs it is."""
@@ -139,9 +144,13 @@ class Firm:
         assert verdict["mails_after_payment"] == []
         with self.rt.read() as work:
             assert work.journal.balance() == 0
-            open_jobs = {row["job_id"] for row in work.exceptions.listed()}
+            told = work.exceptions.listed(state=None, limit=5000)
+            open_jobs = {row["job_id"] for row in told if row["state"] == "open"}
+            keys = {row["key"] for row in told}
             for row in work.jobs.listed(states=["parked", "failed"], limit=5000):
-                assert row["id"] in open_jobs, f"job {row['id']} ({row['topic']}) stopped in silence"
+                # A later tick may have succeeded where this one failed.
+                spoke = row["id"] in open_jobs or tick_key(row["topic"]) in keys
+                assert spoke, f"job {row['id']} ({row['topic']}) stopped in silence"
             assert work.jobs.idle()
 
 

@@ -70,7 +70,7 @@ def test_nothing_sleeps_while_it_holds_a_worker():
 
 
 def test_only_the_edges_read_the_clock():
-    allowed = STANDS_IN | {"cli", "workflows", "bootstrap.py"}
+    allowed = STANDS_IN | {"cli", "workflows", "clocks.py"}
     assert where(within=allowed, called=re.compile(r"(datetime\.)?(datetime|date)\.(now|utcnow|today)")) == []
 
 
@@ -90,7 +90,7 @@ def test_randomness_makes_secrets_and_nothing_else():
 
 
 def test_one_conversation_speaks_http():
-    allowed = {"clients/http.py", "clients/deadline.py", "bootstrap.py"}
+    allowed = {"clients/http.py", "clients/deadline.py", "clocks.py"}
     users = {
         path.as_posix().removeprefix("orchestrator/")
         for path, tree in TREES.items()

@@ -92,8 +92,4 @@ def next_stride(now: datetime) -> datetime:
 
 def slot_keys(slots: Sequence[Tick], now: datetime) -> list[tuple[str, str]]:
     """The jobs that beat has added once it has seen `now`."""
-    return [
-        (tick.topic, ":".join(filter(None, (variant, slot(now, tick.every)))))
-        for tick in slots
-        for variant in tick.variants
-    ]
+    return [(tick.topic, slot(now, tick.every)) for tick in slots]

@@ -19,7 +19,7 @@ def ring_due(rt: Runtime, ring: Ring) -> int:
         # Most often there is nothing: looking takes no lock that a worker might be waiting for.
         if not work.jobs.any_unrung():
             return 0
-    with rt.uow(quietly=True) as work:
+    with rt.uow(quietly=True, beside=True) as work:
         room = IN_FLIGHT - work.jobs.rung_unclaimed()
         due = work.jobs.ring(limit=room) if room > 0 else []
     if due:

@@ -17,6 +17,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+from orchestrator.domain.topics import PASSING
 from orchestrator.engine import verdicts
 from orchestrator.engine.points import Point
 from orchestrator.engine.runtime import Runtime
@@ -163,5 +164,7 @@ def step(rt: Runtime, job: Job, evidence: dict[str, Any] | None = None) -> Itera
     with rt.uow() as work:
         yield work
         work.jobs.finish(job, evidence)
+        if job.topic in PASSING:
+            work.exceptions.close_tick(job.topic)
         rt.passing(Point.STEP_RECORDING)
     rt.passing(Point.STEP_RECORDED)

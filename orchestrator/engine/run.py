@@ -23,7 +23,7 @@ Book = Mapping[str, Body]
 def run(rt: Runtime, book: Book, job_id: int) -> bool:
     """Do one job if it is due and free; False when somebody else has it or it is over (F53)."""
     rt.passing(Point.CLAIM_BEGIN)
-    with rt.uow(quietly=True) as work:
+    with rt.uow(quietly=True, beside=True) as work:
         job = work.jobs.claim(job_id, holder=rt.holder, lease_seconds=rt.settings.engine.lease_seconds)
     if job is None:
         return False

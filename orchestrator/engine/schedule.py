@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from orchestrator.domain.kinds import SWEPT
 from orchestrator.engine.points import Point
 from orchestrator.engine.runtime import Runtime
 
@@ -16,7 +15,6 @@ class Tick:
 
     topic: str
     every: timedelta
-    variants: tuple[str, ...] = ("",)
     real: bool = False
 
 
@@ -24,7 +22,7 @@ def ticks(sweep_seconds: int) -> tuple[Tick, ...]:
     """Every tick; slots that were missed collapse into the present one."""
     return (
         Tick("engine.heartbeat", timedelta(seconds=15), real=True),
-        Tick("sweep", timedelta(seconds=sweep_seconds), variants=tuple(SWEPT)),
+        Tick("sweep", timedelta(seconds=sweep_seconds)),
         Tick("billing.plan", timedelta(hours=1)),
         Tick("links.allot", timedelta(hours=1)),
         Tick("webhooks.upkeep", timedelta(hours=6)),
@@ -60,8 +58,7 @@ class Beat:
         with self._rt.uow() as work:
             for tick in due:
                 name = slot(real_now if tick.real else now, tick.every)
-                for variant in tick.variants:
-                    work.jobs.add(tick.topic, *filter(None, (variant, name)), kind=variant)
+                work.jobs.add(tick.topic, name)
             work.pulses.beat("beat")
         self._rt.passing(Point.TICK_RECORDED)
         self._last = places

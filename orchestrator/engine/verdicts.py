@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 
+from orchestrator.domain.topics import PASSING
 from orchestrator.engine.points import Point
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import NeedsReview, OrchestratorError, OutcomeUnknown, Rejected, Transient
+from orchestrator.storage.exceptions import tick_key
 from orchestrator.storage.jobs import Job, JobState
 from orchestrator.storage.unit_of_work import Work
 
@@ -35,9 +36,9 @@ def _again(rt: Runtime, work: Work, job: Job, failure: OrchestratorError) -> Non
     work.jobs.hand_back(job, pause_seconds=pause, counted=failure.counted, detail=str(failure), state=_before(job))
 
 
-def _settle(rt: Runtime, work: Work, job: Job, failure: OrchestratorError) -> None:
-    settled = work.now + timedelta(seconds=rt.settings.engine.settle_seconds)
-    work.jobs.hand_back(job, state=JobState.SENT, not_before=settled, detail=str(failure))
+def _find_out(_rt: Runtime, work: Work, job: Job, failure: OrchestratorError) -> None:
+    # The next claim finds it SENT, and settles before it searches: the wait stands in one place (`effects`).
+    work.jobs.hand_back(job, state=JobState.SENT, detail=str(failure))
 
 
 def _fail(_rt: Runtime, work: Work, job: Job, failure: OrchestratorError) -> None:
@@ -53,7 +54,7 @@ def _review(_rt: Runtime, work: Work, job: Job, failure: OrchestratorError) -> N
 
 VERDICTS: dict[type[OrchestratorError], Verdict] = {
     Transient: Verdict(_again),
-    OutcomeUnknown: Verdict(_settle),
+    OutcomeUnknown: Verdict(_find_out),
     Rejected: Verdict(_fail),
     NeedsReview: Verdict(_review),
 }
@@ -94,8 +95,10 @@ def _park(work: Work, job: Job, reason: str, detail: str) -> None:
 def _tell(work: Work, job: Job, reason: str, detail: str) -> None:
     bill = job.payload.get("bill_id")
     subject = ("bill", int(bill)) if bill is not None else None
+    # A tick comes again with the next slot, and so would its exception.
+    key = tick_key(job.topic) if job.topic in PASSING else f"job:{job.id}"
     work.exceptions.open(
-        reason, f"job:{job.id}", f"{job.topic}: {detail}", subject=subject, job_id=job.id,
+        reason, key, f"{job.topic}: {detail}", subject=subject, job_id=job.id,
         money_cents=job.payload.get("amount_cents"),
     )  # fmt: skip
 

@@ -38,7 +38,8 @@ class DirtyMarks(Repository):
 
     def drained(self, kind: Kind, read: dict[int, int]) -> None:
         """Clear the marks that were read; one that was marked again meanwhile, or did not fit, is drained next."""
-        for object_id, mark in read.items():
+        # In order, as `mark` inserts them: two transactions that meet here must not wait for each other.
+        for object_id, mark in sorted(read.items()):
             self.change(
                 sa.delete(dirty).where(dirty.c.kind == kind, dirty.c.object_id == object_id, dirty.c.mark == mark)
             )
@@ -59,13 +60,28 @@ class DirtyMarks(Repository):
         ).scalar_one()
         return mark
 
+    def place(self, kind: Kind) -> tuple[datetime | None, datetime | None, str | None]:
+        """The watermark, and if a sweep stopped in the middle of its list, when it began and where it goes on."""
+        row = self.connection.execute(
+            sa.select(drains.c.watermark, drains.c.sweep_began, drains.c.sweep_at).where(drains.c.kind == kind)
+        ).one()
+        return row.watermark, row.sweep_began, row.sweep_at
+
+    def turn_page(self, kind: Kind, *, began: datetime, at: str, found: int) -> None:
+        """A page of the sweep that began at `began` is applied, in this commit; its list goes on at `at`."""
+        self._sweep(kind, found, sweep_began=began, sweep_at=at)
+
+    def begin_again(self, kind: Kind) -> None:
+        """Forget where the sweep stopped: the list is read from the watermark again (F37)."""
+        self._sweep(kind, 0, sweep_began=None, sweep_at=None)
+
     def swept(self, kind: Kind, *, up_to: datetime, found: int) -> None:
-        """Move the watermark, in the commit that applied what was read; `found` is what no webhook had told."""
-        self.change(
-            sa.update(drains)
-            .where(drains.c.kind == kind)
-            .values(watermark=up_to, found_by_sweep=drains.c.found_by_sweep + found)
-        )
+        """Move the watermark, in the commit that applied the last page; `found` is what no webhook had told."""
+        self._sweep(kind, found, watermark=up_to, sweep_began=None, sweep_at=None)
+
+    def _sweep(self, kind: Kind, found: int, **values: object) -> None:
+        counted = {"found_by_sweep": drains.c.found_by_sweep + found} if found else {}
+        self.change(sa.update(drains).where(drains.c.kind == kind).values(**values, **counted))
 
     def summary(self) -> dict[str, dict[str, object]]:
         """For each kind: marks waiting, watermark, and what sweeps found."""

@@ -9,6 +9,11 @@ from orchestrator.storage.repository import Repository
 from orchestrator.storage.tables import exceptions
 
 
+def tick_key(topic: str) -> str:
+    """The key under which every failed tick of a topic is one exception, however many slots it fails in."""
+    return f"tick:{topic}"
+
+
 class Exceptions(Repository):
     def open(
         self, kind: str, key: object, summary: str, *, subject: tuple[str, int] | None = None, job_id: int | None = None,
@@ -54,6 +59,11 @@ class Exceptions(Repository):
     def close_job(self, job_id: int) -> None:
         """The job that was parked has been given back to the workers."""
         closed = sa.update(exceptions).where(exceptions.c.job_id == job_id, exceptions.c.state == "open")
+        self.change(closed.values(state="resolved", updated_at=self.now))
+
+    def close_tick(self, topic: str) -> None:
+        """A tick of this topic succeeded: whatever an earlier one called for a person for is over."""
+        closed = sa.update(exceptions).where(exceptions.c.key == tick_key(topic), exceptions.c.state == "open")
         self.change(closed.values(state="resolved", updated_at=self.now))
 
     def listed(self, *, state: str | None = "open", kind: str | None = None, limit: int = 200) -> list[sa.RowMapping]:

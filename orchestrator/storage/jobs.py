@@ -147,6 +147,15 @@ class Jobs(Repository):
             held_until=real_now() + lease_seconds,
         )
 
+    def renew(self, job: Job, *, lease_seconds: float) -> None:
+        """Hold the job for another `lease_seconds` from now, in a transaction of its long work, or raise `LostLease`."""
+        self._fenced(job, held_until=real_now() + lease_seconds)
+
+    def another_under_way(self, job: Job) -> bool:
+        """Whether another job of the same topic is in a worker's hands now."""
+        other = sa.and_(jobs.c.topic == job.topic, jobs.c.id != job.id, jobs.c.state == JobState.CLAIMED)
+        return self.one(sa.select(jobs.c.id).where(other, jobs.c.held_until > real_now()).limit(1)) is not None
+
     def finish(self, job: Job, evidence: dict[str, Any] | None = None) -> None:
         """The job is done, in the transaction that records what it did."""
         self._fenced(job, state=JobState.DONE, held_until=None, evidence=evidence, reason=None, detail=None)

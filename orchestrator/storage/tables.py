@@ -73,13 +73,16 @@ dirty = Table(
     Column("marked_at", Instant, nullable=False),
 )
 
-# One row a kind: `generation` names the drain job that will read the marks made from now on; `watermark` is the sweep's.
+# One row a kind: `generation` names the drain job that will read the marks made from now on, the rest is the sweep's.
 drains = Table(
     "drains",
     metadata,
     Column("kind", String(32), primary_key=True),
     Column("generation", Integer, nullable=False, default=1),
     Column("watermark", Instant),
+    # A sweep that stopped in the middle of its list: when it began, and the query of the page it goes on with.
+    Column("sweep_began", Instant),
+    Column("sweep_at", Text),
     Column("found_by_sweep", Integer, nullable=False, default=0),
 )
 

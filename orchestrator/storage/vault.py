@@ -62,7 +62,7 @@ class DatabaseVault:
     def begin_refresh(self, version: int, seconds: float) -> bool:
         free = sa.or_(tokens.c.refreshing_until.is_(None), tokens.c.refreshing_until <= real_now())
         mine = sa.and_(tokens.c.name == self._name, tokens.c.version == version, tokens.c.revoked.is_(False), free)
-        with self._uow() as work:
+        with self._uow(beside=True) as work:
             return self._changed(work, sa.update(tokens).where(mine).values(refreshing_until=real_now() + seconds)) == 1
 
     def store(self, token: Token) -> None:
@@ -74,7 +74,7 @@ class DatabaseVault:
             "revoked": token.revoked,
             "refreshing_until": None,
         }
-        with self._uow() as work:
+        with self._uow(beside=True) as work:
             newer = sa.and_(tokens.c.name == self._name, tokens.c.version < token.version)
             if self._changed(work, sa.update(tokens).where(newer).values(**values)) == 1:
                 return
@@ -83,7 +83,7 @@ class DatabaseVault:
 
     def revoke(self, version: int) -> None:
         mine = sa.and_(tokens.c.name == self._name, tokens.c.version == version)
-        with self._uow() as work:
+        with self._uow(beside=True) as work:
             self._changed(work, sa.update(tokens).where(mine).values(revoked=True, refreshing_until=None))
 
     @staticmethod

@@ -43,7 +43,7 @@ Parse = Callable[[bytes], Heard]
 
 def receive(rt: Runtime, knocks: Sequence[Knock], *, verify: Verify, parse: Parse) -> list[HTTPStatus]:
     """The answer to each knock, once all that deserves a 200 is durable; only 2xx, 4xx and 503 are ever answered (F28)."""
-    with rt.uow() as work:
+    with rt.uow(beside=True) as work:
         desk = Desk(rt, work, verify, parse)
         answers = [desk.answer(knock) for knock in knocks]
         for kind, ids in desk.marks.items():

@@ -1,15 +1,15 @@
 """Dirty mark or sweep → one batched read of the truth → our mirror moves forward → decisions, in the same commit."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
-from itertools import islice
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from orchestrator.domain.kinds import Kind
+from orchestrator.domain.kinds import SWEPT, Kind
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.effects import step
 from orchestrator.engine.runtime import Runtime
-from orchestrator.ports import PracticeManagement
+from orchestrator.errors import NeedsConnection, NeedsReview, OrchestratorError, Paced, Rejected, Transient
+from orchestrator.ports import Page, PageLost, PracticeManagement
 from orchestrator.storage.jobs import Job
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.sync_activities import Activities
@@ -28,22 +28,26 @@ class Syncing(Protocol):
     """How one kind is read and what follows: `complete` may read more, `apply` only writes."""
 
     def read(self, practice: PracticeManagement, ids: Sequence[int]) -> Sequence[Any]: ...
-    def changed(self, practice: PracticeManagement, since: Any) -> Iterator[Any]: ...
     def complete(self, rt: Runtime, practice: PracticeManagement, read: Sequence[Any]) -> Any: ...
     def apply(self, rt: Runtime, work: Work, reading: Any) -> None: ...
     def gone(self, rt: Runtime, work: Work, ids: Sequence[int]) -> None: ...
+
+
+class Sweeping(Syncing, Protocol):
+    """A kind whose changes Clio lists; `news` counts those that no webhook had told."""
+
+    def changed(self, practice: PracticeManagement, since: datetime, at: str | None) -> Iterator[Page[Any]]: ...
     def news(self, work: Work, read: Sequence[Any]) -> int: ...
 
 
-SYNCS: Mapping[Kind, Syncing] = {
-    Kind.ACTIVITY: Activities(),
+SWEEPS: Mapping[Kind, Sweeping] = {
     Kind.MATTER: Matters(),
-    Kind.CONTACT: Contacts(),
+    Kind.ACTIVITY: Activities(),
     Kind.TASK: Tasks(),
     Kind.BILL: Bills(),
     Kind.LINK: Links(),
-    Kind.PAYMENT: Payments(),
 }
+SYNCS: Mapping[Kind, Syncing] = {**SWEEPS, Kind.CONTACT: Contacts(), Kind.PAYMENT: Payments()}
 
 
 def drain(job: Job, rt: Runtime) -> None:
@@ -74,33 +78,76 @@ def read_twice(syncing: Syncing, practice: PracticeManagement, ids: Iterable[int
 
 
 def sweep(job: Job, rt: Runtime) -> None:
-    """Find what no webhook told: everything changed since the last sweep, with an overlap, batch by batch (F26)."""
-    kind = Kind(job.payload["kind"])
-    syncing, practice = SYNCS[kind], rt.practice(Urgency(job.urgency))
-    started = rt.clock()
+    """Find what no webhook told, kind by kind: everything changed since the last sweep, with an overlap (F26).
+
+    A kind that fails keeps no other from being swept; tried again, the job goes on where each list stopped.
+    """
     with rt.read() as work:
-        watermark = work.dirty.watermark(kind)
+        if work.jobs.another_under_way(job):
+            kinds: Sequence[Kind] = ()  # a long one from an earlier slot: it is this slot's sweep as well
+        else:
+            swept = {kind: work.dirty.watermark(kind) for kind in _kinds(job)}
+            kinds = [kind for kind, mark in swept.items() if mark is None or mark < job.created_at]
+    silent: dict[Kind, datetime] = {}
+    troubles: list[OrchestratorError] = []
+    for kind in kinds:
+        try:
+            if (began := _sweep_kind(job, rt, kind)) is not None:
+                silent[kind] = began
+        except (Transient, Rejected, NeedsReview) as trouble:
+            troubles.append(trouble)
+            if isinstance(trouble, (Paced, NeedsConnection)):
+                break  # what holds one kind back holds back all
+    with rt.uow() if troubles else step(rt, job) as work:
+        for kind, began in silent.items():
+            _swept(work, kind, up_to=began, found=0)
+    if troubles:
+        raise min(troubles, key=lambda trouble: not isinstance(trouble, Transient))
+
+
+def _kinds(job: Job) -> Sequence[Kind]:
+    return [Kind(job.payload["kind"])] if "kind" in job.payload else SWEPT
+
+
+def _sweep_kind(job: Job, rt: Runtime, kind: Kind) -> datetime | None:
+    """One list from the watermark to its end, each page applied in the commit that remembers where the next one is.
+
+    Most often nothing changed: then the moment the look began, for the caller to record with all the others.
+    """
+    sweeping, practice = SWEEPS[kind], rt.practice(Urgency(job.urgency))
+    with rt.read() as work:
+        watermark, begun, at = work.dirty.place(kind)
+    began = begun or rt.clock()
     overlap = timedelta(seconds=rt.settings.sweep.overlap_seconds)
-    since = (watermark - overlap) if watermark is not None else started - FIRST_LOOK
-    found = 0
-    for batch in _batches(syncing.changed(practice, since)):
-        reading = syncing.complete(rt, practice, batch)
+    since = (watermark - overlap) if watermark is not None else began - FIRST_LOOK
+    try:
+        for page in sweeping.changed(practice, since, at):
+            if not page.rows and page.onward is None:
+                return began
+            reading = sweeping.complete(rt, practice, page.rows)
+            with rt.uow() as work:
+                found = sweeping.news(work, page.rows) if watermark is not None else 0
+                sweeping.apply(rt, work, reading)
+                if page.onward is not None:
+                    work.dirty.turn_page(kind, began=began, at=page.onward, found=found)
+                else:
+                    _swept(work, kind, up_to=began, found=found)
+                # A long list outlasts any lease; whoever took over meanwhile has this page too.
+                work.jobs.renew(job, lease_seconds=rt.settings.engine.lease_seconds)
+    except PageLost:
         with rt.uow() as work:
-            found += syncing.news(work, batch)
-            syncing.apply(rt, work, reading)
-    with step(rt, job, {"found": found}) as work:
-        work.dirty.swept(kind, up_to=started, found=found if watermark is not None else 0)
-        work.pulses.beat(f"sweep.{kind}", found=found)
-        if kind is Kind.LINK:
-            # Clio lists no changed payments, and a link says nothing of the one made with it once it is used.
-            work.dirty.mark(Kind.PAYMENT, work.mirror.payments_under_way())
+            work.dirty.begin_again(kind)
+        raise
+    return None
+
+
+def _swept(work: Work, kind: Kind, *, up_to: datetime, found: int) -> None:
+    work.dirty.swept(kind, up_to=up_to, found=found)
+    work.pulses.beat(f"sweep.{kind}", found=found)
+    if kind is Kind.LINK:
+        # Clio lists no changed payments, and a link says nothing of the one made with it once it is used.
+        work.dirty.mark(Kind.PAYMENT, work.mirror.payments_under_way())
 
 
 FIRST_LOOK = timedelta(days=400)
 """How far the first sweep looks back: everything that can still have an open bill or an unbilled entry."""
-
-
-def _batches(rows: Iterable[Any]) -> Iterator[list[Any]]:
-    rows = iter(rows)
-    while batch := list(islice(rows, BATCH)):
-        yield batch

@@ -6,7 +6,7 @@ from datetime import datetime
 from orchestrator.domain.activities import Activity
 from orchestrator.domain.kinds import Kind
 from orchestrator.engine.runtime import Runtime
-from orchestrator.ports import PracticeManagement
+from orchestrator.ports import Page, PracticeManagement
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.approve_time import approve_when_rested
 
@@ -15,8 +15,8 @@ class Activities:
     def read(self, practice: PracticeManagement, ids: Sequence[int]) -> Sequence[Activity]:
         return practice.activities.by_ids(ids)
 
-    def changed(self, practice: PracticeManagement, since: datetime) -> Iterator[Activity]:
-        return practice.activities.changed_since(since)
+    def changed(self, practice: PracticeManagement, since: datetime, at: str | None) -> Iterator[Page[Activity]]:
+        return practice.activities.changed(since, at)
 
     def complete(self, rt: Runtime, practice: PracticeManagement, read: Sequence[Activity]) -> Sequence[Activity]:  # noqa: ARG002
         return read

@@ -9,7 +9,7 @@ from orchestrator.domain.bills import GONE, TRANSITIONS, UNISSUED, Bill, BillKin
 from orchestrator.domain.kinds import Kind
 from orchestrator.domain.matters import Matter
 from orchestrator.engine.runtime import Runtime
-from orchestrator.ports import PracticeManagement
+from orchestrator.ports import Page, PracticeManagement
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.answer_requests import answer_requests
@@ -33,8 +33,8 @@ class Bills:
     def read(self, practice: PracticeManagement, ids: Sequence[int]) -> Sequence[Bill]:
         return practice.bills.by_ids(ids)
 
-    def changed(self, practice: PracticeManagement, since: datetime) -> Iterator[Bill]:
-        return practice.bills.changed_since(since)
+    def changed(self, practice: PracticeManagement, since: datetime, at: str | None) -> Iterator[Page[Bill]]:
+        return practice.bills.changed(since, at)
 
     def complete(self, rt: Runtime, practice: PracticeManagement, read: Sequence[Bill]) -> Reading:
         """Read, in batches, the matters we do not know and the entries of requests these bills may answer."""

@@ -1,8 +1,7 @@
 """A contact changed → its matters and open bills are read again, for their client's name and address."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from orchestrator.domain.kinds import Kind
 from orchestrator.engine.runtime import Runtime
@@ -20,9 +19,6 @@ class ContactMark:
 class Contacts:
     def read(self, practice: PracticeManagement, ids: Sequence[int]) -> Sequence[ContactMark]:  # noqa: ARG002
         return [ContactMark(contact_id) for contact_id in ids]
-
-    def changed(self, practice: PracticeManagement, since: datetime) -> Iterator[ContactMark]:  # noqa: ARG002
-        return iter(())
 
     def complete(self, rt: Runtime, practice: PracticeManagement, read: Sequence[ContactMark]) -> Sequence[ContactMark]:  # noqa: ARG002
         return read

@@ -6,7 +6,7 @@ from datetime import datetime
 from orchestrator.domain.kinds import Kind
 from orchestrator.domain.links import LinkState, RemoteLink
 from orchestrator.engine.runtime import Runtime
-from orchestrator.ports import PracticeManagement
+from orchestrator.ports import Page, PracticeManagement
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 
@@ -15,8 +15,8 @@ class Links:
     def read(self, practice: PracticeManagement, ids: Sequence[int]) -> Sequence[RemoteLink]:
         return practice.links.by_ids(ids)
 
-    def changed(self, practice: PracticeManagement, since: datetime) -> Iterator[RemoteLink]:
-        return practice.links.changed_since(since)
+    def changed(self, practice: PracticeManagement, since: datetime, at: str | None) -> Iterator[Page[RemoteLink]]:
+        return practice.links.changed(since, at)
 
     def complete(self, rt: Runtime, practice: PracticeManagement, read: Sequence[RemoteLink]) -> Sequence[RemoteLink]:  # noqa: ARG002
         return read

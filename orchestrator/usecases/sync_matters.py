@@ -5,7 +5,7 @@ from datetime import datetime
 
 from orchestrator.domain.matters import Matter, MatterStatus
 from orchestrator.engine.runtime import Runtime
-from orchestrator.ports import PracticeManagement
+from orchestrator.ports import Page, PracticeManagement
 from orchestrator.storage.unit_of_work import Work
 
 
@@ -13,8 +13,8 @@ class Matters:
     def read(self, practice: PracticeManagement, ids: Sequence[int]) -> Sequence[Matter]:
         return practice.matters.by_ids(ids)
 
-    def changed(self, practice: PracticeManagement, since: datetime) -> Iterator[Matter]:
-        return practice.matters.changed_since(since)
+    def changed(self, practice: PracticeManagement, since: datetime, at: str | None) -> Iterator[Page[Matter]]:
+        return practice.matters.changed(since, at)
 
     def complete(self, rt: Runtime, practice: PracticeManagement, read: Sequence[Matter]) -> Sequence[Matter]:  # noqa: ARG002
         return read

@@ -1,8 +1,7 @@
 """W7: a payment changed → the bill is re-read and decides; link, books, note and field follow, or are reversed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from orchestrator.domain.books import entry, received_cents, standing_cents
 from orchestrator.domain.kinds import Kind
@@ -28,9 +27,6 @@ class Reading:
 class Payments:
     def read(self, practice: PracticeManagement, ids: Sequence[int]) -> Sequence[Payment]:
         return practice.payments(ids)
-
-    def changed(self, practice: PracticeManagement, since: datetime) -> Iterator[Payment]:  # noqa: ARG002
-        return iter(())
 
     def complete(self, rt: Runtime, practice: PracticeManagement, read: Sequence[Payment]) -> Reading:
         """Read the payments' bills, those of their links included, in one batch, and who got what of a shared payment."""

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from orchestrator.domain.tasks import RemoteTask
 from orchestrator.engine.runtime import Runtime
-from orchestrator.ports import PracticeManagement
+from orchestrator.ports import Page, PracticeManagement
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.approve_time import approve_matter
 
@@ -14,8 +14,8 @@ class Tasks:
     def read(self, practice: PracticeManagement, ids: Sequence[int]) -> Sequence[RemoteTask]:
         return practice.tasks.by_ids(ids)
 
-    def changed(self, practice: PracticeManagement, since: datetime) -> Iterator[RemoteTask]:
-        return practice.tasks.changed_since(since)
+    def changed(self, practice: PracticeManagement, since: datetime, at: str | None) -> Iterator[Page[RemoteTask]]:
+        return practice.tasks.changed(since, at)
 
     def complete(self, rt: Runtime, practice: PracticeManagement, read: Sequence[RemoteTask]) -> Sequence[RemoteTask]:  # noqa: ARG002
         return read

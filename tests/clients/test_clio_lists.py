@@ -6,11 +6,12 @@ import pytest
 from raw_server import raw_server, reply
 
 from orchestrator.clients.clio.auth import ReadyToken
-from orchestrator.clients.clio.lists import ForeignPage, Lists, PagingBroken, refused
+from orchestrator.clients.clio.lists import ForeignPage, Lists, refused
 from orchestrator.clients.clio.schemas import TaskRecord
 from orchestrator.clients.http import ApiClient
 from orchestrator.clients.meaning import Refused
 from orchestrator.errors import NeedsReview, Transient
+from orchestrator.ports import PageLost
 
 
 def row(number, **other):
@@ -96,7 +97,7 @@ def test_F37_a_page_that_leads_back_is_noticed():
         turn = {"page_token=2": "3", "page_token=3": "2"}.get(request.target.partition("?")[2], "2")
         return page([row(1)], f"{url}/api/v4/tasks.json?page_token={turn}")
 
-    with pytest.raises(PagingBroken):
+    with pytest.raises(PageLost):
         listed(pages)
 
 
@@ -106,7 +107,7 @@ def test_F37_a_page_token_that_expired_means_to_start_again():
             return reply(400, {"error": {"type": "InvalidPageToken", "message": "expired"}})
         return page([row(1)], f"{url}/api/v4/tasks.json?page_token=2")
 
-    with pytest.raises(PagingBroken):
+    with pytest.raises(PageLost):
         listed(pages)
 
 

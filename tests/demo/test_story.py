@@ -80,4 +80,4 @@ def test_the_slots_to_wait_for_are_named_as_beat_names_them():
     firm = [tick for tick in ticks(900) if not tick.real]
     keys = slot_keys(firm, datetime(2026, 3, 2, 14, 20, tzinfo=UTC))
     assert ("billing.plan", "2026-03-02T14:00:00Z") in keys
-    assert ("sweep", "bill:2026-03-02T14:15:00Z") in keys
+    assert ("sweep", "2026-03-02T14:15:00Z") in keys

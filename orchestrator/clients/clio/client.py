@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Self, TypeVar
 
-from orchestrator.clients.clio.lists import API, BY_ID, Collection, Lists, OnBadRow, data, refused, since, skipped
+from orchestrator.clients.clio.lists import (
+    API,
+    BY_ID,
+    Collection,
+    Lists,
+    OnBadRow,
+    a_second_before,
+    data,
+    refused,
+    skipped,
+)
 from orchestrator.clients.clio.schemas import (
     ActivityRecord,
     AllocationRecord,
@@ -159,7 +169,7 @@ class Clio:
 
     def links_created_since(self, moment: datetime) -> Iterator[RemoteLink]:
         """Active or not: Clio lists both when `active` is not named, and a used link must still be found."""
-        return self._sought_links.where({"created_since": since(moment)})
+        return self._sought_links.where({"created_since": a_second_before(moment)})
 
     def active_links(self) -> Iterator[RemoteLink]:
         return self.links.where({"active": True})

@@ -13,7 +13,8 @@ from pydantic import ValidationError
 from orchestrator.clients.clio.schemas import Ref, Schema, rfc3339
 from orchestrator.clients.http import ApiClient, Param
 from orchestrator.clients.meaning import Refused, Unreadable
-from orchestrator.errors import NeedsReview, Rejected, Transient
+from orchestrator.errors import NeedsReview, Rejected
+from orchestrator.ports import Page, PageLost
 
 log = logging.getLogger(__name__)
 
@@ -27,10 +28,6 @@ R = TypeVar("R", bound=Ref)
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 OnBadRow = Callable[[str, int | None, str], None]
-
-
-class PagingBroken(Transient):
-    """The cursor expired or went in circles: nothing of the list may be called complete; start again from the watermark (F37)."""
 
 
 class ForeignPage(Rejected):
@@ -56,18 +53,28 @@ class Lists:
     on_bad_row: OnBadRow = skipped
 
     def rows(self, kind: str, path: str, schema: type[R], params: Mapping[str, Param] | None = None) -> Iterator[R]:
-        """Every readable row of a list, page by page, each id once; the others go to `on_bad_row`."""
+        """Every readable row of a list, each id once."""
+        for page in self.pages(kind, path, schema, params):
+            yield from page.rows
+
+    def pages(
+        self, kind: str, path: str, schema: type[R], params: Mapping[str, Param] | None = None, at: str | None = None
+    ) -> Iterator[Page[R]]:
+        """The readable rows of a list page by page, each id once, from the place `at` on; the others go to `on_bad_row`."""
         seen: set[int] = set()
-        for raw in self._pages(path, {"fields": schema.fields(), "limit": PAGE, **(params or {})}):
-            try:
-                row = schema.model_validate(raw)
-            except ValidationError as error:
-                given = raw.get("id") if isinstance(raw, dict) else None
-                self.on_bad_row(kind, given if isinstance(given, int) else None, complaint(error))
-                continue
-            if row.id not in seen:
-                seen.add(row.id)
-                yield row
+        for raws, onward in self._pages(path, {"fields": schema.fields(), "limit": PAGE, **(params or {})}, at):
+            readable = (self._row(kind, schema, raw) for raw in raws)
+            fresh = {row.id: row for row in readable if row is not None and row.id not in seen}
+            seen |= fresh.keys()
+            yield Page(list(fresh.values()), onward)
+
+    def _row(self, kind: str, schema: type[R], raw: Any) -> R | None:
+        try:
+            return schema.model_validate(raw)
+        except ValidationError as error:
+            given = raw.get("id") if isinstance(raw, dict) else None
+            self.on_bad_row(kind, given if isinstance(given, int) else None, complaint(error))
+            return None
 
     def one(self, path: str, schema: type[S], params: Mapping[str, Param] | None = None) -> S:
         """One record; `NeedsReview` (`data_incomplete`) when Clio shows it without what a decision needs (F41)."""
@@ -77,26 +84,26 @@ class Lists:
         except ValidationError as error:
             raise NeedsReview(f"{path} cannot be read: {complaint(error)}.", reason="data_incomplete") from None
 
-    def _pages(self, path: str, params: Mapping[str, Param]) -> Iterator[Any]:
-        asked: Mapping[str, Param] | str = params
-        turned: set[str] = set()
+    def _pages(
+        self, path: str, params: Mapping[str, Param], at: str | None
+    ) -> Iterator[tuple[Sequence[Any], str | None]]:
+        asked: Mapping[str, Param] | str = at or params
+        turned = {_cursor(at)} if at else set()
         while True:
             try:
                 rows, onward = self.api.read(API + path, _page, asked)
             except Refused as error:
                 if turned:
-                    raise PagingBroken(
-                        f"Clio no longer knows page {len(turned) + 1} of {path} ({error.status})."
-                    ) from None
+                    raise PageLost(f"Clio no longer knows page {len(turned) + 1} of {path} ({error.status}).") from None
                 raise
-            yield from rows
             if onward is None:
+                yield rows, None
                 return
-            asked = self._query(path, onward)
-            cursor = parse_qs(asked).get("page_token", [asked])[-1]
-            if cursor in turned:
-                raise PagingBroken(f"Page {len(turned) + 1} of {path} leads back to an earlier one.")
-            turned.add(cursor)
+            asked = query = self._query(path, onward)
+            if _cursor(query) in turned:
+                raise PageLost(f"Page {len(turned) + 1} of {path} leads back to an earlier one.")
+            turned.add(_cursor(query))
+            yield rows, query
 
     def _query(self, path: str, onward: str) -> str:
         """The query of a `next` link; the request itself always goes to our own base address."""
@@ -129,8 +136,11 @@ class Collection(Generic[T]):
     def by_ids(self, ids: Sequence[int]) -> list[T]:
         return [one for batch in _batches(ids) for one in self.where({"ids[]": batch})]
 
-    def changed_since(self, moment: datetime) -> Iterator[T]:
-        return self.where({"updated_since": since(moment)})
+    def changed(self, since: datetime, at: str | None = None) -> Iterator[Page[T]]:
+        params = {**self.order, "updated_since": a_second_before(since)}
+        page: Page[Any]
+        for page in self.lists.pages(self.kind, self.path, self.schema, params, at):
+            yield Page([row.to_domain() for row in page.rows], page.onward)
 
     def where(self, params: Mapping[str, Param]) -> Iterator[T]:
         """Those rows of the list that `params` select."""
@@ -168,6 +178,10 @@ def _batches(ids: Sequence[int]) -> Iterator[tuple[int, ...]]:
         yield batch
 
 
-def since(moment: datetime) -> str:
+def _cursor(asked: str) -> str:
+    return parse_qs(asked).get("page_token", [asked])[-1]
+
+
+def a_second_before(moment: datetime) -> str:
     """A second early, since Clio says "after" and counts in seconds: an overlap is harmless, a gap is not."""
     return rfc3339(moment - timedelta(seconds=1))
