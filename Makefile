@@ -44,10 +44,11 @@ fmt: setup ## Format, and mend what ruff can mend.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: ## Resolve again (after editing dependencies) and write both lock files.
+lock: ## Resolve again (after editing dependencies) and write the lock files.
 	$(BIN)/uv lock --upgrade
-	$(BIN)/uv export --quiet --no-emit-project -o requirements-dev.lock >/dev/null
+	$(BIN)/uv export --quiet --extra otel --no-emit-project -o requirements-dev.lock >/dev/null
 	$(BIN)/uv export --quiet --no-dev --no-emit-project -o requirements.lock >/dev/null
+	$(BIN)/uv export --quiet --no-dev --extra otel --no-emit-project -o requirements-otel.lock >/dev/null
 
 up: setup ## Run the whole worker in one process (SQLite, in-process broker).
 	@$(BIN)/orchestrator up

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -217,6 +217,24 @@ class Settings(BaseSettings):
             "ORCH_SECRET_KEY is missing: it encrypts tokens at rest. Make one with `openssl rand -hex 32` and keep it safe."
         )
 
+    @property
+    def secrets(self) -> set[str]:
+        """Every value that must be in no line of a log: the secret settings, and the passwords inside addresses."""
+        values = [
+            value
+            for group in (self, *vars(self).values())
+            if isinstance(group, BaseModel)
+            for value in vars(group).values()
+        ]
+        found = {
+            part.strip()
+            for value in values
+            if isinstance(value, SecretStr)
+            for part in value.get_secret_value().split(",")
+        }
+        addresses = {value for value in values if isinstance(value, str)} | found
+        return {secret for secret in found | {_password(address) for address in addresses} if secret}
+
     @model_validator(mode="after")
     def safe(self) -> Self:
         """Refuse what would be dangerous in production: a moved clock, or a public address in the clear."""
@@ -252,6 +270,14 @@ def load(firm: str = "main", **overrides: Any) -> Settings:
         raise Misconfigured(f"{profile} is not valid TOML: {wrong}.") from wrong
     except SettingsError as wrong:
         raise Misconfigured(f"{wrong}: lists and groups in the environment are written as JSON.") from wrong
+
+
+def _password(address: str) -> str:
+    """The password that an address carries, if it is one."""
+    try:
+        return unquote(urlsplit(address).password or "")
+    except ValueError:
+        return ""
 
 
 def _sentence(error: Any) -> str:

@@ -15,6 +15,16 @@ from tests.servers import postgres, valkey
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
 
 
+@pytest.fixture
+def lines():
+    """What is written to the log, at every level, before it is scrubbed and shown."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG))
+    with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as captured:
+        yield captured
+    structlog.configure(**before)
+
+
 @pytest.fixture(scope="session")
 def postgres_server():
     with postgres() as url:

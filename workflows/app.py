@@ -3,7 +3,8 @@
 import contextlib
 from collections.abc import Callable
 
-from celery import Celery
+from celery import Celery, signals
+from celery.utils.log import get_multiprocessing_logger
 
 from orchestrator.bootstrap import Registry
 from orchestrator.domain.topics import TOPICS, Urgency
@@ -57,6 +58,12 @@ def celery_app(broker_url: str, *, dry_run: bool = False) -> Celery:
         worker_enable_soft_shutdown_on_idle=True,
     )
     return app
+
+
+@signals.setup_logging.connect  # type: ignore[untyped-decorator]
+def _our_logs(**_theirs: object) -> None:
+    """Listening here is how Celery is told to install no logs of its own; the pool's would reach nobody but stderr."""
+    get_multiprocessing_logger().propagate = True
 
 
 def bell(app: Celery) -> Ring:

@@ -144,8 +144,8 @@ def _server(settings: Settings, rt: Runtime) -> Server:
     host, _, port = settings.listen.rpartition(":")
     return Server(
         uvicorn.Config(
-            create_app(rt), host=host or "127.0.0.1", port=int(port), log_level="warning", access_log=False, server_header=False,
-            timeout_graceful_shutdown=5,
+            create_app(rt), host=host or "127.0.0.1", port=int(port), log_config=None, log_level="warning", access_log=False,
+            server_header=False, timeout_graceful_shutdown=5,
         )
     )  # fmt: skip
 

@@ -65,7 +65,7 @@ class Intake:
         try:
             answers = self._receive([waiting.knock for waiting in batch])
         except Exception as trouble:  # noqa: BLE001  whatever it is, nothing is durable: the sender must try again
-            log.warning("intake.refused", deliveries=len(batch), error=type(trouble).__name__)
+            log.warning("intake.refused", count=len(batch), error=type(trouble).__name__)
             answers = [HTTPStatus.SERVICE_UNAVAILABLE] * len(batch)
         for waiting, answer in zip(batch, answers, strict=True):
             waiting.loop.call_soon_threadsafe(_resolve, waiting.answer, answer)

@@ -3,8 +3,10 @@
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+
+from orchestrator.telemetry.redaction import redacted
 
 DONE, REFUSED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -16,7 +18,7 @@ def _own(failure: Any) -> str:
 def _database(failure: Any) -> str:
     # The statement and its values stay out: they may name a client.
     said = str(getattr(failure, "orig", None) or type(failure).__name__).splitlines()[0]
-    return f"The database does not answer as it should: {said}. See ORCH_DATABASE_URL and `orchestrator config check`."
+    return f"The database does not answer as it should: {redacted(said)}. See ORCH_DATABASE_URL and `orchestrator config check`."
 
 
 def _network(failure: Any) -> str:
@@ -35,7 +37,7 @@ SENTENCES: dict[str, tuple[Callable[[Any], str], int]] = {
     "orchestrator.errors.OrchestratorError": (_own, REFUSED),
     "orchestrator.sandbox.refusal.Refusal": (_own, REFUSED),
     "sqlalchemy.exc.SQLAlchemyError": (_database, REFUSED),
-    "redis.exceptions.RedisError": (lambda failure: f"Redis does not answer: {failure}.", REFUSED),
+    "redis.exceptions.RedisError": (lambda failure: f"Redis does not answer: {redacted(str(failure))}.", REFUSED),
     "httpx.HTTPError": (_network, REFUSED),
     "builtins.OSError": (_system, REFUSED),
     "typer.exceptions.Abort": (lambda _: "", INTERRUPTED),
@@ -49,8 +51,18 @@ def explain(failure: Exception) -> int:
     if said:
         print(said, file=sys.stderr)
     if os.environ.get("ORCH_LOG_LEVEL", "").lower() == "debug":
-        traceback.print_exception(failure)
+        # Where it went, without its words: what stopped a command may have been a client's name.
+        print("\n".join(_way(failure)), file=sys.stderr)
     return code
+
+
+def _way(failure: BaseException) -> Iterator[str]:
+    places = traceback.extract_tb(failure.__traceback__)
+    yield from (f"  {place.filename}:{place.lineno} in {place.name}" for place in places)
+    yield f"  {type(failure).__name__}"
+    if (cause := failure.__cause__ or failure.__context__) is not None:
+        yield "caused by"
+        yield from _way(cause)
 
 
 def sentence(failure: Exception) -> tuple[str, int]:

@@ -28,7 +28,7 @@ def settings_of(ctx: typer.Context) -> Settings:
     settings = load(ctx.obj)
     if not settings.database_url.startswith(DATABASES):
         raise Misconfigured("ORCH_DATABASE_URL is neither sqlite:///FILE nor postgresql://USER@HOST/NAME.")
-    logs.configure(production=settings.production)
+    logs.configure(production=settings.production, secrets=settings.secrets)
     return settings
 
 

@@ -16,12 +16,15 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import httpcore
 import httpx
+import structlog
 
 from orchestrator.clients.deadline import DeadlineBackend, attempt
 from orchestrator.clients.meaning import Answered, announced, lost, meaning
 from orchestrator.domain.topics import Urgency
 from orchestrator.errors import OrchestratorError, Paced, Transient
 from orchestrator.ports import Pacer
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 Param = str | int | bool | Sequence[int] | None
@@ -186,7 +189,7 @@ class ApiClient:
     def _send(self, sending: _Sending) -> Answered:
         """Whatever the provider answered within the deadline, as bytes."""
         method, path, search, headers, content = sending
-        status = None
+        status, began = None, time.monotonic()
         with attempt(self._seconds) as current:
             try:
                 url = self.base_url + path + search
@@ -204,6 +207,11 @@ class ApiClient:
                     raise Transient(f"{self._provider} was not reached ({kind}): nothing was sent.") from None
                 raise lost(method, kind) from None
             finally:
+                seconds = round(time.monotonic() - began, 3)
+                # The path holds ids; a query or a body may hold what a client would recognise.
+                log.debug(
+                    "call.made", provider=self._provider, method=method, path=path, status=status, seconds=seconds
+                )
                 if self._on_call is not None:
                     self._on_call(method, path, status)
         found = {name.lower(): value for name, value in response.headers.items()}

@@ -7,7 +7,6 @@ a 429 exactly one, once everybody has waited (F31). The same rules stand here in
 """
 
 import hashlib
-import logging
 import math
 import random
 import threading
@@ -18,13 +17,14 @@ from dataclasses import dataclass, field, replace
 from importlib.resources import files
 
 import redis
+import structlog
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from orchestrator.domain.topics import Urgency
 from orchestrator.errors import Paced
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +220,7 @@ class _Away:
 
     def begin(self, kind: str) -> None:
         if self._until is None:
-            log.warning("pacer.redis_away", extra={"kind": kind})
+            log.warning("pacer.redis_away", kind=kind)
         self._until = time.monotonic() + self.ask_again
 
     def end(self) -> None:

@@ -5,13 +5,15 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
+from orchestrator.domain.topics import PASSING
 from orchestrator.engine import verdicts
 from orchestrator.engine.effects import LeaseRunOut
 from orchestrator.engine.points import Point
 from orchestrator.engine.runtime import Runtime
-from orchestrator.errors import NeedsReview, Paced
+from orchestrator.errors import NeedsReview, OrchestratorError, Paced
 from orchestrator.storage.jobs import Job, LostLease
 from orchestrator.storage.unit_of_work import DatabaseTrouble
+from orchestrator.telemetry import trace
 
 log = structlog.get_logger()
 
@@ -28,20 +30,28 @@ def run(rt: Runtime, book: Book, job_id: int) -> bool:
     if job is None:
         return False
     rt.passing(Point.CLAIMED)
+    about = {"firm": rt.firm, "job": job.id, "topic": job.topic, "attempt": job.attempts}
+    trace_id = job.trace_id or trace.begun_by(job.topic, job.key)
+    with trace.bound(**about, bill=job.payload.get("bill_id"), trace_id=trace_id):
+        _do(rt, book, job)
+    return True
+
+
+def _do(rt: Runtime, book: Book, job: Job) -> None:
     try:
         _refuse_poison(job, rt)
         book[job.topic](job, rt)
     except (LostLease, LeaseRunOut) as lost:
-        log.warning("job.lease_lost", job=job.id, topic=job.topic, why=type(lost).__name__)
+        log.warning("job.lease_lost", why=type(lost).__name__)
     except DatabaseTrouble as trouble:
         # What was committed is not known (F55): as after a crash, the row says what to do, and nobody need wait for the lease.
-        log.warning("job.database_trouble", job=job.id, topic=job.topic, why=type(trouble).__name__)
+        log.warning("job.database_trouble", why=type(trouble).__name__)
         _let_go(rt, job)
     except Exception as failure:  # noqa: BLE001  the verdict table knows what each means; none may end the worker
         _record(rt, job, failure)
     else:
-        log.debug("job.done", job=job.id, topic=job.topic)
-    return True
+        # What only reads ends thousands of times a day; an effect is what an administrator looks for.
+        (log.debug if job.topic in PASSING else log.info)("job.done")
 
 
 def _refuse_poison(job: Job, rt: Runtime) -> None:
@@ -51,14 +61,19 @@ def _refuse_poison(job: Job, rt: Runtime) -> None:
 
 
 def _record(rt: Runtime, job: Job, failure: Exception) -> None:
-    level = log.debug if isinstance(failure, Paced) else log.warning
-    level("job.stopped", job=job.id, topic=job.topic, attempts=job.attempts, verdict=type(failure).__name__)
+    verdict = type(failure).__name__
+    if isinstance(failure, Paced):
+        log.debug("job.stopped", verdict=verdict)
+    elif isinstance(failure, OrchestratorError):
+        log.warning("job.stopped", verdict=verdict, reason=getattr(failure, "reason", None))
+    else:
+        log.error("job.stopped", verdict=verdict, reason="unplanned", exc_info=failure)
     try:
         verdicts.record(rt, job, failure)
     except LostLease:
-        log.warning("job.lease_lost", job=job.id, topic=job.topic, why="verdict")
+        log.warning("job.lease_lost", why="verdict")
     except DatabaseTrouble as trouble:
-        log.warning("job.database_trouble", job=job.id, topic=job.topic, why=type(trouble).__name__)
+        log.warning("job.database_trouble", why=type(trouble).__name__)
         _let_go(rt, job)
 
 

@@ -12,11 +12,11 @@ from orchestrator.storage.tables import dirty, drains
 
 
 class DirtyMarks(Repository):
-    def mark(self, kind: Kind, ids: Iterable[int]) -> None:
-        """Mark objects and make sure, in the same commit, that a drain job will read them."""
+    def mark(self, kind: Kind, ids: Iterable[int]) -> str | None:
+        """Mark objects and make sure, in the same commit, that a drain job will read them; returns that job's trace."""
         marks = [{"kind": kind, "object_id": object_id, "mark": 1, "marked_at": self.now} for object_id in set(ids)]
         if not marks:
-            return
+            return None
         generation = self._generation(kind)
         for start in range(0, len(marks), CHUNK):
             statement = self.insert(dirty).values(
@@ -27,7 +27,9 @@ class DirtyMarks(Repository):
                     index_elements=["kind", "object_id"], set_={"mark": dirty.c.mark + 1, "marked_at": self.now}
                 )
             )
-        Jobs(self.connection, self._now).add(f"sync.{kind}", generation)
+        jobs = Jobs(self.connection, self._now)
+        jobs.add(f"sync.{kind}", generation)
+        return jobs.trace_of(f"sync.{kind}", generation)
 
     def begin_drain(self, kind: Kind, *, limit: int) -> dict[int, int]:
         """The marked objects of a kind, oldest first, as {id: mark}; later marks will call for another drain."""

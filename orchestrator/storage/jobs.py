@@ -20,6 +20,7 @@ from orchestrator.errors import OrchestratorError
 from orchestrator.storage.repository import Repository
 from orchestrator.storage.tables import jobs
 from orchestrator.storage.types import Instant, real_now
+from orchestrator.telemetry import trace
 
 
 class JobState(StrEnum):
@@ -104,6 +105,7 @@ class Job:
     sent_at: datetime | None
     intent: dict[str, Any] | None
     created_at: datetime
+    trace_id: str | None
 
 
 def _job(row: sa.RowMapping) -> Job:
@@ -113,11 +115,13 @@ def _job(row: sa.RowMapping) -> Job:
 class Jobs(Repository):
     def add(self, topic: str, *facts: object, at: datetime | None = None, **payload: Any) -> bool:
         """Intend one job for these facts, due at `at` (firm's clock; now by default); False when it is there already."""
+        key = ":".join(str(fact) for fact in facts)
         return self.add_once(
             jobs,
             topic=topic,
-            key=":".join(str(fact) for fact in facts),
+            key=key,
             payload=payload,
+            trace_id=trace.current() or trace.begun_by(topic, key),
             urgency=urgency_of(topic),
             state=JobState.READY,
             attempts=0,
@@ -126,6 +130,12 @@ class Jobs(Repository):
             created_at=self.now,
             updated_at=self.now,
         )
+
+    def trace_of(self, topic: str, *facts: object) -> str | None:
+        """The trace of the job for these facts."""
+        same = sa.and_(jobs.c.topic == topic, jobs.c.key == ":".join(str(fact) for fact in facts))
+        row = self.one(sa.select(jobs.c.trace_id).where(same))
+        return row["trace_id"] if row else None
 
     def claim(self, job_id: int, *, holder: str, lease_seconds: float) -> Job | None:
         """Take a due job for `lease_seconds`, counting the attempt now: a killed worker must not retry for ever (F14).

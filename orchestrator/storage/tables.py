@@ -42,6 +42,8 @@ jobs = Table(
     Column("evidence", Json),
     Column("reason", String(64)),
     Column("detail", Text),
+    # Which delivery or tick this goes back to: 32 hex digits. NULL in rows of an older version.
+    Column("trace_id", String(32)),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     UniqueConstraint("topic", "key"),

@@ -1,9 +1,11 @@
 """A delivery → a stored receipt and a dirty mark, in one commit; nothing is done with it here (style rule 10)."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+
+import structlog
 
 from orchestrator.domain.ids import effect_key
 from orchestrator.domain.kinds import Kind
@@ -11,6 +13,9 @@ from orchestrator.engine.points import Point
 from orchestrator.engine.runtime import Runtime
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
+from orchestrator.telemetry import trace
+
+log = structlog.get_logger()
 
 SOURCE = "clio"
 LONGEST_SECRET = 256
@@ -46,11 +51,19 @@ def receive(rt: Runtime, knocks: Sequence[Knock], *, verify: Verify, parse: Pars
     with rt.uow(beside=True) as work:
         desk = Desk(rt, work, verify, parse)
         answers = [desk.answer(knock) for knock in knocks]
-        for kind, ids in desk.marks.items():
-            work.dirty.mark(kind, ids)
+        traces = {kind: _mark(work, kind, new) for kind, new in desk.marks.items()}
         rt.passing(Point.RECEIPT_STORING)
     rt.passing(Point.RECEIPT_STORED)
+    for kind, new in desk.marks.items():
+        for object_id in new:
+            log.info("webhook.received", firm=rt.firm, kind=kind, id=object_id, trace_id=traces[kind])
     return answers
+
+
+def _mark(work: Work, kind: Kind, new: Mapping[int, str]) -> str | None:
+    """Deliveries that one drain will read share its trace, which the first of them began unless it was there already."""
+    with trace.bound(trace_id=trace.begun_by(next(iter(new.values())))):
+        return work.dirty.mark(kind, new)
 
 
 class Desk:
@@ -59,7 +72,8 @@ class Desk:
     def __init__(self, rt: Runtime, work: Work, verify: Verify, parse: Parse) -> None:
         self._rt, self._work, self._verify, self._parse = rt, work, verify, parse
         self._subscriptions = {row["path_token"]: row for row in work.subscriptions.all()}
-        self.marks: dict[Kind, set[int]] = defaultdict(set)
+        self.marks: dict[Kind, dict[int, str]] = defaultdict(dict)
+        """By kind: the objects that new deliveries name, and the digest of a delivery that did."""
 
     def answer(self, knock: Knock) -> HTTPStatus:
         row = self._subscriptions.get(knock.path_token)
@@ -89,10 +103,11 @@ class Desk:
             return HTTPStatus.UNAUTHORIZED
         heard = self._parse(knock.body)
         kind = next((wanted.kind for wanted in self._rt.subscriptions if wanted.model == row["model"]), None)
+        digest = heard.digest or effect_key("body", knock.body.hex())
         new = self._work.receipts.add(
-            source=SOURCE, digest=heard.digest or effect_key("body", knock.body.hex()), body=knock.body, kind=kind,
+            source=SOURCE, digest=digest, body=knock.body, kind=kind,
             object_id=heard.object_id, event=heard.event, status="stored" if heard.digest else "bad",
         )  # fmt: skip
         if new and heard.object_id is not None and kind is not None:
-            self.marks[kind].add(heard.object_id)
+            self.marks[kind][heard.object_id] = digest
         return HTTPStatus.OK

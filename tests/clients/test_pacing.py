@@ -2,7 +2,6 @@
 
 import heapq
 import itertools
-import logging
 import threading
 import time
 import uuid
@@ -329,13 +328,13 @@ def test_no_token_is_stored(store):
     assert all(b"secret" not in key for key in store.keys("*"))
 
 
-def test_F51_without_redis_each_process_keeps_to_a_share_and_says_so(tmp_path, caplog):
-    with redis_store(f"unix://{tmp_path / 'nobody'}") as nowhere, caplog.at_level(logging.INFO):
+def test_F51_without_redis_each_process_keeps_to_a_share_and_says_so(tmp_path, lines):
+    with redis_store(f"unix://{tmp_path / 'nobody'}") as nowhere:
         pacer = knowing(RedisPacer(nowhere, lambda: "t", jitter=lambda: 0), limit=48, remaining=48)
         began = time.monotonic()
         assert spend(pacer, Urgency.INTERACTIVE) == 12 - 1
         pacer.pause(30)
         assert wait_of(pacer, Urgency.INTERACTIVE) == pytest.approx(30, abs=0.5)
         assert time.monotonic() - began < 1
-    assert [record.message for record in caplog.records] == ["pacer.redis_away"]
+    assert [line["event"] for line in lines] == ["pacer.redis_away"]
     assert FALLBACK.own == 0.25

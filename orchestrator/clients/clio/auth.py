@@ -1,6 +1,5 @@
 """Who we are at Clio: connecting by OAuth, and a token that is renewed once, by one worker, before it is needed."""
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+import structlog
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.clients.http import ApiClient, Credentials
@@ -15,7 +15,7 @@ from orchestrator.clients.meaning import Refused
 from orchestrator.errors import NeedsConnection, OrchestratorError, OutcomeUnknown, Stale, Transient
 from orchestrator.ports import Clock, Token, TokenVault
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 REGIONS = {
     "us": "https://app.clio.com",
@@ -113,7 +113,7 @@ class ClioLogin:
         try:
             self._api.tell("POST", "/oauth/deauthorize", form={"token": token.access_token}, bearer=token.access_token)
         except Refused as gone:
-            log.info("clio.deauthorize_refused", extra={"status": gone.status})
+            log.info("clio.deauthorize_refused", status=gone.status)
         self._vault.revoke(token.version)
 
     def access_token(self) -> str:
@@ -185,7 +185,7 @@ class ClioLogin:
                 raise NeedsConnection(
                     f"Clio did not renew the token: {refusal}", retry_after=ASK_AGAIN_SECONDS
                 ) from None
-            log.warning("clio.connection_ended", extra={"kind": refusal.type})
+            log.warning("clio.connection_ended", why=refusal.type)
             self._vault.revoke(token.version)
             raise NeedsConnection(RECONNECT, retry_after=ASK_AGAIN_SECONDS) from None
         except (Transient, OutcomeUnknown) as error:

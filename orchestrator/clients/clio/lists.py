@@ -1,13 +1,13 @@
 """Lists of Clio: cursor pages, each row once, and never a step away from the list that was asked for (F37, F38)."""
 
 import itertools
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
+import structlog
 from pydantic import ValidationError
 
 from orchestrator.clients.clio.schemas import Ref, Schema, rfc3339
@@ -16,7 +16,7 @@ from orchestrator.clients.meaning import Refused, Unreadable
 from orchestrator.errors import NeedsReview, Rejected
 from orchestrator.ports import Page, PageLost
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 API = "/api/v4"
 PAGE = 200
@@ -36,7 +36,7 @@ class ForeignPage(Rejected):
 
 def skipped(kind: str, id: int | None, why: str) -> None:  # noqa: A002
     """The default `OnBadRow`: a row that cannot be read is told to the log by its id, and the others go on (F41)."""
-    log.warning("clio.row_skipped", extra={"kind": kind, "id": id, "why": why})
+    log.warning("clio.row_skipped", kind=kind, id=id, why=why)
 
 
 def refused(kind: str, id: int | None, why: str) -> None:  # noqa: A002
