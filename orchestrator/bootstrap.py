@@ -22,7 +22,7 @@ from orchestrator.engine.points import Passing, kill_at, unharmed
 from orchestrator.engine.runtime import Runtime
 from orchestrator.ports import Clock, Mailer, Pacer, PracticeManagement
 from orchestrator.rehearsal import ImaginedMailer, ImaginedPractice, Rehearsal
-from orchestrator.settings import LOOPBACK, Misconfigured, Settings, load
+from orchestrator.settings import LOOPBACK, MAIN, Misconfigured, Settings
 from orchestrator.storage.unit_of_work import UnitOfWork, connect
 from orchestrator.storage.vault import Cipher, DatabaseVault
 
@@ -32,11 +32,14 @@ class OnCall(Protocol):
 
 
 def build(
-    settings: Settings, firm: str = "main", *, clock: Clock | None = None, passing: Passing | None = None,
-    on_call: OnCall | None = None, on_commit: Callable[[], None] | None = None,
+    settings: Settings, firm: str = MAIN, *, clock: Clock | None = None, passing: Passing | None = None,
+    on_call: OnCall | None = None, on_commit: Callable[[], None] | None = None, connections: int = 8,
 ) -> Runtime:  # fmt: skip
-    """One firm's runtime, or `Misconfigured` with a sentence that names what is missing."""
-    engine = connect(settings.database_url)
+    """One firm's runtime, or `Misconfigured` with a sentence that names what is missing.
+
+    It keeps up to `connections` to the database open while idle; under load it may have sixteen.
+    """
+    engine = connect(settings.database_url, kept=connections)
     clock = clock or _clock(settings, engine)
     uow = UnitOfWork(engine, clock, on_commit)
     cipher = Cipher([key.strip() for key in settings.secret.split(",")])
@@ -110,24 +113,6 @@ def _clock(settings: Settings, engine: sa.Engine) -> Clock:
         return MovedClock(settings.clock_url)
     # A SQLite file and its processes are on one machine, and so is their clock.
     return DatabaseClock(engine) if engine.dialect.name == "postgresql" else wall_clock
-
-
-class Registry:
-    """The firms one fleet serves, each built once from its own profile."""
-
-    def __init__(self, make: Callable[[str], Runtime] | None = None) -> None:
-        self._make = make or (lambda firm: build(load(firm), firm))
-        self._built: dict[str, Runtime] = {}
-
-    def runtime(self, firm: str) -> Runtime:
-        if firm not in self._built:
-            rt = self._make(firm)
-            begin(rt)
-            self._built[firm] = rt
-        return self._built[firm]
-
-    def put(self, runtime: Runtime) -> None:
-        self._built[runtime.firm] = runtime
 
 
 def clio_login(rt: Runtime) -> ClioLogin:

@@ -1,9 +1,13 @@
 """Settings: `config/firms/NAME.toml`, then the environment (`ORCH_`, `__` for nesting), then `*_FILE` for secrets.
 
 A missing secret stops the process with a sentence that names it; nothing below `bootstrap` reads the environment.
+
+Many firms share one environment (docs/many-firms.md). `ORCH_FIRM_NAME__X` is X for that firm. A bare `ORCH_X` speaks to
+`main` alone, but for what the whole fleet has in common: no firm ever hears another's secret or database by default.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from datetime import date
@@ -29,6 +33,10 @@ LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 class Misconfigured(OrchestratorError):
     """One or more settings are missing or wrong; the message names each, in words an administrator can act on."""
+
+
+class UnknownFirm(Misconfigured):
+    """There is no firm of that name."""
 
 
 class Group(BaseModel):
@@ -118,6 +126,8 @@ class EngineSettings(Group):
     poll_seconds: float = Field(default=1, gt=0)
     attempts: int = Field(default=8, ge=1)
     threads: int = Field(default=4, ge=1)
+    hands: int = Field(default=4, ge=1)
+    open_databases: int = Field(default=8, ge=1)
 
 
 class SweepSettings(Group):
@@ -125,31 +135,103 @@ class SweepSettings(Group):
     overlap_seconds: int = Field(default=300, ge=0)
 
 
-class Environment(EnvSettingsSource):
-    """The `ORCH_` variables, less those that name a file, and less `ORCH_FIRM`, which names the profile and is no group."""
+MAIN = "main"
+"""The firm that needs no name."""
+
+FLEET = frozenset({"environment", "dry_run", "broker_url", "public_url", "clock_url", "listen", "config_dir", "engine"})
+"""What a bare `ORCH_` name tells every firm; whatever else it says is for `main`."""
+
+FIRM_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+"""Also part of addresses and, with `_` for `-`, of the environment's names."""
+
+_OF_ONE_FIRM = re.compile(r"orch_firm_[a-z0-9]")
+_NO_SETTINGS = {"orch_firm", "orch_firms"}
+
+
+def door(firm: str) -> str:
+    """Where a firm begins below the public address: `main` at its top, every other under its name."""
+    return "" if firm == MAIN else f"/firms/{firm}"
+
+
+def firms(config_dir: Path | None = None) -> list[str]:
+    """The firms that have a profile, by name."""
+    profiles = ((config_dir or _config_dir()) / "firms").glob("*.toml")
+    return sorted(profile.stem for profile in profiles if FIRM_NAME.fullmatch(profile.stem))
+
+
+class _Environment(EnvSettingsSource):
+    """Some of the `ORCH_` variables; `X_FILE=/run/secrets/x` reads that file as the value of X, and wins over X."""
 
     def _load_env_vars(self) -> Mapping[str, str | None]:
-        found = super()._load_env_vars().items()
+        said = {name.lower(): value for name, value in os.environ.items() if name.lower().startswith("orch_")}
+        heard = self._heard({name: value for name, value in said.items() if name not in _NO_SETTINGS})
+        plain = {name: value for name, (_, value) in heard.items() if not name.endswith("_file")}
+        read = {name.removesuffix("_file"): _content(*told) for name, told in heard.items() if name.endswith("_file")}
+        return plain | read
+
+    def _heard(self, said: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+        """By the name of the setting: the variable that says it, and what it says."""
+        raise NotImplementedError
+
+    @property
+    def _firm(self) -> str:
+        name: str = getattr(self.settings_cls, "of", MAIN)
+        return name
+
+
+class OfFirm(_Environment):
+    """`ORCH_FIRM_NAME__X`, said of this firm only."""
+
+    def _heard(self, said: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+        mine = f"orch_firm_{self._firm.replace('-', '_')}__"
         return {
-            name: value for name, value in found if not name.lower().endswith("_file") and name.lower() != "orch_firm"
+            f"orch_{name.removeprefix(mine)}": (name, value) for name, value in said.items() if name.startswith(mine)
         }
 
 
-class Files(EnvSettingsSource):
-    """`ORCH_X__Y_FILE=/run/secrets/y` reads that file as the value of `ORCH_X__Y`."""
+class OfAll(_Environment):
+    """`ORCH_X`: everything for `main`, and for every other firm what the fleet has in common."""
 
     def _load_env_vars(self) -> Mapping[str, str | None]:
-        prefix, suffix = "orch_", "_file"
-        found: dict[str, str | None] = {}
-        for name, path in os.environ.items():
-            if name.lower().startswith(prefix) and name.lower().endswith(suffix):
-                try:
-                    found[name.lower().removesuffix(suffix)] = Path(path).read_text(encoding="utf-8").strip()
-                except OSError as unreadable:
-                    raise Misconfigured(
-                        f"{name} names {path}, which cannot be read: {unreadable.strerror}."
-                    ) from unreadable
+        found = dict(super()._load_env_vars())
+        if found.get("orch_public_url"):
+            found["orch_public_url"] = f"{found['orch_public_url']}".rstrip("/") + door(self._firm)
         return found
+
+    def _heard(self, said: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+        return {
+            name: (name, value)
+            for name, value in said.items()
+            if not _OF_ONE_FIRM.match(name)
+            and (self._firm == MAIN or name.removeprefix("orch_").removesuffix("_file").partition("__")[0] in FLEET)
+        }
+
+
+class Profile(TomlConfigSettingsSource):
+    """`config/firms/NAME.toml`; a key `x_file` names the file that holds x, beside the profile unless it says where."""
+
+    def _read_file(self, file_path: Any) -> dict[str, Any]:
+        return _filled(super()._read_file(file_path), file_path)
+
+
+def _filled(said: Mapping[str, Any], profile: Path) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in said.items():
+        if isinstance(value, dict):
+            found[key] = _filled(value, profile)
+        elif key.endswith("_file"):
+            found[key.removesuffix("_file")] = _content(f"{key} in {profile.name}", str(profile.parent / str(value)))
+        else:
+            found[key] = value
+    return found
+
+
+def _content(name: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as unreadable:
+        shown = name.upper() if name.startswith("orch_") else name
+        raise Misconfigured(f"{shown} names {path}, which cannot be read: {unreadable.strerror}.") from unreadable
 
 
 class Settings(BaseSettings):
@@ -159,6 +241,7 @@ class Settings(BaseSettings):
         env_prefix="ORCH_", env_nested_delimiter="__", extra="ignore", frozen=True, validate_by_name=True
     )
     profile: ClassVar[Path | None] = None
+    of: ClassVar[str] = MAIN
 
     environment: Literal["production", "sandbox", "test"] = "production"
     database_url: str = "sqlite:///var/main.sqlite3"
@@ -190,8 +273,10 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the signature is pydantic's
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        sources = (init_settings, Files(settings_cls), Environment(settings_cls))
-        return (*sources, TomlConfigSettingsSource(settings_cls, cls.profile)) if cls.profile else sources
+        profile = (Profile(settings_cls, cls.profile),) if cls.profile else ()
+        own, shared = OfFirm(settings_cls), OfAll(settings_cls)
+        # The environment overrides main's profile; of any other firm it says only what all share, and the profile knows better.
+        return (init_settings, own, shared, *profile) if cls.of == MAIN else (init_settings, own, *profile, shared)
 
     @property
     def production(self) -> bool:
@@ -204,8 +289,8 @@ class Settings(BaseSettings):
 
     @property
     def public_address(self) -> str:
-        """Where Clio reaches us; outside production it defaults to the listening address."""
-        return (self.public_url or f"http://{self.listen}").rstrip("/")
+        """Where Clio reaches us, the firm's own door included; without one it is the listening address."""
+        return (self.public_url or f"http://{self.listen}{door(self.of)}").rstrip("/")
 
     @property
     def secret(self) -> str:
@@ -249,21 +334,24 @@ class Settings(BaseSettings):
         return self
 
 
-def load(firm: str = "main", **overrides: Any) -> Settings:
+def load(firm: str = MAIN, **overrides: Any) -> Settings:
     """Settings of one firm, or `Misconfigured` with one sentence for each thing that is wrong."""
-    folder = Path(overrides.get("config_dir") or os.environ.get("ORCH_CONFIG_DIR") or _config_dir())
+    if not FIRM_NAME.fullmatch(firm):
+        raise UnknownFirm(f"{firm!r} cannot be a firm: names are lower-case letters, digits and single hyphens.")
+    folder = Path(overrides.get("config_dir") or _config_dir())
     profile = folder / "firms" / f"{firm}.toml"
-    if firm != "main" and not profile.is_file():
-        raise Misconfigured(f"There is no firm {firm!r}: {profile} does not exist.")
+    if firm != MAIN and not profile.is_file():
+        raise UnknownFirm(f"There is no firm {firm!r}: {profile} does not exist.")
 
-    class OfFirm(Settings):
+    class Its(Settings):
         model_config = SettingsConfigDict(
             env_prefix="ORCH_", env_nested_delimiter="__", extra="ignore", frozen=True, validate_by_name=True
         )
+        database_url: str = f"sqlite:///var/{firm}.sqlite3"
 
-    OfFirm.profile = profile if profile.is_file() else None
+    Its.profile, Its.of = profile if profile.is_file() else None, firm
     try:
-        return OfFirm(**{"config_dir": folder, **overrides})
+        return Its(**{"config_dir": folder, **overrides})
     except ValidationError as wrong:
         raise Misconfigured(" ".join(_sentence(error) for error in wrong.errors())) from wrong
     except tomllib.TOMLDecodeError as wrong:
@@ -287,6 +375,8 @@ def _sentence(error: Any) -> str:
 
 
 def _config_dir() -> Path:
-    """`config` beside the working directory, else the one that ships with the source tree."""
+    """`ORCH_CONFIG_DIR`, else `config` beside the working directory, else the one that ships with the source tree."""
+    if named := os.environ.get("ORCH_CONFIG_DIR"):
+        return Path(named)
     here = Path("config")
     return here if here.is_dir() else Path(__file__).resolve().parent.parent / "config"

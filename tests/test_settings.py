@@ -1,6 +1,6 @@
 import pytest
 
-from orchestrator.settings import Misconfigured, load
+from orchestrator.settings import FLEET, Misconfigured, Settings, UnknownFirm, firms, load
 from tests.firm import CONFIG
 
 
@@ -73,3 +73,100 @@ def test_a_secret_is_never_part_of_a_refusal(environment):
     with pytest.raises(Misconfigured) as refusal:
         load(config_dir=CONFIG)
     assert "hunter2" not in str(refusal.value)
+
+
+# ── many firms, one environment ──
+
+
+@pytest.fixture
+def two_firms(tmp_path):
+    """A configuration with the firms `acme` and `smith-jones` beside main."""
+    (tmp_path / "firms").mkdir()
+    (tmp_path / "firms" / "main.toml").write_text("")
+    (tmp_path / "firms" / "smith-jones.toml").write_text('[firm]\nname = "Smith Jones"\n')
+    (tmp_path / "firms" / "acme.toml").write_text(
+        'public_url = "https://billing.acme.example"\ndatabase_url_file = "acme.database"\n'
+        '[clio]\naccess_token_file = "acme.token"\n'
+    )
+    (tmp_path / "firms" / "acme.database").write_text("postgresql://acme@db/acme\n")
+    (tmp_path / "firms" / "acme.token").write_text("acme-token\n")
+    return tmp_path
+
+
+def test_a_bare_name_speaks_to_main_and_no_secret_of_it_reaches_another_firm(environment, two_firms):
+    environment("ORCH_DATABASE_URL", "postgresql://main@db/main")
+    environment("ORCH_CLIO__ACCESS_TOKEN", "main-token")
+    environment("ORCH_MAIL__FROM", "billing@main.example")
+    environment("ORCH_SECRET_KEY_FILE", str(two_firms / "nowhere"))
+    other = load("smith-jones", config_dir=two_firms)
+    assert other.database_url == "sqlite:///var/smith-jones.sqlite3"
+    assert (other.clio.access_token, other.mail.sender, other.secret_key) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "place"),
+    [
+        ("ORCH_ENVIRONMENT", "test", "environment"),
+        ("ORCH_BROKER_URL", "redis://broker/0", "broker_url"),
+        ("ORCH_LISTEN", "127.0.0.1:9", "listen"),
+    ],
+)
+def test_a_bare_name_speaks_to_every_firm_about_the_fleet(environment, two_firms, name, value, place):
+    environment(name, value)
+    assert place in FLEET
+    assert [getattr(load(firm, config_dir=two_firms), place) for firm in firms(two_firms)] == [value] * 3
+
+
+def test_a_name_with_a_firm_in_it_speaks_to_that_firm_alone(environment, two_firms):
+    (two_firms / "key").write_text("jones-key")
+    environment("ORCH_FIRM_SMITH_JONES__DATABASE_URL", "postgresql://jones@db/jones")
+    environment("ORCH_FIRM_SMITH_JONES__CLIO__REGION", "ca")
+    environment("ORCH_FIRM_SMITH_JONES__SECRET_KEY_FILE", str(two_firms / "key"))
+    found = {firm: load(firm, config_dir=two_firms) for firm in firms(two_firms)}
+    assert {firm: each.clio.region for firm, each in found.items()} == {"main": "us", "acme": "us", "smith-jones": "ca"}
+    assert found["smith-jones"].database_url == "postgresql://jones@db/jones"
+    assert found["smith-jones"].secret == "jones-key"
+    assert found["smith-jones"].firm.name == "Smith Jones"
+    assert found["main"].secret_key is None
+
+
+def test_a_secret_file_of_one_firm_that_cannot_be_read_keeps_no_other_from_loading(environment, two_firms):
+    environment("ORCH_FIRM_ACME__SECRET_KEY_FILE", str(two_firms / "absent"))
+    assert load("smith-jones", config_dir=two_firms)
+    with pytest.raises(Misconfigured, match="ORCH_FIRM_ACME__SECRET_KEY_FILE names"):
+        load("acme", config_dir=two_firms)
+
+
+def test_a_profile_names_the_files_of_its_secrets(two_firms):
+    acme = load("acme", config_dir=two_firms)
+    assert acme.database_url == "postgresql://acme@db/acme"
+    assert acme.clio.access_token is not None
+    assert acme.clio.access_token.get_secret_value() == "acme-token"
+    (two_firms / "firms" / "acme.token").unlink()
+    with pytest.raises(Misconfigured, match=r"access_token_file in acme\.toml names"):
+        load("acme", config_dir=two_firms)
+
+
+def test_every_firm_has_a_door_of_its_own_below_the_public_address(environment, two_firms):
+    environment("ORCH_PUBLIC_URL", "https://billing.example/")
+    found = {firm: load(firm, config_dir=two_firms).public_address for firm in firms(two_firms)}
+    assert found == {
+        "acme": "https://billing.acme.example",
+        "main": "https://billing.example",
+        "smith-jones": "https://billing.example/firms/smith-jones",
+    }
+
+
+def test_without_a_public_address_a_firm_s_door_is_below_the_listening_one(environment, two_firms):
+    environment("ORCH_LISTEN", "127.0.0.1:9")
+    assert load("smith-jones", config_dir=two_firms).public_address == "http://127.0.0.1:9/firms/smith-jones"
+
+
+@pytest.mark.parametrize("name", ["../main", "Acme", "a--b", "", "a/b", "a_b"])
+def test_what_cannot_be_a_firm_s_name_is_never_looked_up(two_firms, name):
+    with pytest.raises(UnknownFirm, match="cannot be a firm"):
+        load(name, config_dir=two_firms)
+
+
+def test_what_the_fleet_has_in_common_are_settings():
+    assert Settings.model_fields.keys() >= FLEET

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from celery import Celery, signals
 from celery.utils.log import get_multiprocessing_logger
 
-from orchestrator.bootstrap import Registry
 from orchestrator.domain.topics import TOPICS, Urgency
-from orchestrator.engine.dispatch import Ring, ring_due
+from orchestrator.engine.dispatch import Ring, Share, ring_due, whole
 from orchestrator.engine.run import run
 from orchestrator.engine.runtime import Runtime
+from orchestrator.fleet import Registry
 from workflows.book import BOOK
 
 QUEUES = tuple(urgency.name.lower() for urgency in Urgency)
@@ -47,7 +47,7 @@ def celery_app(broker_url: str, *, dry_run: bool = False) -> Celery:
             "socket_keepalive": True,
             "socket_connect_timeout": 5,
             "socket_timeout": 30,
-            **({"global_keyprefix": "dry-run:"} if dry_run else {}),
+            "global_keyprefix": key_prefix(dry_run=dry_run),
         },
         worker_max_tasks_per_child=1000,
         worker_hijack_root_logger=False,
@@ -66,6 +66,11 @@ def _our_logs(**_theirs: object) -> None:
     get_multiprocessing_logger().propagate = True
 
 
+def key_prefix(*, dry_run: bool) -> str:
+    """What the names of the broker's queues begin with."""
+    return "dry-run:" if dry_run else ""
+
+
 def bell(app: Celery) -> Ring:
     """What the dispatcher rings with: one message that names a job and nothing else."""
 
@@ -75,30 +80,31 @@ def bell(app: Celery) -> Ring:
     return ring
 
 
-def serve_book(app: Celery, registry: Registry, *, rings: bool = True) -> Celery:
+def serve_book(app: Celery, registry: Registry, *, rings: bool = True, share: Share = whole) -> Celery:
     """Give the app one task for each topic; every one of them only claims its job.
 
     A worker apart `rings` for what its job made due; beside a beat that every commit wakes, that would be done twice.
     """
     ring = bell(app) if rings else None
     for topic in TOPICS:
-        app.task(name=topic, ignore_result=True)(_task(registry, ring))
+        app.task(name=topic, ignore_result=True)(_task(registry, ring, share))
     return app
 
 
-def _task(registry: Registry, ring: Ring | None) -> Callable[[str, int], None]:
+def _task(registry: Registry, ring: Ring | None, share: Share) -> Callable[[str, int], None]:
     def task(firm: str, job_id: int) -> None:
-        rt = registry.runtime(firm)
-        if run(rt, BOOK, job_id) and ring is not None:
-            ring_on(rt, ring)
+        # A bell for a firm that is unknown or rests ends here, at no cost in attempts: its job is rung for again.
+        with registry.lend(firm) as rt:
+            if rt is not None and run(rt, BOOK, job_id) and ring is not None:
+                ring_on(rt, ring, share)
 
     return task
 
 
-def ring_on(rt: Runtime, ring: Ring) -> None:
+def ring_on(rt: Runtime, ring: Ring, share: Share = whole) -> None:
     """Ring at once for what a finished job made due; if the broker is away, the dispatcher rings later."""
     with contextlib.suppress(OSError, *_broker_errors()):
-        ring_due(rt, ring)
+        ring_due(rt, ring, share)
 
 
 def _broker_errors() -> tuple[type[Exception], ...]:

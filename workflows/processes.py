@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -12,16 +12,23 @@ import structlog
 import uvicorn
 from celery import Celery
 from celery.worker import state as worker_state
+from starlette.applications import Starlette
 
 from orchestrator.api.app import create_app
-from orchestrator.bootstrap import Registry, begin, build
+from orchestrator.api.firms import Doors, create_firms_app
+from orchestrator.bootstrap import begin, build
 from orchestrator.engine.runtime import Runtime
+from orchestrator.fleet import Registry
 from orchestrator.settings import Misconfigured, Settings, load
 from orchestrator.storage.migrate import migrate, require_newest
 from workflows.app import QUEUES, bell, celery_app, ring_on, serve_book
-from workflows.beat import beat_loop
+from workflows.beat import attend, beat_loop
+from workflows.shares import FleetShare
 
 log = structlog.get_logger()
+
+Roster = Callable[[], Collection[str]]
+"""The firms to serve; asked again now and then, so that one may come or go while the process runs."""
 
 
 class Server(uvicorn.Server):
@@ -42,11 +49,11 @@ def up(settings: Settings, firm: str = "main", *, on_ready: Callable[[Runtime], 
     registry.put(rt)
     app = serve_book(celery_app(settings.broker_url, dry_run=settings.dry_run), registry, rings=False)
     workers = [_embedded_worker(app, place) for place in range(settings.engine.threads)]
-    server = _server(settings, rt)
+    server = _server(settings, create_app(rt))
     threads = [
         threading.Thread(target=server.run, name="web", daemon=True),
         threading.Thread(
-            target=beat_loop, args=([rt], bell(app)), name="beat", daemon=True,
+            target=beat_loop, args=(rt, bell(app)), name="beat", daemon=True,
             kwargs={"stop": stop, "nudge": nudge, "poll_seconds": settings.engine.poll_seconds},
         ),
     ]  # fmt: skip
@@ -69,31 +76,48 @@ def up(settings: Settings, firm: str = "main", *, on_ready: Callable[[Runtime], 
             thread.join(timeout=10)
 
 
-def serve(settings: Settings, firm: str = "main", *, on_ready: Callable[[Runtime], None] = lambda _rt: None) -> None:
+def serve(settings: Settings, roster: Roster, *, on_ready: Callable[[], None] = lambda: None) -> None:
     """The web process alone: receive webhooks, show health, and ring for what a delivery made due."""
     app = celery_app(settings.broker_url, dry_run=settings.dry_run)
-    stop, nudge = threading.Event(), threading.Event()
-    rt = build(settings, firm, on_commit=nudge.set)
-    require_newest(rt.uow.engine)
-    begin(rt)
-    server = _server(settings, rt)
+    share = FleetShare(settings)
+    _require_lone_firm_ready(settings, roster())
+    stop, doors = threading.Event(), Doors()
+
+    def attend_door(firm: str, over: threading.Event) -> None:
+        nudge = threading.Event()
+        doors.expect(firm)
+        rt = _begun(settings, firm, on_commit=nudge.set)
+        doors.open(rt)
+        try:
+            _ring_when_nudged(rt, app, share, nudge, over)
+        finally:
+            doors.close(firm)
+            rt.close()
+
+    server = _server(settings, create_firms_app(doors))
     web = threading.Thread(target=server.run, name="web", daemon=True)
-    bells = threading.Thread(target=_ring_when_nudged, args=(rt, app, nudge, stop), name="bells", daemon=True)
+    firms = threading.Thread(
+        target=attend, args=(roster, attend_door), kwargs={"stop": stop}, name="doors", daemon=True
+    )
     web.start()
-    bells.start()
+    firms.start()
     with stopped_by_signals(stop):
         _wait_until_listening(server, web, stop)
-        on_ready(rt)
+        on_ready()
         stop.wait()
-    nudge.set()
     server.should_exit = True
     web.join(timeout=10)
+    firms.join(timeout=10)
 
 
 def work(settings: Settings, *, concurrency: int) -> None:
     """A Celery worker until SIGTERM: finishes what it runs, hands back what it has only fetched."""
     os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")  # celery's soft shutdown: see toolchain §5
-    app = serve_book(celery_app(settings.broker_url, dry_run=settings.dry_run), Registry())
+    app = serve_book(
+        celery_app(settings.broker_url, dry_run=settings.dry_run),
+        Registry(open_databases=settings.engine.open_databases),
+        share=FleetShare(settings),
+    )
     worker = app.Worker(
         pool_cls="prefork", concurrency=concurrency, queues=list(QUEUES), loglevel="WARNING", quiet=True,
         without_gossip=True, without_mingle=True, without_heartbeat=True,
@@ -101,19 +125,48 @@ def work(settings: Settings, *, concurrency: int) -> None:
     worker.start()
 
 
-def beat(settings: Settings, firms: list[str], *, on_ready: Callable[[], None] = lambda: None) -> None:
+def beat(settings: Settings, roster: Roster, *, on_ready: Callable[[], None] = lambda: None) -> None:
     """The schedule and the dispatcher of these firms until SIGINT or SIGTERM."""
-    runtimes = [build(load(firm) if firm != "main" else settings, firm) for firm in firms]
-    for rt in runtimes:
-        require_newest(rt.uow.engine)
-        begin(rt)
-    stop = threading.Event()
+    _require_lone_firm_ready(settings, roster())
+    stop, ring, share = (
+        threading.Event(),
+        bell(celery_app(settings.broker_url, dry_run=settings.dry_run)),
+        FleetShare(settings),
+    )
+
+    def attend_beat(firm: str, over: threading.Event) -> None:
+        rt = _begun(settings, firm)
+        try:
+            beat_loop(rt, ring, share, stop=over, poll_seconds=settings.engine.poll_seconds)
+        finally:
+            rt.close()
+
     with stopped_by_signals(stop):
         on_ready()
-        beat_loop(
-            runtimes, bell(celery_app(settings.broker_url, dry_run=settings.dry_run)), stop=stop, nudge=threading.Event(),
-            poll_seconds=settings.engine.poll_seconds,
-        )  # fmt: skip
+        attend(roster, attend_beat, stop=stop)
+
+
+def _begun(settings: Settings, firm: str, on_commit: Callable[[], None] | None = None) -> Runtime:
+    """The firm's runtime on a database that is up to date and its own, or whatever is in the way."""
+    its = settings if firm == settings.of else load(firm)
+    if its.dry_run != settings.dry_run:
+        raise Misconfigured(
+            f"ORCH_DRY_RUN is one thing for the fleet and another for {firm}: it is for all or for none."
+        )
+    rt = build(its, firm, on_commit=on_commit, connections=1)
+    try:
+        require_newest(rt.uow.engine)
+        begin(rt)
+    except Exception:
+        rt.close()
+        raise
+    return rt
+
+
+def _require_lone_firm_ready(settings: Settings, names: Collection[str]) -> None:
+    """Raises what is in the way when there is only one firm; of many, each waits for itself."""
+    if len(names) == 1:
+        _begun(settings, next(iter(names))).close()
 
 
 @contextmanager
@@ -140,11 +193,11 @@ def _embedded_worker(app: Celery, place: int) -> Any:
     )  # fmt: skip
 
 
-def _server(settings: Settings, rt: Runtime) -> Server:
+def _server(settings: Settings, app: Starlette) -> Server:
     host, _, port = settings.listen.rpartition(":")
     return Server(
         uvicorn.Config(
-            create_app(rt), host=host or "127.0.0.1", port=int(port), log_config=None, log_level="warning", access_log=False,
+            app, host=host or "127.0.0.1", port=int(port), log_config=None, log_level="warning", access_log=False,
             server_header=False, timeout_graceful_shutdown=5,
         )
     )  # fmt: skip
@@ -159,12 +212,15 @@ def _wait_until_listening(server: Server, web: threading.Thread, stop: threading
             )
 
 
-def _ring_when_nudged(rt: Runtime, app: Celery, nudge: threading.Event, stop: threading.Event) -> None:
+def _ring_when_nudged(
+    rt: Runtime, app: Celery, share: FleetShare, nudge: threading.Event, over: threading.Event
+) -> None:
     ring = bell(app)
-    while not stop.is_set():
-        nudge.wait()
+    while not over.is_set():
+        if not nudge.wait(timeout=1):
+            continue
         nudge.clear()
         try:
-            ring_on(rt, ring)
+            ring_on(rt, ring, share)
         except Exception as trouble:  # noqa: BLE001  beat rings for what this bell missed
-            log.warning("bell.trouble", error=type(trouble).__name__)
+            log.warning("bell.trouble", firm=rt.firm, error=type(trouble).__name__)

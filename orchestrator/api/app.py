@@ -33,7 +33,7 @@ def create_app(rt: Runtime) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        app.state.intake = Intake(partial(receive, rt, verify=webhooks.verify, parse=heard))
+        app.state.intake = open_intake(rt)
         yield
         app.state.intake.close()
 
@@ -53,6 +53,11 @@ def create_app(rt: Runtime) -> Starlette:
     app.router.redirect_slashes = False
     app.state.runtime = rt
     return app
+
+
+def open_intake(rt: Runtime) -> Intake:
+    """The thread that makes the firm's deliveries durable."""
+    return Intake(partial(receive, rt, verify=webhooks.verify, parse=heard))
 
 
 def heard(body: bytes) -> Heard:

@@ -2,8 +2,9 @@
 
 import os
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,10 +13,11 @@ import typer
 from orchestrator.cli import logs
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import OrchestratorError
-from orchestrator.settings import Misconfigured, Settings, load
+from orchestrator.settings import Misconfigured, Settings, firms, load
 
 Found = TypeVar("Found")
 
+EVERY = "all"
 DATABASES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
 
 
@@ -30,6 +32,23 @@ def settings_of(ctx: typer.Context) -> Settings:
         raise Misconfigured("ORCH_DATABASE_URL is neither sqlite:///FILE nor postgresql://USER@HOST/NAME.")
     logs.configure(production=settings.production, secrets=settings.secrets)
     return settings
+
+
+def roster(ctx: typer.Context, named: list[str] | None, *, every: bool) -> Callable[[], list[str]]:
+    """The firms that a process serves: all that have a profile, looked up anew at each call, or those named."""
+    if every or named == [EVERY]:
+        return partial(with_profiles, settings_of(ctx).config_dir)
+    chosen = named or [ctx.obj]
+    for name in chosen:
+        load(name)
+    return lambda: chosen
+
+
+def with_profiles(config_dir: Path) -> list[str]:
+    """The names of all firms, or `Misconfigured` when there is none."""
+    if not (found := firms(config_dir)):
+        raise Misconfigured(f"There is no firm in {config_dir / 'firms'}: a firm is a file NAME.toml there.")
+    return found
 
 
 @contextmanager

@@ -53,6 +53,8 @@ MEANINGS = {
     "engine.poll_seconds": "how often the dispatcher looks",
     "engine.attempts": "tries before a person is asked",
     "engine.threads": "jobs at the same time",
+    "engine.hands": "jobs at the same time in all workers of the fleet together; a firm may have all but two of them",
+    "engine.open_databases": "firms whose database one process stays connected to",
     "sweep.interval_seconds": "how often we look for what webhooks lost",
     "sweep.overlap_seconds": "how far each look reaches back",
 }

@@ -1,11 +1,14 @@
 """The processes of a firm: everything in one (`up`), or web, workers and beat apart, and the step that prepares them."""
 
 import os
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
+
+from orchestrator.cli.options import EveryOption, FirmsOption
 
 if TYPE_CHECKING:
     from orchestrator.settings import Settings
@@ -52,18 +55,22 @@ def up(ctx: typer.Context, dry_run: DryRunOption = False) -> None:
     print("Stopped.")
 
 
-def serve(ctx: typer.Context, dry_run: DryRunOption = False) -> None:
-    """Run the web process alone.
+def serve(
+    ctx: typer.Context, firm: FirmsOption = None, every: EveryOption = False, dry_run: DryRunOption = False
+) -> None:
+    """Run the web process alone, for one firm or many.
 
-    It receives webhooks and answers /health/live and /health/ready.
+    It receives webhooks and answers /health/live and /health/ready, each firm's also below /firms/NAME.
     """
-    from orchestrator.cli.firm import fleet_settings, require_free
+    from orchestrator.cli.firm import fleet_settings, require_free, roster
     from workflows.processes import serve as run
 
     _rehearse(dry_run=dry_run)
     settings = fleet_settings(ctx)
+    served = roster(ctx, firm, every=every)
     require_free(settings.listen)
-    run(settings, ctx.obj, on_ready=lambda _rt: _ready(f"Serving at http://{settings.listen}.", settings))
+    what = f"Serving {', '.join(served())} at http://{settings.listen}."
+    run(settings, served, on_ready=lambda: _ready(what, settings))
     print("Stopped.")
 
 
@@ -76,54 +83,72 @@ def worker(
 ) -> None:
     """Run a worker, for every firm whose jobs it is told about."""
     from orchestrator.cli.firm import fleet_settings, opened
+    from orchestrator.settings import firms
     from workflows.processes import work
 
     _rehearse(dry_run=dry_run)
     settings = fleet_settings(ctx)
-    with opened(ctx, follow=False):
-        pass  # a worker that could do no job must not start
+    if len(firms(settings.config_dir)) <= 1:
+        with opened(ctx, follow=False):
+            pass  # a worker that could do no job must not start; one of many firms keeps it from none of the others
     hands = concurrency or settings.engine.threads
     _ready(f"Working with {hands} hands.", settings)
     work(settings, concurrency=hands)
 
 
 def beat(
-    ctx: typer.Context,
-    firm: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="A firm to beat for; repeat it for several.")
-    ] = None,
-    dry_run: DryRunOption = False,
+    ctx: typer.Context, firm: FirmsOption = None, every: EveryOption = False, dry_run: DryRunOption = False
 ) -> None:
-    """Run the schedule and the dispatcher.
+    """Run the schedule and the dispatcher, for one firm or many.
 
     A second one on the same database is harmless.
     """
-    from orchestrator.cli.firm import fleet_settings
+    from orchestrator.cli.firm import fleet_settings, roster
     from workflows.processes import beat as run
 
     _rehearse(dry_run=dry_run)
-    firms = firm or [ctx.obj]
     settings = fleet_settings(ctx)
-    run(settings, firms, on_ready=lambda: _ready(f"Beating for {', '.join(firms)}.", settings))
+    beaten = roster(ctx, firm, every=every)
+    what = f"Beating for {', '.join(beaten())}."
+    run(settings, beaten, on_ready=lambda: _ready(what, settings))
     print("Stopped.")
 
 
-def migrate(ctx: typer.Context) -> None:
-    """Bring the database to the newest schema; safe to repeat."""
-    from orchestrator.cli.firm import settings_of
+def migrate(ctx: typer.Context, every: EveryOption = False) -> None:
+    """Bring the database to the newest schema; safe to repeat.
+
+    With --all every firm's, and exit code 1 when one could not be.
+    """
+    from orchestrator.cli.failures import sentence
+    from orchestrator.cli.firm import settings_of, with_profiles
+    from orchestrator.settings import load
+
+    settings = settings_of(ctx)
+    if not every:
+        print(_migrated(settings))
+        return
+    failed = 0
+    for name in with_profiles(settings.config_dir):
+        try:
+            print(f"{name}: {_migrated(load(name))}", flush=True)
+        except Exception as trouble:  # noqa: BLE001  one firm's trouble is said, and the next is migrated
+            failed += 1
+            print(f"{name}: {sentence(trouble)[0]}", file=sys.stderr)
+    raise typer.Exit(int(failed > 0))
+
+
+def _migrated(settings: "Settings") -> str:
     from orchestrator.storage.migrate import migrate as run
     from orchestrator.storage.unit_of_work import connect
 
-    engine = connect(settings_of(ctx).database_url)
+    engine = connect(settings.database_url)
     try:
         before, after = run(engine)
     finally:
         engine.dispose()
-    print(
-        f"The database is at revision {after} already."
-        if before == after
-        else f"Migrated {before or 'an empty database'} → {after}."
-    )
+    if before == after:
+        return f"The database is at revision {after} already."
+    return f"Migrated {before or 'an empty database'} → {after}."
 
 
 COMMANDS: dict[str, Callable[..., Any]] = {

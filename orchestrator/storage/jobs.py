@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from orchestrator.domain.topics import urgency_of
+from orchestrator.domain.topics import Urgency, urgency_of
 from orchestrator.errors import OrchestratorError
 from orchestrator.storage.repository import Repository
 from orchestrator.storage.tables import jobs
@@ -51,15 +51,24 @@ _CLAIMABLE = (
 )
 _UNRUNG = (*_CLAIMABLE, sa.or_(jobs.c.rung_at.is_(None), jobs.c.rung_at < real_now() - RING_AGAIN_SECONDS))
 _ANY_UNRUNG = sa.select(jobs.c.id).where(*_UNRUNG).limit(1)
-_RUNG_UNCLAIMED = (
-    sa.select(sa.func.count()).select_from(jobs).where(*_CLAIMABLE, jobs.c.rung_at >= real_now() - RING_AGAIN_SECONDS)
+_OUTSTANDING = (
+    sa.select(sa.func.count())
+    .select_from(jobs)
+    .where(
+        jobs.c.state.in_(LIVE),
+        jobs.c.not_before <= _NOW,
+        sa.or_(
+            sa.and_(*_CLAIMABLE, jobs.c.rung_at >= real_now() - RING_AGAIN_SECONDS),
+            sa.and_(jobs.c.holder.is_not(None), jobs.c.held_until > real_now()),
+        ),
+    )
 )
 _RING = (
     sa.update(jobs)
     .where(
         jobs.c.id.in_(
             sa.select(jobs.c.id)
-            .where(*_UNRUNG)
+            .where(*_UNRUNG, jobs.c.urgency <= sa.bindparam("least", type_=sa.Integer))
             .order_by(jobs.c.urgency, jobs.c.not_before, jobs.c.id)
             .limit(sa.bindparam("most", type_=sa.Integer))
             .with_for_update(skip_locked=True)
@@ -187,6 +196,7 @@ class Jobs(Repository):
             # Handed back unsent, it may begin anew: only a job that may have happened keeps its moment of sending.
             sent_at=jobs.c.sent_at if state is JobState.SENT else None,
             held_until=real_now() + pause_seconds if pause_seconds > 0 else None,
+            holder=None,
             rung_at=None,
             attempts=jobs.c.attempts if counted else jobs.c.attempts - 1,
             not_before=not_before or jobs.c.not_before,
@@ -195,7 +205,7 @@ class Jobs(Repository):
 
     def let_go(self, job: Job) -> None:
         """End the lease of a job that its worker is no longer at; whatever it had reached, the next claim finds."""
-        self._fenced(job, held_until=real_now() + LET_GO_SECONDS, rung_at=None)
+        self._fenced(job, held_until=real_now() + LET_GO_SECONDS, holder=None, rung_at=None)
 
     def stop(self, job: Job, state: JobState, *, reason: str, detail: str) -> None:
         """Parked, failed or revoked, and why."""
@@ -226,14 +236,14 @@ class Jobs(Repository):
         """Whether there is anything to ring for."""
         return self.connection.execute(_ANY_UNRUNG, {"now": self.now}).first() is not None
 
-    def ring(self, *, limit: int) -> list[tuple[int, str, int]]:
-        """Mark up to `limit` due jobs as rung and return (id, topic, urgency), the most urgent first."""
-        rung = self.connection.execute(_RING, {"now": self.now, "most": limit}).all()
+    def ring(self, *, limit: int, least: Urgency = Urgency.SWEEPS) -> list[tuple[int, str, int]]:
+        """Mark up to `limit` due jobs, at `least` so urgent, as rung; (id, topic, urgency), the most urgent first."""
+        rung = self.connection.execute(_RING, {"now": self.now, "most": limit, "least": least}).all()
         return [(row.id, row.topic, row.urgency) for row in sorted(rung, key=lambda r: (r.urgency, r.not_before, r.id))]
 
-    def rung_unclaimed(self) -> int:
-        """How many messages may be waiting in the broker now."""
-        return int(self.connection.execute(_RUNG_UNCLAIMED, {"now": self.now}).scalar_one())
+    def outstanding(self) -> int:
+        """How many jobs are rung for and not yet claimed, or in somebody's hands: what this firm takes of the fleet now."""
+        return int(self.connection.execute(_OUTSTANDING, {"now": self.now}).scalar_one())
 
     def due_payloads(self, topic: str, *, limit: int) -> list[dict[str, Any]]:
         """The payloads of this topic's jobs that are due now or in somebody's hands: what one batched read can serve."""

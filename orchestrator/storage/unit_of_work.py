@@ -45,22 +45,27 @@ Its work is bounded by fifty requests a minute to Clio, not by this; claims, bel
 """
 
 
-def connect(url: str) -> sa.Engine:
-    """An engine for `sqlite:///…` (WAL, full sync, one writer at a time) or `postgresql://…` (read committed)."""
+MOST_CONNECTIONS = 16
+CONNECT_SECONDS = 5
+UNHEARD_MILLISECONDS = 15_000
+"""What we sent and no machine acknowledged for so long was sent to nobody."""
+
+
+def connect(url: str, *, kept: int = 8) -> sa.Engine:
+    """An engine for `sqlite:///…` (WAL, full sync, one writer at a time) or `postgresql://…` (read committed).
+
+    It keeps up to `kept` idle connections, and opens more while they are needed.
+    """
+    pool = {"pool_size": kept, "max_overflow": MOST_CONNECTIONS - kept}
     if not url.startswith("sqlite"):
         # A process frozen inside a transaction would keep every other from its turn: the server ends it (F11, F56).
         patience = f"-c idle_in_transaction_session_timeout={IDLE_SECONDS}s -c lock_timeout={LOCK_SECONDS}s"
-        return sa.create_engine(
-            url,
-            pool_pre_ping=True,
-            pool_size=8,
-            max_overflow=8,
-            connect_args={"options": patience, "connect_timeout": 10},
-        )
+        told = {"options": patience, "connect_timeout": CONNECT_SECONDS, "tcp_user_timeout": UNHEARD_MILLISECONDS}
+        return sa.create_engine(url, pool_pre_ping=True, connect_args=told, **pool)
     database = sa.make_url(url).database
     if database and database != ":memory:":
         Path(database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, connect_args={"timeout": 30}, pool_size=8, max_overflow=8)
+    engine = sa.create_engine(url, connect_args={"timeout": 30}, **pool)
 
     @sa.event.listens_for(engine, "connect")
     def tune(connection: Any, _record: Any) -> None:

@@ -17,7 +17,7 @@ import orchestrator
 from orchestrator import errors
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine import verdicts
-from orchestrator.engine.dispatch import IN_FLIGHT, ring_due
+from orchestrator.engine.dispatch import IN_FLIGHT, fair_share, ring_due
 from orchestrator.engine.effects import LeaseRunOut, step
 from orchestrator.engine.run import run
 from orchestrator.engine.schedule import Beat, slot
@@ -31,7 +31,7 @@ from orchestrator.errors import (
     Stale,
     Transient,
 )
-from orchestrator.settings import Misconfigured
+from orchestrator.settings import Misconfigured, UnknownFirm
 from orchestrator.storage.jobs import JobState, LostLease
 from orchestrator.storage.tables import jobs
 from tests.databases import real_time_passes
@@ -273,7 +273,7 @@ def test_bells_ring_by_urgency_then_by_age(uow, clock):
     assert [urgency for _, _, urgency in rung] == [Urgency.MONEY, Urgency.MESSAGES, Urgency.MESSAGES, Urgency.SWEEPS]
     with uow() as work:
         assert work.jobs.ring(limit=10) == []
-        assert work.jobs.rung_unclaimed() == 4
+        assert work.jobs.outstanding() == 4
 
 
 def test_a_claimed_job_is_rung_for_nobody(uow):
@@ -329,6 +329,38 @@ def test_a_firm_fills_no_more_than_its_share_of_the_broker(firm):
     assert ring_due(firm.rt, ring) == IN_FLIGHT
     assert ring_due(firm.rt, ring) == 0
     firm.rt.uow.engine.dispose()
+
+
+def test_a_firm_s_urgent_work_goes_beyond_its_share_and_never_waits_behind_its_background(firm):
+    bells = []
+
+    def rung_after(topic):
+        with firm.rt.uow() as work:
+            for number in range(9):
+                work.jobs.add(topic, number)
+        before = len(bells)
+        for _ in range(2):
+            ring_due(firm.rt, lambda _firm, _job, _topic, urgency: bells.append(urgency), lambda: 2)
+        return bells[before:]
+
+    assert rung_after("engine.tidy") == [Urgency.SWEEPS] * 2
+    assert rung_after("task.create") == []
+    assert rung_after("link.expire") == [Urgency.MONEY]
+    assert rung_after("engine.heartbeat") == [Urgency.INTERACTIVE]
+
+
+def test_a_job_in_somebody_s_hands_counts_until_it_is_put_down(uow):
+    held = claim(uow, add(uow, 1))
+    with uow() as work:
+        assert work.jobs.outstanding() == 1
+        work.jobs.hand_back(held, pause_seconds=60)
+    with uow() as work:
+        assert work.jobs.outstanding() == 0
+
+
+@pytest.mark.parametrize(("hands", "waiting", "share"), [(8, 0, 6), (8, 1, 1), (4, 0, 2), (2, 0, 1), (1, 0, 1)])
+def test_a_share_is_one_while_anybody_waits_and_never_every_hand(hands, waiting, share):
+    assert fair_share(hands, waiting) == share
 
 
 # ── running and verdicts ──
@@ -397,6 +429,7 @@ OUTSIDE_THE_TABLE = {
     LostLease: "somebody else has the job: nothing may be recorded",
     LeaseRunOut: "the same, noticed before sending",
     Misconfigured: "stops the process at its start",
+    UnknownFirm: "there is no database that it could be recorded in",
 }
 
 

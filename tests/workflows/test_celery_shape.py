@@ -6,8 +6,8 @@ import json
 import pytest
 from kombu import Connection
 
-from orchestrator.bootstrap import Registry
 from orchestrator.domain.topics import TOPICS, Urgency
+from orchestrator.fleet import Registry
 from workflows.app import HARD_LIMIT_SECONDS, QUEUES, VISIBILITY_SECONDS, bell, celery_app, serve_book
 from workflows.book import BOOK, workflow
 
