@@ -5,7 +5,18 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.jobs import LIFE
-from orchestrator.cli.show import Column, JsonOption, LimitOption, Page, amount, number, say_json
+from orchestrator.cli.show import (
+    ByOption,
+    Column,
+    DryRunOption,
+    JsonOption,
+    LimitOption,
+    Page,
+    amount,
+    number,
+    say_json,
+    who,
+)
 
 app = typer.Typer(help="Exceptions: everything that waits for a person.", no_args_is_help=True)
 
@@ -17,8 +28,13 @@ EXCEPTIONS = (
     number("Times", "times"),
     number("Job", "job_id"),
     Column("State", "state", wrap=False),
+    Column("With", "owner"),
     Column("Since", "opened_at", wrap=False),
 )
+
+ExceptionArgument = Annotated[
+    int, typer.Argument(metavar="ID", help="The exception's id, as `exceptions list` shows it.")
+]
 
 
 @app.command("list")
@@ -26,22 +42,32 @@ def list_exceptions(
     *,
     ctx: typer.Context,
     kind: Annotated[str | None, typer.Option(help="Only this kind, e.g. payment_unallocated.")] = None,
+    owner: Annotated[str | None, typer.Option(metavar="NAME", help="Only those that this person looks after.")] = None,
+    unassigned: Annotated[bool, typer.Option("--unassigned", help="Only those that nobody looks after.")] = False,
+    days: Annotated[
+        int | None,
+        typer.Option("--older-than", metavar="DAYS", min=0, help="Only those open for so many days or more."),
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Settled ones too.")] = False,
     limit: LimitOption = 200,
     as_json: JsonOption = False,
 ) -> None:
     """List open exceptions, the most money first.
 
-    JSON: a list of id, kind, summary, subject_kind, subject_id, job_id, money_cents, times, state, opened_at,
-    updated_at, meaning.
+    JSON: a list of id, kind, summary, subject_kind, subject_id, job_id, money_cents, times, state, owner,
+    opened_at, updated_at, meaning.
     """
     from orchestrator.cli.firm import one_of, opened
     from orchestrator.domain.reasons import REASONS
     from orchestrator.usecases.show_exceptions import show_exceptions
 
     one_of(kind, REASONS, "--kind")
+    if owner is not None and unassigned:
+        raise typer.BadParameter("--owner and --unassigned exclude one another.")
     with opened(ctx) as rt:
-        rows = show_exceptions(rt, kind=kind, everything=everything, limit=limit)
+        rows = show_exceptions(
+            rt, kind=kind, owner=owner, unassigned=unassigned, days=days, everything=everything, limit=limit
+        )
         if as_json:
             say_json(rows)
         else:
@@ -52,7 +78,7 @@ def list_exceptions(
 @app.command("show")
 def show(
     ctx: typer.Context,
-    exception: Annotated[int, typer.Argument(metavar="ID", help="The exception's id, as `exceptions list` shows it.")],
+    exception: ExceptionArgument,
     as_json: JsonOption = False,
 ) -> None:
     """Show one exception, what to do, and the job behind it.
@@ -77,6 +103,7 @@ def show(
                 "What to do": found["advice"] or None,
                 "About": about,
                 "State": said["state"],
+                "Looked after by": said["owner"],
                 "Times": said["times"],
                 "Since": said["opened_at"],
                 "Changed": said["updated_at"],
@@ -85,21 +112,52 @@ def show(
         if job is not None:
             page.facts(f"\nJob {job['id']}: {job['topic']}", {name: job[key] for name, key in LIFE.items()})
             page.line(f"\nWhen that is done: orchestrator jobs retry {job['id']} (its --help explains --resend)")
+            if job["topic"] == "message.send" and job["sent_at"] is not None:
+                page.line(f"When the client has the message: orchestrator jobs settle {job['id']}")
 
 
 @app.command("resolve")
 def resolve(
     ctx: typer.Context,
-    exception: Annotated[int, typer.Argument(metavar="ID", help="The exception's id, as `exceptions list` shows it.")],
+    exception: ExceptionArgument,
     by: Annotated[str, typer.Option(help="Who decided; it stands in the audit line.")],
     note: Annotated[str, typer.Option(help="Why it is settled; ids and amounts, no names.")] = "",
+    dry_run: DryRunOption = False,
 ) -> None:
     """Close an exception that a person has settled. Nothing else is edited; its bill is looked at anew."""
-    from orchestrator.cli.firm import Refused, opened
+    from orchestrator.cli.firm import opened
     from orchestrator.usecases.resolve_exception import resolve_exception
 
     with opened(ctx) as rt:
-        refused = resolve_exception(rt, exception, by=by, note=note)
-    if refused is not None:
-        raise Refused(refused)
-    typer.echo(f"Exception {exception} is settled.")
+        row = resolve_exception(rt, exception, by=by, note=note, dry_run=dry_run)
+    bill = (
+        f"; bill {row['subject_id']} {'would be' if dry_run else 'is'} looked at anew"
+        if row["subject_kind"] == "bill"
+        else ""
+    )
+    print(
+        f"{'Would settle exception' if dry_run else 'Exception'} {exception}{'' if dry_run else ' is settled'}{bill}."
+    )
+
+
+@app.command("assign")
+def assign(
+    *,
+    ctx: typer.Context,
+    exception: ExceptionArgument,
+    to: Annotated[str | None, typer.Option(metavar="NAME", help="Who looks after it from now on.")] = None,
+    nobody: Annotated[bool, typer.Option("--nobody", help="Nobody looks after it any more.")] = False,
+    by: ByOption = None,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Say who looks after an exception; `exceptions list --owner NAME` shows what is theirs."""
+    from orchestrator.cli.firm import opened
+    from orchestrator.usecases.assign_exception import assign_exception
+
+    if (to is None or not to.strip()) != nobody:
+        raise typer.BadParameter("Name somebody with --to NAME, or say --nobody.")
+    with opened(ctx) as rt:
+        before = assign_exception(rt, exception, to=to.strip() if to else None, by=who(by), dry_run=dry_run)
+    said = "is with" if not dry_run else "would be with"
+    was = f" (it was with {before})" if before else ""
+    print(f"Exception {exception} {said} {to.strip() if to else 'nobody'}{was}.")

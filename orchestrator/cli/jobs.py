@@ -4,7 +4,18 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.show import ByOption, Column, JsonOption, LimitOption, Page, because, number, say_json
+from orchestrator.cli.show import (
+    ByOption,
+    Column,
+    DryRunOption,
+    JsonOption,
+    LimitOption,
+    Page,
+    because,
+    number,
+    say_json,
+    who,
+)
 
 app = typer.Typer(help="Jobs: what the workers do, did, or could not do.", no_args_is_help=True)
 
@@ -89,21 +100,57 @@ def retry(
         ),
     ] = False,
     by: ByOption = None,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Give a parked or failed job to the workers again.
 
     Its attempts are counted from nothing, and its exception is settled. A job whose answer was lost searches for what it
-    may have done before it does anything again; --resend is your word that it did not happen.
+    may have done before it does anything again; --resend is your word that it did not happen. If it did: `jobs settle`.
     """
-    from getpass import getuser
-
-    from orchestrator.cli.firm import Refused, opened
+    from orchestrator.cli.firm import opened
     from orchestrator.usecases.retry_job import retry_job
 
     with opened(ctx) as rt:
-        if (why_not := retry_job(rt, job, by=by or getuser(), resend=resend)) is not None:
-            raise Refused(why_not)
-    print(f"Job {job} waits for a worker again{', and will send anew' if resend else ''}.")
+        following = retry_job(rt, job, by=who(by), resend=resend, dry_run=dry_run)
+    print(f"Job {job} {'would wait' if dry_run else 'waits'} for a worker again: it {following}.")
+
+
+@app.command("settle")
+def settle(ctx: typer.Context, job: JobArgument, by: ByOption = None, dry_run: DryRunOption = False) -> None:
+    """Give your word that a message in doubt did arrive.
+
+    The job ends as done, the message counts as sent, and a worker logs it in Clio. Look in the relay's log first.
+    """
+    from orchestrator.cli.firm import opened
+    from orchestrator.usecases.settle_job import settle_job
+
+    with opened(ctx) as rt:
+        message_id = settle_job(rt, job, by=who(by), dry_run=dry_run)
+    print(
+        f"Job {job} {'would be' if dry_run else 'is'} done: message {message_id} counts as sent, and is logged in Clio."
+    )
+
+
+@app.command("park")
+def park(
+    ctx: typer.Context,
+    job: JobArgument,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; ids and amounts, no names. Kept with the job.")],
+    by: ByOption = None,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Take a job out of the workers' hands for a person to look at; `jobs retry` gives it back.
+
+    A job that a worker is at is left alone: what it is about to send cannot be called back.
+    """
+    from orchestrator.cli.firm import opened
+    from orchestrator.usecases.park_job import park_job
+
+    if not reason.strip():
+        raise typer.BadParameter("--reason must say why.")
+    with opened(ctx) as rt:
+        park_job(rt, job, by=who(by), why=reason.strip(), dry_run=dry_run)
+    print(f"Job {job} {'would be' if dry_run else 'is'} parked; `orchestrator jobs retry {job}` gives it back.")
 
 
 @app.command("would")

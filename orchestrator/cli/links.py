@@ -4,7 +4,20 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.show import Column, JsonOption, LimitOption, Page, amount, because, number, say_json
+from orchestrator.cli.show import (
+    ByOption,
+    Column,
+    DryRunOption,
+    JsonOption,
+    LimitOption,
+    Page,
+    amount,
+    because,
+    number,
+    priced,
+    say_json,
+    who,
+)
 from orchestrator.cli.status import budget_line
 
 app = typer.Typer(help="Payment links and the quotas they count against.", no_args_is_help=True)
@@ -19,10 +32,20 @@ LINKS = (
     Column("Expires", "expires_at", wrap=False),
     Column("Changed", "updated_at", wrap=False),
 )
-
-
-@app.callback()
-def links() -> None: ...
+QUOTAS = (
+    Column("Quota", "quota"),
+    number("Ours", "ours"),
+    number("Others'", "others"),
+    number("Free", "free"),
+)
+WAITING = (
+    number("Link", "link_id"),
+    Column("Bill", "bill_number", wrap=False),
+    amount("Amount", "amount_cents"),
+    Column("Currency", "currency"),
+    Column("Waits since", "since", wrap=False),
+    Column("Made at the latest", "at_the_latest", wrap=False),
+)
 
 
 @app.command("list")
@@ -53,3 +76,62 @@ def list_links(
         page = Page(rt.settings.firm.zone)
         page.table("Payment links", LINKS, found["links"])
         page.line(f"Budget: {budget_line(found['budget'])}.")
+
+
+@app.command("budget")
+def budget(ctx: typer.Context, as_json: JsonOption = False) -> None:
+    """Show both of Clio's quotas of payment links: who uses them, who waits, and until when.
+
+    The forecast is at the latest: links that are paid or void sooner make room sooner.
+
+    JSON: users, limit, active, created (each ours, others, free), reserved, counted_at, shut_until, next_frees_at,
+    next_new_link_at, waiting (a list of link_id, bill_id, bill_number, amount_cents, currency, since, at_the_latest).
+    """
+    from orchestrator.cli.firm import opened, required
+    from orchestrator.usecases.show_links import show_budget
+
+    with opened(ctx) as rt:
+        found = required(
+            show_budget(rt), "The account's users have not been counted yet: a worker does that as soon as it runs."
+        )
+        if as_json:
+            say_json(found)
+            return
+        page = Page(rt.settings.firm.zone)
+        page.line(
+            f"{found['users']} users: {found['limit']} links active, and {found['limit']} made in 24 hours, at most."
+        )
+        rows = [{"quota": "active", **found["active"]}, {"quota": "made in 24 hours", **found["created"]}]
+        page.table("\nLink budget", QUOTAS, rows)
+        page.facts(
+            "",
+            {
+                "Being made now": found["reserved"],
+                "Shut by Clio until": found["shut_until"],
+                "Next place frees": found["next_frees_at"],
+                "A new link is made": found["next_new_link_at"] or "when somebody else's links end",
+                "Users counted": found["counted_at"],
+            },
+        )
+        page.table("\nWaiting, highest amount first", WAITING, found["waiting"], none="nobody.")
+
+
+@app.command("expire")
+def expire(
+    ctx: typer.Context,
+    link: Annotated[int, typer.Argument(metavar="LINK", help="The link's id, as `links list` shows it.")],
+    by: ByOption = None,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Have a live payment link expired at Clio.
+
+    A worker does it, unless the client paid a moment before. The bill gets no other link by itself until its amount
+    changes.
+    """
+    from orchestrator.cli.firm import opened
+    from orchestrator.usecases.expire_by_hand import expire_by_hand
+
+    with opened(ctx) as rt:
+        found = expire_by_hand(rt, link, by=who(by), dry_run=dry_run)
+    what = f"link {link} of bill {found['bill_number']} ({priced(found['amount_cents'], found['currency'])})"
+    print(f"Would expire {what}." if dry_run else f"Job {found['job']} expires {what} as soon as a worker is at it.")

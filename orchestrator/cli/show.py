@@ -18,10 +18,18 @@ LimitOption = Annotated[int, typer.Option(min=1, help="Show at most so many.")]
 ByOption = Annotated[
     str | None, typer.Option(metavar="NAME", help="Who asks; kept in the audit. Your login by default.")
 ]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 Words = Callable[[Any], str]
 
 PIPED_WIDTH = 160
 NOTHING = "–"
+
+
+def who(by: str | None) -> str:
+    """Whoever asks: the name given, or the login this command runs under."""
+    from getpass import getuser
+
+    return by or getuser()
 
 
 def say_json(answer: Any) -> None:

@@ -42,9 +42,13 @@ class Rules:
 
 
 def decide(
-    matter: Matter, work: Work | None, *, rules: Rules, today: date, redacted: bool, asked: bool, last_end: date | None
-) -> Decision:
-    """Whether to ask for a bill on `today` (the office's date); filters come before triggers, so a reason is never money."""
+    matter: Matter, work: Work | None, *, rules: Rules, today: date, redacted: bool, asked: bool,
+    drafted: bool, last_end: date | None,
+) -> Decision:  # fmt: skip
+    """Whether to ask for a bill on `today` (the office's date); filters come before triggers, so a reason is never money.
+
+    `asked` and `drafted` say that a request or a draft bill of the matter is open, `last_end` up to which day it was asked.
+    """
     for applies, verdict, reason in (
         (matter.billing_method is BillingMethod.CONTINGENCY, Verdict.FILTERED, "contingency"),
         (not matter.billable, Verdict.FILTERED, "non_billable"),
@@ -54,6 +58,7 @@ def decide(
         (matter.status is MatterStatus.PENDING, Verdict.FILTERED, "matter_pending"),
         (matter.client is None, Verdict.FILTERED, "client_missing"),
         (asked, Verdict.WAIT, "request_open"),
+        (last_end is not None and last_end >= today and drafted, Verdict.WAIT, "draft_open"),
         (last_end is not None and last_end >= today, Verdict.WAIT, "period_asked"),
     ):
         if applies:

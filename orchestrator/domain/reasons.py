@@ -73,7 +73,11 @@ REASONS: dict[str, Reason] = {
     "bill_settled": Reason("the bill was settled"),
     "link_replaced": Reason("its amount no longer matched the bill"),
     "link_over": Reason("the link it would have carried is over"),
+    "link_expired_by_hand": Reason("a person of the firm had the link expired"),
     # ── what needs a person ──
+    "parked_by_hand": Reason(
+        "a person took it out of the workers' hands", "Look at it, then `orchestrator jobs retry ID` gives it back."
+    ),
     "link_quota": Reason(
         "Clio's limit of payment links is reached; the rest follow in order, highest balance first",
         "Nothing is lost. More Clio users raise the limit; old links can be expired.",
@@ -102,7 +106,8 @@ REASONS: dict[str, Reason] = {
     ),
     "mail_outcome_unknown": Reason(
         "the mail relay took the message and then fell silent: the client may or may not have it",
-        "Look in the relay's log for the Message-ID. If it was not accepted: `orchestrator jobs retry ID --resend`.",
+        "Look in the relay's log for the Message-ID. If it was accepted: `orchestrator jobs settle ID`. "
+        "If not: `orchestrator jobs retry ID --resend`.",
     ),
     "mail_refused": Reason(
         "the mail relay refused the message", "Read the relay's answer kept with the job; correct and retry."

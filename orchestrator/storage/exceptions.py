@@ -1,6 +1,7 @@
 """Anything that waits for a person: one queue."""
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -66,13 +67,27 @@ class Exceptions(Repository):
         closed = sa.update(exceptions).where(exceptions.c.key == tick_key(topic), exceptions.c.state == "open")
         self.change(closed.values(state="resolved", updated_at=self.now))
 
-    def listed(self, *, state: str | None = "open", kind: str | None = None, limit: int = 200) -> list[sa.RowMapping]:
-        """The most money first, then the oldest."""
+    def assign(self, exception_id: int, owner: str | None) -> None:
+        """Who looks after it from now on; None for nobody."""
+        mine = sa.update(exceptions).where(exceptions.c.id == exception_id)
+        self.change(mine.values(owner=owner, updated_at=self.now))
+
+    def listed(
+        self, *, state: str | None = "open", kind: str | None = None, owner: str | None = None, unassigned: bool = False,
+        before: datetime | None = None, limit: int = 200,
+    ) -> list[sa.RowMapping]:  # fmt: skip
+        """The most money first, then the oldest; `before` leaves out what was opened since."""
         chosen = sa.select(exceptions)
         if state:
             chosen = chosen.where(exceptions.c.state == state)
         if kind:
             chosen = chosen.where(exceptions.c.kind == kind)
+        if owner:
+            chosen = chosen.where(exceptions.c.owner == owner)
+        if unassigned:
+            chosen = chosen.where(exceptions.c.owner.is_(None))
+        if before:
+            chosen = chosen.where(exceptions.c.opened_at <= before)
         money = sa.func.coalesce(exceptions.c.money_cents, 0).desc()
         return self.rows(chosen.order_by(money, exceptions.c.id).limit(limit))
 

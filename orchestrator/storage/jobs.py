@@ -232,6 +232,22 @@ class Jobs(Repository):
         stopped = jobs.c.state.in_([JobState.PARKED, JobState.FAILED])
         return self.change(sa.update(jobs).where(jobs.c.id == job_id, stopped).values(**values)) == 1
 
+    def park(self, job_id: int, *, reason: str, detail: str) -> bool:
+        """Take a job that nobody is at out for a person; False while it is in a worker's hands, or over.
+
+        The fence rises, so a worker whose lease ran out unnoticed changes nothing when it wakes (F11).
+        """
+        free = sa.or_(jobs.c.state == JobState.READY, jobs.c.held_until.is_(None), jobs.c.held_until <= real_now())
+        mine = sa.update(jobs).where(jobs.c.id == job_id, jobs.c.state.in_(LIVE), free)
+        values = {"state": JobState.PARKED, "reason": reason, "detail": detail, "fence": jobs.c.fence + 1}
+        return self.change(mine.values(**values, held_until=None, rung_at=None, updated_at=self.now)) == 1
+
+    def settle(self, job_id: int, *, evidence: dict[str, Any]) -> bool:
+        """A person says that what a parked job sent has arrived: it is done; False when it is not parked."""
+        mine = sa.update(jobs).where(jobs.c.id == job_id, jobs.c.state == JobState.PARKED)
+        values = {"state": JobState.DONE, "evidence": evidence, "reason": None, "detail": None}
+        return self.change(mine.values(**values, held_until=None, updated_at=self.now)) == 1
+
     def any_unrung(self) -> bool:
         """Whether there is anything to ring for."""
         return self.connection.execute(_ANY_UNRUNG, {"now": self.now}).first() is not None
@@ -270,6 +286,11 @@ class Jobs(Repository):
 
     def get(self, job_id: int) -> sa.RowMapping | None:
         return self.one(sa.select(jobs).where(jobs.c.id == job_id))
+
+    def keyed(self, topic: str, *facts: object) -> sa.RowMapping:
+        """The one job of these facts; it must have been added."""
+        mine = sa.and_(jobs.c.topic == topic, jobs.c.key == ":".join(str(fact) for fact in facts))
+        return self.connection.execute(sa.select(jobs).where(mine)).mappings().one()
 
     def listed(self, *, states: Collection[str] = (), topic: str | None = None, limit: int = 50) -> list[sa.RowMapping]:
         """The newest jobs first, of these states and topic."""

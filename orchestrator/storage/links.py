@@ -2,13 +2,14 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from orchestrator.domain.ids import effect_key
 from orchestrator.domain.links import LINK_TRANSITIONS, LinkState
+from orchestrator.domain.quota import WINDOW, Use
 from orchestrator.errors import Stale
 from orchestrator.storage.repository import Repository
 from orchestrator.storage.tables import link_budget, links
@@ -16,7 +17,6 @@ from orchestrator.storage.tables import link_budget, links
 PER_USER = 50
 """Links active, and links created in 24 h, that Clio allows for each user of the account (API notes §10)."""
 
-WINDOW = timedelta(hours=24)
 ALIVE = (LinkState.WAITING, LinkState.RESERVED, LinkState.LIVE)
 
 
@@ -107,6 +107,26 @@ class Links(Repository):
     def budget(self) -> Budget | None:
         row = self.one(sa.select(link_budget))
         return self._budget(row) if row is not None else None
+
+    def use(self) -> tuple[sa.RowMapping, Use] | None:
+        """The account's row of the budget, and everything that holds room with the moment it lets go; None before a count."""
+        row = self.one(sa.select(link_budget))
+        if row is None:
+            return None
+        recent = sa.and_(links.c.reserved_at > self.now - WINDOW, links.c.state != LinkState.REFUSED)
+        made = self.connection.execute(sa.select(links.c.reserved_at).where(recent)).scalars()
+        held = sa.select(links.c.expires_at).where(links.c.state.in_([LinkState.RESERVED, LinkState.LIVE]))
+        ends = list(self.connection.execute(held).scalars())
+        known = [moment for moment in ends if moment is not None]
+        # Of links that are not ours we know the number only: the newest of them may have been made when they were counted.
+        foreign = [row["counted_at"] + WINDOW] * row["foreign_created"]
+        return row, Use(
+            limit=PER_USER * row["users"],
+            leaving_window=[*(moment + WINDOW for moment in made), *foreign],
+            ending=known,
+            stuck=len(ends) - len(known) + row["foreign_active"],
+            shut_until=row["shut_until"],
+        )
 
     def counted(self, *, users: int, foreign_active: int, foreign_created: int) -> None:
         """What the account allows and what links that are not ours use of it, as read from Clio."""

@@ -181,6 +181,11 @@ class Mirror(Repository):
     def payments(self, ids: Collection[int]) -> dict[int, sa.RowMapping]:
         return {row["id"]: row for row in self._by_ids(payments, ids)}
 
+    def listed_payments(self, *, states: Collection[str] = (), limit: int = 200) -> list[sa.RowMapping]:
+        """The newest payments first, of these states."""
+        chosen = sa.select(payments).order_by(payments.c.created_at.desc(), payments.c.id.desc()).limit(limit)
+        return self.rows(chosen.where(payments.c.state.in_(states)) if states else chosen)
+
     def payments_of_links(self, link_ids: Collection[int]) -> list[sa.RowMapping]:
         return self.rows(sa.select(payments).where(payments.c.link_id.in_(link_ids)))
 

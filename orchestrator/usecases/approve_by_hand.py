@@ -1,19 +1,15 @@
 """W2: an operator approves entries, by id or all of a matter, or asks what would be approved."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 from orchestrator.engine.runtime import Runtime
 from orchestrator.usecases.approve_time import approve_entries
 from orchestrator.usecases.show_time import show_time
+from orchestrator.usecases.trial import trial
 
 MOST = 5000
 """Entries of one matter in one go."""
-
-
-class _OnlyAsked(Exception):
-    """Rolls the transaction back: a dry run gives the very answer, and leaves nothing."""
 
 
 def approve_by_hand(
@@ -21,10 +17,8 @@ def approve_by_hand(
 ) -> dict[str, Any]:
     """Approve for `by` what can be approved now; returns what was, and for each of the rest why not."""
     ids = list(dict.fromkeys(entry_ids)) if matter_id is None else _of_matter(rt, matter_id)
-    with suppress(_OnlyAsked), rt.uow() as work:
+    with trial(rt, dry_run=dry_run) as work:
         refused = approve_entries(work, rt, ids, by=by, signal="operator")
-        if dry_run:
-            raise _OnlyAsked
     return {
         "dry_run": dry_run,
         "approved": [entry_id for entry_id in ids if entry_id not in refused],

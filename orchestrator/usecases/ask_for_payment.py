@@ -128,7 +128,7 @@ def _another(work: Work, last: Row, ask: Ask) -> bool:
     if last["amount_cents"] != ask.amount_cents or last["state"] == LinkState.WITHDRAWN:
         return True
     if last["state"] == LinkState.EXPIRED:
-        return last["reason"] not in (None, "time")
+        return last["reason"] not in (None, "time", "link_expired_by_hand")
     if last["state"] != LinkState.USED or last["clio_id"] is None:
         return False
     made = work.mirror.payments_of_links([last["clio_id"]])

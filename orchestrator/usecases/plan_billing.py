@@ -71,6 +71,7 @@ def _decide(rt: Runtime, work: Work) -> list[Candidate]:
         approved[entry.matter_id].append(entry)
     redacted = work.approvals.redacted_matters()
     matters = work.mirror.matters(approved.keys() | redacted)
+    drafts = work.billing.drafts_by_matter()
     asked, ends = work.billing.asked_matters(), work.billing.last_period_ends()
     rules = Rules(
         threshold_cents=rt.settings.billing.threshold_cents,
@@ -89,7 +90,7 @@ def _decide(rt: Runtime, work: Work) -> list[Candidate]:
         )
         decision = decide(
             matter, summed, rules=rules, today=today, redacted=matter.id in redacted, asked=matter.id in asked,
-            last_end=ends.get(matter.id),
+            drafted=matter.id in drafts, last_end=ends.get(matter.id),
         )  # fmt: skip
         found.append(Candidate(matter, entries, decision))
     return found

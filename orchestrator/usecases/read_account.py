@@ -2,11 +2,11 @@
 
 from datetime import timedelta
 
+from orchestrator.domain.quota import WINDOW
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.effects import step
 from orchestrator.engine.runtime import Runtime
 from orchestrator.storage.jobs import Job
-from orchestrator.storage.links import WINDOW
 from orchestrator.usecases.ask_for_payment import ask_for_payment
 
 HELD_BY_ACCOUNT = ("no_link_account", "currency_mismatch", "issued_before_start")

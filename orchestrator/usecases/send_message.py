@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from orchestrator.domain.asking import Ask
 from orchestrator.domain.ids import effect_key
@@ -12,6 +13,7 @@ from orchestrator.domain.money import Money
 from orchestrator.engine.effects import Effect, Intent, Unneeded
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import NeedsReview, Rejected
+from orchestrator.storage.audit import WORKER
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.ask_for_payment import what_to_ask
@@ -28,6 +30,15 @@ def want_message(rt: Runtime, work: Work, link: Row) -> None:
         "message.send", message["id"], link["id"], at=at,
         message_id=message["id"], link_id=link["id"], bill_id=link["bill_id"], amount_cents=link["amount_cents"],
     )  # fmt: skip
+
+
+def message_sent(work: Work, payload: dict[str, Any], message_id: str, *, at: datetime, actor: str) -> None:
+    """What follows from a message that reached the relay: it counts as sent, and Clio is told."""
+    work.messages.move(payload["message_id"], "sent", message_id=message_id, sent_at=at, reason=None)
+    work.audit.line(
+        "message.sent", "bill", payload["bill_id"], actor=actor, link_id=payload["link_id"], message=message_id
+    )
+    work.jobs.add("communication.log", payload["message_id"], payload["link_id"], **payload)
 
 
 class SendMessage(Effect[str]):
@@ -69,14 +80,7 @@ class SendMessage(Effect[str]):
         )
 
     def record(self, work: Work, intent: Intent, made: str) -> None:  # noqa: ARG002
-        payload = self.job.payload
-        work.messages.move(
-            payload["message_id"], "sent", message_id=intent["message_id"], sent_at=work.now, reason=None
-        )
-        work.audit.line(
-            "message.sent", "bill", payload["bill_id"], link_id=payload["link_id"], message=intent["message_id"]
-        )
-        work.jobs.add("communication.log", payload["message_id"], payload["link_id"], **payload)
+        message_sent(work, self.job.payload, intent["message_id"], at=work.now, actor=WORKER)
 
     def unneeded(self, work: Work, reason: str) -> None:
         self._withhold(work, reason)

@@ -1,5 +1,6 @@
 """What waits for a person: the most money first."""
 
+from datetime import timedelta
 from typing import Any
 
 from orchestrator.domain.reasons import advice, meaning
@@ -8,14 +9,25 @@ from orchestrator.usecases.show_jobs import job_facts
 from orchestrator.usecases.show_links import facts
 
 EXCEPTION = (
-    "id", "kind", "summary", "subject_kind", "subject_id", "job_id", "money_cents", "times", "state", "opened_at", "updated_at",
+    "id", "kind", "summary", "subject_kind", "subject_id", "job_id", "money_cents", "times", "state", "owner", "opened_at",
+    "updated_at",
 )  # fmt: skip
 
 
-def show_exceptions(rt: Runtime, *, kind: str | None, everything: bool, limit: int) -> list[dict[str, Any]]:
-    """Open exceptions, or with `everything` the settled ones too."""
+def show_exceptions(
+    rt: Runtime, *, kind: str | None, owner: str | None, unassigned: bool, days: int | None, everything: bool, limit: int,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Open exceptions, or with `everything` the settled ones too; `days` leaves only those that are as old or older."""
     with rt.read() as work:
-        rows = work.exceptions.listed(state=None if everything else "open", kind=kind, limit=limit)
+        before = work.now - timedelta(days=days) if days is not None else None
+        rows = work.exceptions.listed(
+            state=None if everything else "open",
+            kind=kind,
+            owner=owner,
+            unassigned=unassigned,
+            before=before,
+            limit=limit,
+        )
         return [facts(row, EXCEPTION) | {"meaning": meaning(row["kind"])} for row in rows]
 
 

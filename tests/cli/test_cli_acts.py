@@ -71,7 +71,10 @@ def test_a_retry_with_resend_sends_what_did_not_arrive(lived):
     [job] = cli.json("jobs", "list", "--state", "parked")
     before = len(firm.mails())
     done = cli("jobs", "retry", job["id"], "--resend", "--by", "Ada")
-    assert (done.exit_code, done.stdout) == (0, f"Job {job['id']} waits for a worker again, and will send anew.\n")
+    assert (done.exit_code, done.stdout) == (
+        0,
+        f"Job {job['id']} waits for a worker again: it looks at the facts anew, and sends once more if they still call for it.\n",
+    )
     assert cli.json("exceptions", "list") == []
     assert [found["state"] for found in cli.json("exceptions", "list", "--all")] == ["resolved"]
     firm.work()

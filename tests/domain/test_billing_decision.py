@@ -25,7 +25,14 @@ PLENTY = Work(60_000, RECENT)
 
 
 def decided(matter=MATTER, work: Work | None = PLENTY, **facts):
-    given_facts = {"rules": RULES, "today": TODAY, "redacted": False, "asked": False, "last_end": None} | facts
+    given_facts = {
+        "rules": RULES,
+        "today": TODAY,
+        "redacted": False,
+        "asked": False,
+        "drafted": False,
+        "last_end": None,
+    } | facts
     return decide(matter, work, **given_facts)
 
 
@@ -53,6 +60,7 @@ TABLE = {
     ),
     "request_open": (decided(asked=True), Verdict.WAIT, ""),
     "period_asked": (decided(last_end=TODAY), Verdict.WAIT, ""),
+    "draft_open": (decided(last_end=TODAY, drafted=True), Verdict.WAIT, ""),
     "matter_closed": (decided(replace(MATTER, status=MatterStatus.CLOSED), Work(1, RECENT)), Verdict.ASK, "final"),
     "flat_fee_date": (decided(flat(custom_fields={"Billing Date": "2026-03-02"})), Verdict.ASK, "flat_fee"),
     "flat_fee_stage": (decided(flat(stage="Closing")), Verdict.ASK, "flat_fee"),

@@ -1,3 +1,6 @@
+import pytest
+
+from orchestrator.errors import Rejected
 from orchestrator.usecases.resolve_exception import resolve_exception
 
 
@@ -17,7 +20,7 @@ def test_after_a_reversal_nobody_is_asked_again_until_a_person_has_decided(firm)
     _, exception = _reversed_payment(firm)
     firm.later(days=2)
     assert len(firm.links()) == 1
-    assert resolve_exception(firm.rt, exception["id"], by="nora", note="client pays again") is None
+    resolve_exception(firm.rt, exception["id"], by="nora", note="client pays again")
     firm.later(minutes=1)
     assert len(firm.links()) == 2
     firm.later(minutes=2)
@@ -27,8 +30,9 @@ def test_after_a_reversal_nobody_is_asked_again_until_a_person_has_decided(firm)
 
 def test_resolving_twice_says_that_it_is_settled(firm):
     _, exception = _reversed_payment(firm)
-    assert resolve_exception(firm.rt, exception["id"], by="nora", note="") is None
-    assert "already" in str(resolve_exception(firm.rt, exception["id"], by="nora", note=""))
+    resolve_exception(firm.rt, exception["id"], by="nora", note="")
+    with pytest.raises(Rejected, match="already"):
+        resolve_exception(firm.rt, exception["id"], by="nora", note="")
 
 
 def test_an_exception_whose_job_is_parked_is_settled_by_retrying_it(firm):
@@ -38,4 +42,5 @@ def test_an_exception_whose_job_is_parked_is_settled_by_retrying_it(firm):
     firm.later(minutes=2)
     with firm.rt.read() as work:
         [row] = work.exceptions.listed(kind="mail_outcome_unknown")
-    assert "jobs retry" in str(resolve_exception(firm.rt, row["id"], by="nora", note=""))
+    with pytest.raises(Rejected, match="jobs retry"):
+        resolve_exception(firm.rt, row["id"], by="nora", note="")

@@ -210,6 +210,8 @@ def test_an_open_draft_is_adopted_instead_of_asking_for_a_second_bill(firm):
     plan(firm)
     assert firm.effects("task.created") == []
     assert reasons(firm) == {"ferris": "draft_open"}
+    firm.later(hours=1)
+    assert reasons(firm) == {"ferris": "draft_open"}, "the reason is the same an hour later"
     assert firm.exceptions() == {"duplicate_bill_request": 1}
     with firm.rt.read() as work:
         attempts = [row["action"] for row in work.audit.about("bill", draft["id"])]

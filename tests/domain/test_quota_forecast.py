@@ -1,0 +1,61 @@
+"""When links that wait will find room: at the latest, in order, under both quotas."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.domain.quota import WINDOW, Use, forecast
+
+NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
+LIFE = timedelta(days=90)
+
+
+def hours(*count):
+    return [NOW + timedelta(hours=one) for one in count]
+
+
+def when(use, waiting):
+    return forecast(use, waiting=waiting, life=LIFE, now=NOW)
+
+
+def test_with_room_everybody_goes_now():
+    assert when(Use(3, [], []), 3) == [NOW] * 3
+
+
+def test_a_full_window_lets_the_next_in_as_each_creation_leaves_it():
+    assert when(Use(2, hours(5, 3), []), 3) == [*hours(3, 5), NOW + timedelta(hours=3) + LIFE]
+
+
+def test_a_full_account_lets_the_next_in_as_each_link_ends():
+    assert when(Use(2, [], hours(48, 30)), 2) == hours(30, 48)
+
+
+def test_links_of_others_never_end_for_us():
+    assert when(Use(2, [], [], stuck=2), 2) == [None, None]
+    assert when(Use(2, [], hours(1), stuck=1), 2) == [*hours(1), NOW + timedelta(hours=1) + LIFE]
+
+
+def test_a_refusal_holds_everybody_back():
+    assert when(Use(2, [], [], shut_until=NOW + timedelta(hours=1)), 1) == hours(1)
+
+
+def test_an_account_without_users_makes_none():
+    assert when(Use(0, [], []), 1) == [None]
+
+
+moments = st.lists(st.integers(0, 23).map(lambda one: NOW + timedelta(hours=one)), max_size=6)
+
+
+@given(limit=st.integers(1, 6), window=moments, ending=moments, waiting=st.integers(0, 12), stuck=st.integers(0, 3))
+def test_no_forecast_ever_breaks_a_quota(limit, window, ending, waiting, stuck):
+    found = [moment for moment in when(Use(limit, window, ending, stuck), waiting) if moment is not None]
+    assert found == sorted(found)
+    leaving = [*window, *(moment + WINDOW for moment in found)]
+    ends = [*ending, *(moment + LIFE for moment in found)]
+    for place, moment in enumerate(found):
+        begun = found[: place + 1]
+        held = [end for end in leaving[: len(window)] if end > moment] + [one for one in begun if one + WINDOW > moment]
+        alive = [end for end in ends[: len(ending)] if end > moment] + [one for one in begun if one + LIFE > moment]
+        assert len(held) <= max(limit, 1)
+        assert len(alive) + stuck <= limit
