@@ -18,7 +18,9 @@ class SandboxClient:
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
-        self._http = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
+        # The server closes what was idle for five seconds: on a busy machine a connection kept as long would be cut in use.
+        kept = httpx.Limits(keepalive_expiry=2)
+        self._http = httpx.Client(base_url=self.url, timeout=60, trust_env=False, limits=kept)
 
     def __enter__(self) -> Self:
         return self
