@@ -128,6 +128,8 @@ class EngineSettings(Group):
     threads: int = Field(default=4, ge=1)
     hands: int = Field(default=4, ge=1)
     open_databases: int = Field(default=8, ge=1)
+    grace_seconds: float = Field(default=20, gt=0)
+    deaf_seconds: float = Field(default=90, gt=0)
 
 
 class SweepSettings(Group):
@@ -252,6 +254,7 @@ class Settings(BaseSettings):
     listen: str = "127.0.0.1:8080"
     config_dir: Path = Path("config")
     dry_run: bool = False
+    run_dir: Path = Path("var/run")
 
     firm: FirmSettings = FirmSettings()
     clio: ClioSettings = ClioSettings()

@@ -26,6 +26,8 @@ def celery_app(broker_url: str, *, dry_run: bool = False) -> Celery:
     """
     app = Celery("orchestrator", broker=broker_url, set_as_current=False)
     embedded = broker_url.startswith("memory:")
+    if broker_url.startswith(("redis:", "rediss:")):
+        app.conf.broker_transport = "workflows.transport:Transport"
     app.conf.update(
         task_serializer="json",
         accept_content=["json"],
@@ -54,8 +56,6 @@ def celery_app(broker_url: str, *, dry_run: bool = False) -> Celery:
         worker_redirect_stdouts=False,
         worker_send_task_events=False,
         worker_enable_remote_control=False,
-        worker_soft_shutdown_timeout=20,
-        worker_enable_soft_shutdown_on_idle=True,
     )
     return app
 

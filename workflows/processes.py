@@ -24,6 +24,7 @@ from orchestrator.storage.migrate import migrate, require_newest
 from workflows.app import QUEUES, bell, celery_app, ring_on, serve_book
 from workflows.beat import attend, beat_loop
 from workflows.shares import FleetShare
+from workflows.worker import run_worker
 
 log = structlog.get_logger()
 
@@ -110,19 +111,17 @@ def serve(settings: Settings, roster: Roster, *, on_ready: Callable[[], None] = 
     firms.join(timeout=10)
 
 
-def work(settings: Settings, *, concurrency: int) -> None:
-    """A Celery worker until SIGTERM: finishes what it runs, hands back what it has only fetched."""
-    os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")  # celery's soft shutdown: see toolchain §5
+def work(settings: Settings, *, concurrency: int) -> int:
+    """A Celery worker until SIGTERM: finishes what it runs, hands back what it has only fetched; returns the exit code."""
     app = serve_book(
         celery_app(settings.broker_url, dry_run=settings.dry_run),
         Registry(open_databases=settings.engine.open_databases),
         share=FleetShare(settings),
     )
-    worker = app.Worker(
-        pool_cls="prefork", concurrency=concurrency, queues=list(QUEUES), loglevel="WARNING", quiet=True,
-        without_gossip=True, without_mingle=True, without_heartbeat=True,
+    return run_worker(
+        app, concurrency=concurrency, run_dir=settings.run_dir,
+        grace_seconds=settings.engine.grace_seconds, deaf_seconds=settings.engine.deaf_seconds,
     )  # fmt: skip
-    worker.start()
 
 
 def beat(settings: Settings, roster: Roster, *, on_ready: Callable[[], None] = lambda: None) -> None:

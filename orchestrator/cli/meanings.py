@@ -10,6 +10,7 @@ MEANINGS = {
     "listen": "where the web process listens",
     "config_dir": "where profiles and templates are",
     "dry_run": "read and decide everything, and only record what would be done; needs a database of its own",
+    "run_dir": "where each process of this machine leaves its sign of life",
     "firm.name": "how the firm signs its messages",
     "firm.time_zone": "the office's; every date is a date there",
     "firm.locale": "how clients read money and dates",
@@ -55,6 +56,8 @@ MEANINGS = {
     "engine.threads": "jobs at the same time",
     "engine.hands": "jobs at the same time in all workers of the fleet together; a firm may have all but two of them",
     "engine.open_databases": "firms whose database one process stays connected to",
+    "engine.grace_seconds": "how long a worker told to stop may finish what it holds",
+    "engine.deaf_seconds": "this long without a sign of life, a process ends itself to be started anew",
     "sweep.interval_seconds": "how often we look for what webhooks lost",
     "sweep.overlap_seconds": "how far each look reaches back",
 }

@@ -93,7 +93,7 @@ def worker(
             pass  # a worker that could do no job must not start; one of many firms keeps it from none of the others
     hands = concurrency or settings.engine.threads
     _ready(f"Working with {hands} hands.", settings)
-    work(settings, concurrency=hands)
+    raise typer.Exit(work(settings, concurrency=hands))
 
 
 def beat(

@@ -41,6 +41,11 @@ def _do(rt: Runtime, book: Book, job: Job) -> None:
     try:
         _refuse_poison(job, rt)
         book[job.topic](job, rt)
+    except SystemExit:
+        # Told to stop (F15): as after a crash, its row says what the job had reached; only nobody need wait for the lease.
+        log.info("job.handed_back", job=job.id, topic=job.topic)
+        _let_go(rt, job)
+        raise
     except (LostLease, LeaseRunOut) as lost:
         log.warning("job.lease_lost", why=type(lost).__name__)
     except DatabaseTrouble as trouble:

@@ -152,6 +152,7 @@ def a_fleet(
         # Time stands still here: a message that waits for the end of its minute would wait for ever.
         "ORCH_MAIL__BATCH_SECONDS": "0",
         "ORCH_ENGINE__POLL_SECONDS": "0.1",
+        "ORCH_RUN_DIR": str(folder / "run"),
         "PYTHONUNBUFFERED": "1",
     } | {name: str(value) for name, value in settings.items()}
     fleet = Fleet(sandbox, folder, database_url, environment)
