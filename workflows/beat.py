@@ -22,9 +22,9 @@ LOOK_AGAIN_SECONDS = 15.0
 
 def beat_loop(
     rt: Runtime, ring: Ring, share: Share = whole, *, stop: threading.Event, poll_seconds: float,
-    nudge: threading.Event | None = None,
+    nudge: threading.Event | None = None, turned: Callable[[], None] = lambda: None,
 ) -> None:  # fmt: skip
-    """Tick and ring for one firm until `stop`; `nudge` wakes it early."""
+    """Tick and ring for one firm until `stop`; `nudge` wakes it early, `turned` hears of each round, in trouble or not."""
     beat = Beat(rt)
     troubles = 0
     while not stop.is_set():
@@ -38,6 +38,7 @@ def beat_loop(
             log.warning("beat.trouble", firm=rt.firm, error=type(trouble).__name__)
         else:
             troubles = 0
+        turned()
         (nudge or stop).wait(max(poll_seconds, min(float(troubles), LONGEST_PAUSE_SECONDS)))
 
 

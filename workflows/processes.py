@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -21,6 +22,7 @@ from orchestrator.engine.runtime import Runtime
 from orchestrator.fleet import Registry
 from orchestrator.settings import Misconfigured, Settings, load
 from orchestrator.storage.migrate import migrate, require_newest
+from workflows.alive import Watchdog
 from workflows.app import QUEUES, bell, celery_app, ring_on, serve_book
 from workflows.beat import attend, beat_loop
 from workflows.shares import FleetShare
@@ -127,22 +129,39 @@ def work(settings: Settings, *, concurrency: int) -> int:
 def beat(settings: Settings, roster: Roster, *, on_ready: Callable[[], None] = lambda: None) -> None:
     """The schedule and the dispatcher of these firms until SIGINT or SIGTERM."""
     _require_lone_firm_ready(settings, roster())
-    stop, ring, share = (
-        threading.Event(),
-        bell(celery_app(settings.broker_url, dry_run=settings.dry_run)),
-        FleetShare(settings),
-    )
+    ring, share = bell(celery_app(settings.broker_url, dry_run=settings.dry_run)), FleetShare(settings)
+    stop, turned = threading.Event(), threading.Event()
+    watchdog = Watchdog(
+        "beat", run_dir=settings.run_dir, limit_seconds=settings.engine.deaf_seconds, look=partial(_seen, turned),
+        give_up=partial(os._exit, os.EX_SOFTWARE),
+    )  # fmt: skip
 
     def attend_beat(firm: str, over: threading.Event) -> None:
         rt = _begun(settings, firm)
         try:
-            beat_loop(rt, ring, share, stop=over, poll_seconds=settings.engine.poll_seconds)
+            beat_loop(rt, ring, share, stop=over, poll_seconds=settings.engine.poll_seconds, turned=turned.set)
         finally:
+            turned.set()
             rt.close()
 
+    def firms() -> Collection[str]:
+        names = roster()
+        if not names:
+            turned.set()  # with nothing to do, standing still is no fault
+        return names
+
     with stopped_by_signals(stop):
+        watchdog.start()
         on_ready()
-        attend(roster, attend_beat, stop=stop)
+        attend(firms, attend_beat, stop=stop)
+    watchdog.stop()
+
+
+def _seen(event: threading.Event) -> bool:
+    """Whether it happened since this was last asked."""
+    happened = event.is_set()
+    event.clear()
+    return happened
 
 
 def _begun(settings: Settings, firm: str, on_commit: Callable[[], None] | None = None) -> Runtime:

@@ -36,19 +36,22 @@ def flaw(envelope: object) -> str | None:
             return "it is no envelope"
 
 
-class _Undelivered(Exception):  # noqa: N818  it carries a failure past the guard for parsing
+class _Undelivered(Exception):
     """What was parsed could not be handled: that is not the message's fault, and is told as it was."""
 
+    def __init__(self, trouble: Exception) -> None:
+        super().__init__()
+        self.trouble = trouble
 
-class Channel(redis.Channel):  # type: ignore[misc]
+
+class Channel(redis.Channel):
     """A channel on which an item that cannot be parsed counts as read."""
 
     def _brpop_read(self, **options: Any) -> Any:
         try:
-            return super()._brpop_read(**options)
+            return super()._brpop_read(**options)  # type: ignore[no-untyped-call]
         except _Undelivered as undelivered:
-            assert undelivered.__cause__ is not None
-            raise undelivered.__cause__ from None
+            raise undelivered.trouble from None
         except (*self.connection_errors, *self.connection.channel_errors, Empty):
             raise
         except Exception as unreadable:  # noqa: BLE001  kombu's JSON can raise anything for a tagged value
@@ -56,7 +59,7 @@ class Channel(redis.Channel):  # type: ignore[misc]
             return True
 
 
-class Transport(redis.Transport):  # type: ignore[misc]
+class Transport(redis.Transport):
     """kombu's Redis, behind a door that looks at what comes in."""
 
     Channel = Channel
@@ -67,9 +70,9 @@ class Transport(redis.Transport):  # type: ignore[misc]
             self.drop(why, queue)
             return
         try:
-            super()._deliver(message, queue)
+            super()._deliver(message, queue)  # type: ignore[no-untyped-call]
         except Exception as trouble:
-            raise _Undelivered from trouble
+            raise _Undelivered(trouble) from trouble
 
     def drop(self, why: str, where: str) -> None:
         """Forget it, and say so; never what it held, which may be anything."""

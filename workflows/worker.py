@@ -11,7 +11,7 @@ import structlog
 from billiard import active_children
 from celery import Celery, signals
 from celery.worker import state
-from kombu import Exchange, Queue
+from kombu.entity import Exchange, Queue
 
 from workflows.alive import Watchdog
 from workflows.app import QUEUES
@@ -25,9 +25,7 @@ LAST_SECONDS = 5.0
 FORGOTTEN_AFTER_SECONDS = 3600
 
 
-def run_worker(
-    app: Celery, *, concurrency: int, run_dir: Path, grace_seconds: float, deaf_seconds: float
-) -> int:
+def run_worker(app: Celery, *, concurrency: int, run_dir: Path, grace_seconds: float, deaf_seconds: float) -> int:
     """Work until SIGTERM, or until this worker has heard nothing for `deaf_seconds`; returns the exit code."""
     app.task(name=PULSE, ignore_result=True)(_pulse)
     ear = f"pulse.{socket.gethostname()}.{os.getpid()}"

@@ -114,8 +114,9 @@ async def _thanks(request: Request) -> Response:
     return HTMLResponse(PAGE.format(title="Thank you", text=text), headers=SAFE_HEADERS)
 
 
-async def _live(_request: Request) -> Response:
-    return JSONResponse({"live": True})
+async def _live(request: Request) -> Response:
+    alive = request.app.state.intake.alive
+    return JSONResponse({"live": alive}, status_code=HTTPStatus.OK if alive else HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 def _ready(request: Request) -> Response:

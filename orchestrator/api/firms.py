@@ -80,6 +80,11 @@ class Doors:
         """An address without a firm is `main`'s."""
         await self._enter(MAIN, scope, receive, send)
 
+    @property
+    def alive(self) -> bool:
+        """Whether every open door can still make deliveries durable."""
+        return all(door.app.state.intake.alive for door in self._doors.values() if door is not None)
+
     async def healths(self) -> dict[str, Health]:
         """Every firm's health, asked at the same time."""
         doors = self._doors
@@ -112,6 +117,7 @@ def create_firms_app(doors: Doors) -> Starlette:
     app = Starlette(
         lifespan=lifespan,
         routes=[
+            Route("/health/live", _live),
             Route("/health/ready", _ready),
             Mount("/firms/{firm}", doors.named),
             Mount("", doors.nameless),
@@ -122,6 +128,12 @@ def create_firms_app(doors: Doors) -> Starlette:
     app.router.redirect_slashes = False
     app.state.doors = doors
     return app
+
+
+async def _live(request: Request) -> Response:
+    """200 as long as a restart would mend nothing: a firm whose database is away is no reason for one."""
+    alive = request.app.state.doors.alive
+    return JSONResponse({"live": alive}, status_code=HTTPStatus.OK if alive else HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 async def _ready(request: Request) -> Response:

@@ -36,6 +36,11 @@ class Intake:
         self._thread = threading.Thread(target=self._write, name="intake", daemon=True)
         self._thread.start()
 
+    @property
+    def alive(self) -> bool:
+        """Whether deliveries can still be made durable; the writer ends only with the process."""
+        return self._thread.is_alive()
+
     async def submit(self, knock: Knock) -> HTTPStatus:
         loop = asyncio.get_running_loop()
         waiting = _Waiting(knock, loop, loop.create_future())

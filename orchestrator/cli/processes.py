@@ -13,6 +13,14 @@ from orchestrator.cli.options import EveryOption, FirmsOption
 if TYPE_CHECKING:
     from orchestrator.settings import Settings
 
+CheckOption = Annotated[
+    bool,
+    typer.Option(
+        "--check",
+        help="Start nothing: exit 0 when the one on this machine is alive, 1 and a sentence when not. For container engines.",
+    ),
+]
+
 DryRunOption = Annotated[
     bool,
     typer.Option(
@@ -56,13 +64,18 @@ def up(ctx: typer.Context, dry_run: DryRunOption = False) -> None:
 
 
 def serve(
-    ctx: typer.Context, firm: FirmsOption = None, every: EveryOption = False, dry_run: DryRunOption = False
-) -> None:
+    ctx: typer.Context, firm: FirmsOption = None, every: EveryOption = False, dry_run: DryRunOption = False,
+    check: CheckOption = False,
+) -> None:  # fmt: skip
     """Run the web process alone, for one firm or many.
 
     It receives webhooks and answers /health/live and /health/ready, each firm's also below /firms/NAME.
     """
-    from orchestrator.cli.firm import fleet_settings, require_free, roster
+    from orchestrator.cli.firm import fleet_settings, require_free, roster, settings_of
+
+    if check:
+        _answers(settings_of(ctx).listen)
+        return
     from workflows.processes import serve as run
 
     _rehearse(dry_run=dry_run)
@@ -80,9 +93,14 @@ def worker(
         int | None, typer.Option(min=1, help="Jobs at the same time; ORCH_ENGINE__THREADS by default.")
     ] = None,
     dry_run: DryRunOption = False,
+    check: CheckOption = False,
 ) -> None:
     """Run a worker, for every firm whose jobs it is told about."""
     from orchestrator.cli.firm import fleet_settings, opened
+
+    if check:
+        _lives(ctx, "worker")
+        return
     from orchestrator.settings import firms
     from workflows.processes import work
 
@@ -97,13 +115,18 @@ def worker(
 
 
 def beat(
-    ctx: typer.Context, firm: FirmsOption = None, every: EveryOption = False, dry_run: DryRunOption = False
-) -> None:
+    ctx: typer.Context, firm: FirmsOption = None, every: EveryOption = False, dry_run: DryRunOption = False,
+    check: CheckOption = False,
+) -> None:  # fmt: skip
     """Run the schedule and the dispatcher, for one firm or many.
 
     A second one on the same database is harmless.
     """
     from orchestrator.cli.firm import fleet_settings, roster
+
+    if check:
+        _lives(ctx, "beat")
+        return
     from workflows.processes import beat as run
 
     _rehearse(dry_run=dry_run)
@@ -112,6 +135,33 @@ def beat(
     what = f"Beating for {', '.join(beaten())}."
     run(settings, beaten, on_ready=lambda: _ready(what, settings))
     print("Stopped.")
+
+
+def _lives(ctx: typer.Context, part: str) -> None:
+    """Say that this part of this machine is alive, or raise with the sentence that says it is not."""
+    from orchestrator.cli.firm import settings_of
+    from workflows.alive import check
+
+    settings = settings_of(ctx)
+    age = check(settings.run_dir, part, within_seconds=settings.engine.deaf_seconds)
+    print(f"The {part} is alive: its last sign was {age:.0f} s ago.")
+
+
+def _answers(listen: str) -> None:
+    """Say that the web process answers at its address, or raise with the sentence that says it does not."""
+    from urllib.error import URLError
+    from urllib.request import urlopen
+
+    from orchestrator.cli.firm import Refused
+
+    host, _, port = listen.rpartition(":")
+    # Listening everywhere, it listens here.
+    address = f"http://{'127.0.0.1' if host in {'', '0.0.0.0'} else host}:{port}/health/live"  # noqa: S104
+    try:
+        urlopen(address, timeout=5).close()
+    except (URLError, OSError) as silent:
+        raise Refused(f"{address} does not answer: start or restart `orchestrator serve`.") from silent
+    print(f"{address} answers.")
 
 
 def migrate(ctx: typer.Context, every: EveryOption = False) -> None:

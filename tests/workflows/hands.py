@@ -24,7 +24,9 @@ def take_time(job, rt):
 
 
 def runtime(firm, database_url):
-    return build(load(config_dir=CONFIG, environment="test", database_url=database_url, clio={"access_token": "t"}), firm)
+    return build(
+        load(config_dir=CONFIG, environment="test", database_url=database_url, clio={"access_token": "t"}), firm
+    )
 
 
 def main(broker_url, database_url, folder, grace, deaf):
