@@ -152,6 +152,7 @@ def seconds(span):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_the_very_commands_and_health_checks_of_the_file_run(tmp_path, postgres_url, redis_url):
     """As the image would, with the file's environment; only hosts, ports and folders are this machine's."""
     with redis.Redis.from_url(redis_url) as store:

@@ -106,6 +106,7 @@ def test_F15_an_idle_worker_told_to_stop_is_gone_at_once_and_leaves_nothing_in_r
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_F15_a_busy_worker_told_to_stop_finishes_and_leaves_the_rest_to_the_next(bench):
     bench.start(grace=20)
     bench.up()
@@ -121,6 +122,7 @@ def test_F15_a_busy_worker_told_to_stop_finishes_and_leaves_the_rest_to_the_next
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_F15_what_is_not_done_within_the_grace_is_handed_back_at_once(bench):
     bench.start(grace=1)
     bench.up()
@@ -170,6 +172,7 @@ def test_F54_what_is_no_message_is_dropped_counted_and_stops_nobody(bench, redis
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_F52_a_worker_that_stands_still_shows_no_sign_of_life(bench):
     bench.start(deaf=3)
     bench.up()
@@ -181,6 +184,7 @@ def test_F52_a_worker_that_stands_still_shows_no_sign_of_life(bench):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_F52_a_worker_that_is_connected_but_deaf_ends_itself_and_a_new_one_goes_on(bench, redis_url):
     with a_wire(redis_url) as (wire, through):
         bench.broker_url = through
@@ -200,6 +204,7 @@ def test_F52_a_worker_that_is_connected_but_deaf_ends_itself_and_a_new_one_goes_
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_F52_a_worker_whose_hands_are_all_busy_is_not_taken_for_deaf(bench):
     bench.start(deaf=3)
     bench.up()
