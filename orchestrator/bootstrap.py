@@ -25,6 +25,7 @@ from orchestrator.rehearsal import ImaginedMailer, ImaginedPractice, Rehearsal
 from orchestrator.settings import LOOPBACK, MAIN, Misconfigured, Settings
 from orchestrator.storage.unit_of_work import UnitOfWork, connect
 from orchestrator.storage.vault import Cipher, DatabaseVault
+from orchestrator.telemetry import redaction
 
 
 class OnCall(Protocol):
@@ -39,6 +40,7 @@ def build(
 
     It keeps up to `connections` to the database open while idle; under load it may have sixteen.
     """
+    redaction.hide(settings.secrets)
     engine = connect(settings.database_url, kept=connections)
     clock = clock or _clock(settings, engine)
     uow = UnitOfWork(engine, clock, on_commit)

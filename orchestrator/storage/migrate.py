@@ -1,5 +1,6 @@
 """Bring a firm's database to the newest schema; safe to run again, and by several processes at once."""
 
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -26,6 +27,7 @@ def migrate(engine: sa.Engine) -> tuple[str | None, str]:
     return before, newest()
 
 
+@cache
 def newest() -> str:
     """The revision this code was written for."""
     head = ScriptDirectory.from_config(_config()).get_current_head()

@@ -7,6 +7,7 @@ from orchestrator.bootstrap import build
 from orchestrator.fleet import REST_SECONDS, UNUSED_SECONDS, Registry
 from orchestrator.settings import Misconfigured, UnknownFirm, load
 from orchestrator.storage.migrate import migrate
+from orchestrator.telemetry import redaction
 
 
 class Hand:
@@ -133,3 +134,12 @@ def test_a_stop_passes_through_and_is_nobody_s_trouble(registry):
 
 def test_an_unknown_firm_is_a_kind_of_misconfiguration():
     assert issubclass(UnknownFirm, Misconfigured)
+
+
+def test_the_secrets_of_every_firm_that_was_built_are_hidden_in_the_logs(registry, profiles):
+    (profiles / "firms" / "one.toml").write_text(
+        f'database_url = "sqlite:///{profiles}/one.sqlite3"\nsecret_key = "a key of one alone"\n'
+    )
+    with registry.lend("one") as rt:
+        assert rt is not None
+    assert "a key of one alone" not in redaction.redacted("it said: a key of one alone")
