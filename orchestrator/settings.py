@@ -161,6 +161,14 @@ def firms(config_dir: Path | None = None) -> list[str]:
     return sorted(profile.stem for profile in profiles if FIRM_NAME.fullmatch(profile.stem))
 
 
+def strangers() -> list[str]:
+    """The variables of the environment that speak to a firm which has no profile."""
+    known = tuple(f"orch_firm_{firm.replace('-', '_')}__" for firm in (*firms(), MAIN))
+    return sorted(
+        name for name in os.environ if _OF_ONE_FIRM.match(name.lower()) and not name.lower().startswith(known)
+    )
+
+
 class _Environment(EnvSettingsSource):
     """Some of the `ORCH_` variables; `X_FILE=/run/secrets/x` reads that file as the value of X, and wins over X."""
 

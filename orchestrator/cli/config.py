@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from orchestrator.cli.options import EveryOption
 from orchestrator.cli.show import Column, JsonOption, Page, say_json
 
 if TYPE_CHECKING:
@@ -22,34 +23,32 @@ def config() -> None: ...
 
 
 @app.command("check")
-def check(ctx: typer.Context, as_json: JsonOption = False) -> None:
+def check(ctx: typer.Context, as_json: JsonOption = False, every: EveryOption = False) -> None:
     """Check that the firm's settings can work, and show each.
 
-    Looks at profile, secrets, database, templates and mail; exit code 1 when one is wrong.
+    Looks at profile, secrets, database, templates and mail; exit code 1 when one is wrong. With --all every firm's, and
+    whether two share a database or the environment names a firm that does not exist.
 
     JSON: firm, ok, checks (a list of name, ok, said), settings (a list of name, value, meaning). Secrets are "set" or "not set".
+    With --all: ok, firms (a list of firm, ok, checks), checks (of the fleet).
     """
     from zoneinfo import ZoneInfo
 
-    from orchestrator.cli.firm import settings_of
     from orchestrator.cli.meanings import MEANINGS
-    from orchestrator.errors import OrchestratorError
 
-    try:
-        settings = settings_of(ctx)
-    except OrchestratorError as wrong:
-        checks = [{"name": "profile", "ok": False, "said": str(wrong)}]
-        shown: list[dict[str, Any]] = []
-        zone = ZoneInfo("UTC")
-    else:
-        checks = [_run(name, look, settings, ctx.obj) for name, look in CHECKS.items()]
-        shown = [{"name": name, "value": value, "meaning": MEANINGS.get(name, "")} for name, value in values(settings)]
-        zone = settings.firm.zone
+    if every:
+        _check_all(ctx, as_json=as_json)
+        return
+    settings, checks = _examined(ctx.obj)
+    shown = [
+        {"name": name, "value": value, "meaning": MEANINGS.get(name, "")}
+        for name, value in (values(settings) if settings else ())
+    ]
     good = all(found["ok"] for found in checks)
     if as_json:
         say_json({"firm": ctx.obj, "ok": good, "checks": checks, "settings": shown})
     else:
-        page = Page(zone)
+        page = Page(settings.firm.zone if settings else ZoneInfo("UTC"))
         if shown:
             page.table("Settings", SETTINGS_COLUMNS, shown)
         page.table("Checks", CHECKS_COLUMNS, checks)
@@ -57,11 +56,56 @@ def check(ctx: typer.Context, as_json: JsonOption = False) -> None:
         raise typer.Exit(1)
 
 
-def _run(name: str, look: Callable[["Settings", str], str], settings: "Settings", firm: str) -> dict[str, Any]:
+def _check_all(ctx: typer.Context, *, as_json: bool) -> None:
+    from zoneinfo import ZoneInfo
+
+    from orchestrator.cli.firm import settings_of, with_profiles
+
+    names = with_profiles(settings_of(ctx).config_dir)
+    found = {name: _examined(name) for name in names}
+    fleet = [
+        _run(said, look, {name: settings for name, (settings, _) in found.items() if settings})
+        for said, look in FLEET_CHECKS.items()
+    ]
+    firms = [
+        {"firm": name, "ok": all(check["ok"] for check in checks), "checks": checks}
+        for name, (_, checks) in found.items()
+    ]
+    good = all(each["ok"] for each in (*firms, *fleet))
+    if as_json:
+        say_json({"ok": good, "firms": firms, "checks": fleet})
+    else:
+        page = Page(ZoneInfo("UTC"))
+        lines = [
+            {"name": name, "ok": check["ok"], "said": f"{check['name']}: {check['said']}"}
+            for name, (_, checks) in found.items()
+            for check in [
+                next((each for each in checks if not each["ok"]), {"name": "all", "ok": True, "said": "good."})
+            ]
+        ]
+        page.table("Firms", (Column("Firm", "name", wrap=False), *CHECKS_COLUMNS[1:]), lines)
+        page.table("Fleet", CHECKS_COLUMNS, fleet)
+    if not good:
+        raise typer.Exit(1)
+
+
+def _examined(firm: str) -> tuple["Settings | None", list[dict[str, Any]]]:
+    """A firm's settings, None when they do not load, and how each part of them was found."""
+    from orchestrator.cli.firm import settings_named
+    from orchestrator.errors import OrchestratorError
+
+    try:
+        settings = settings_named(firm)
+    except OrchestratorError as wrong:
+        return None, [{"name": "profile", "ok": False, "said": str(wrong)}]
+    return settings, [_run(name, look, settings, firm) for name, look in CHECKS.items()]
+
+
+def _run(name: str, look: Callable[..., str], *given: Any) -> dict[str, Any]:
     from orchestrator.cli.failures import sentence
 
     try:
-        return {"name": name, "ok": True, "said": look(settings, firm)}
+        return {"name": name, "ok": True, "said": look(*given)}
     except Exception as wrong:  # noqa: BLE001  whatever a part cannot bear is what this command is for
         return {"name": name, "ok": False, "said": sentence(wrong)[0]}
 
@@ -141,3 +185,28 @@ CHECKS: dict[str, Callable[["Settings", str], str]] = {
     "profile": _profile, "secret": _secret, "database": _database, "clio and templates": _parts, "mail": _mail,
 }  # fmt: skip
 """Each says what is good, or raises what is wrong."""
+
+
+def _own_databases(found: dict[str, "Settings"]) -> str:
+    from orchestrator.settings import Misconfigured
+
+    users: dict[str, list[str]] = {}
+    for name, settings in found.items():
+        users.setdefault(settings.database_url, []).append(name)
+    if shared := [names for names in users.values() if len(names) > 1]:
+        raise Misconfigured(f"{' and '.join(shared[0])} have the same database: each firm needs its own.")
+    return f"{len(found)} firms, each with a database of its own."
+
+
+def _known_names(_found: dict[str, "Settings"]) -> str:
+    from orchestrator.settings import Misconfigured, strangers
+
+    if unknown := strangers():
+        raise Misconfigured(f"{', '.join(unknown)} speak to no firm: is the name right, and is its profile there?")
+    return "The environment speaks to firms that exist."
+
+
+FLEET_CHECKS: dict[str, Callable[[dict[str, "Settings"]], str]] = {
+    "databases": _own_databases, "environment": _known_names,
+}  # fmt: skip
+"""The same for what the firms have together."""

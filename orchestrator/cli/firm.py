@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -27,7 +27,12 @@ class Refused(OrchestratorError):
 
 def settings_of(ctx: typer.Context) -> Settings:
     """The settings of the chosen firm, with logs going where they should."""
-    settings = load(ctx.obj)
+    return settings_named(ctx.obj)
+
+
+def settings_named(firm: str) -> Settings:
+    """The settings of this firm, with logs going where they should."""
+    settings = load(firm)
     if not settings.database_url.startswith(DATABASES):
         raise Misconfigured("ORCH_DATABASE_URL is neither sqlite:///FILE nor postgresql://USER@HOST/NAME.")
     logs.configure(production=settings.production, secrets=settings.secrets)
@@ -51,25 +56,30 @@ def with_profiles(config_dir: Path) -> list[str]:
     return found
 
 
+def opened(ctx: typer.Context, *, follow: bool = True) -> AbstractContextManager[Runtime]:
+    """The chosen firm's runtime, as `opened_named` has it."""
+    return opened_named(ctx.obj, follow=follow)
+
+
 @contextmanager
-def opened(ctx: typer.Context, *, follow: bool = True) -> Iterator[Runtime]:
-    """The chosen firm's runtime on a database of this code's revision; `Misconfigured` says what is in the way.
+def opened_named(firm: str, *, follow: bool = True) -> Iterator[Runtime]:
+    """The firm's runtime on a database of this code's revision; `Misconfigured` says what is in the way.
 
     On a dry run's database every command is part of the dry run, unless it may not `follow` and has to be told.
     """
     from orchestrator.bootstrap import begin, build
     from orchestrator.storage.migrate import require_newest
 
-    settings = settings_of(ctx)
+    settings = settings_named(firm)
     require_database(settings.database_url)
-    rt = build(settings, ctx.obj)
+    rt = build(settings, firm)
     try:
         require_newest(rt.uow.engine)
         if settings.dry_run or not follow:
             begin(rt)
         elif _begun_dry(rt):
             rt.close()
-            rt = build(settings.model_copy(update={"dry_run": True}), ctx.obj)
+            rt = build(settings.model_copy(update={"dry_run": True}), firm)
         yield rt
     finally:
         rt.close()
