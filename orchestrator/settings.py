@@ -140,7 +140,9 @@ class SweepSettings(Group):
 MAIN = "main"
 """The firm that needs no name."""
 
-FLEET = frozenset({"environment", "dry_run", "broker_url", "public_url", "clock_url", "listen", "config_dir", "engine"})
+FLEET = frozenset(
+    {"environment", "dry_run", "broker_url", "public_url", "clock_url", "listen", "config_dir", "run_dir", "engine"}
+)
 """What a bare `ORCH_` name tells every firm; whatever else it says is for `main`."""
 
 FIRM_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
