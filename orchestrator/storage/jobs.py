@@ -79,7 +79,12 @@ _RING = (
 )
 _CLAIM = (
     sa.update(jobs)
-    .where(jobs.c.id == sa.bindparam("job"), *_CLAIMABLE)
+    # Who hears a bell that another is just answering does not wait to be told so.
+    .where(
+        jobs.c.id.in_(
+            sa.select(jobs.c.id).where(jobs.c.id == sa.bindparam("job"), *_CLAIMABLE).with_for_update(skip_locked=True)
+        )
+    )
     .values(
         state=sa.case((jobs.c.state == JobState.SENT, JobState.SENT), else_=JobState.CLAIMED),
         attempts=jobs.c.attempts + 1,

@@ -21,6 +21,9 @@ def migrate(engine: sa.Engine) -> tuple[str | None, str]:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         before = MigrationContext.configure(connection).get_current_revision()
+        if before is not None and _newer(before):
+            # Another program migrated it: what it added is no business of this one (docs/adr/0009).
+            return before, before
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -36,13 +39,24 @@ def newest() -> str:
 
 
 def require_newest(engine: sa.Engine) -> None:
-    """Raise `Misconfigured` when the database is not at this code's revision."""
+    """Raise `Misconfigured` when the database is behind this code, or ahead of it by more than additions."""
     with engine.connect() as connection:
         found = MigrationContext.configure(connection).get_current_revision()
-    if found != newest():
+    if found is None or (found != newest() and not _newer(found)):
         raise Misconfigured(
             f"The database is at revision {found or 'none'}, not {newest()}: run `orchestrator migrate` first."
         )
+
+
+def _newer(found: str) -> bool:
+    """Whether a later program of our epoch (a revision's first digit) migrated it; another epoch's raises `Misconfigured`."""
+    if found in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}:
+        return False
+    if found[0] != newest()[0]:
+        raise Misconfigured(
+            f"The database is at revision {found}, newer than this program can serve: start the version that migrated it."
+        )
+    return True
 
 
 def _config() -> Config:

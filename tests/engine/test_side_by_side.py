@@ -1,0 +1,134 @@
+"""Old and new versions beside each other (F15, docs/adr/0009): schemas, rows and topics of the version before and after."""
+
+import re
+from itertools import pairwise
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.script import ScriptDirectory
+
+from orchestrator.engine.run import run
+from orchestrator.settings import Misconfigured
+from orchestrator.storage.jobs import JobState
+from orchestrator.storage.migrate import _config, migrate, newest, require_newest
+from orchestrator.storage.tables import jobs
+from orchestrator.storage.unit_of_work import connect
+from workflows.book import BOOK
+
+LINE = [script.revision for script in reversed(list(ScriptDirectory.from_config(_config()).walk_revisions()))]
+
+
+# ── the schema ──
+
+
+@pytest.fixture
+def engine(database_url):
+    engine = connect(database_url)
+    yield engine
+    engine.dispose()
+
+
+def at(engine, revision):
+    with engine.begin() as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    return sa.inspect(engine)
+
+
+def named(engine, revision):
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = :to"), {"to": revision})
+
+
+def test_revisions_are_four_digits_in_one_line():
+    assert all(re.fullmatch(r"\d{4}", revision) for revision in LINE)
+    assert sorted(LINE) == LINE
+    assert len(ScriptDirectory.from_config(_config()).get_heads()) == 1
+
+
+def test_a_newer_schema_of_the_same_epoch_serves_this_program(engine):
+    migrate(engine)
+    future = newest()[0] + "999"
+    named(engine, future)
+    require_newest(engine)
+    assert migrate(engine) == (future, future), "an older image's migrate step leaves it alone"
+
+
+def test_a_schema_of_another_epoch_is_refused_with_what_to_do(engine):
+    migrate(engine)
+    named(engine, f"{int(newest()[0]) + 1}001")
+    for attempt in (require_newest, migrate):
+        with pytest.raises(
+            Misconfigured, match="newer than this program can serve: start the version that migrated it"
+        ):
+            attempt(engine)
+
+
+@pytest.mark.parametrize(("before", "after"), list(pairwise(LINE)))
+def test_F15_a_revision_within_its_epoch_only_adds(engine, before, after):
+    """So that a program of the version before goes on reading and writing while the new one starts."""
+    if before[0] != after[0]:
+        pytest.skip("a new epoch: every process is stopped for it")
+    old = {table: columns(at(engine, before), table) for table in at(engine, before).get_table_names()}
+    uniques = {table: refusals(at(engine, before), table) for table in old}
+    new = at(engine, after)
+    for table, known in old.items():
+        found = columns(new, table)
+        for name, column in known.items():
+            assert name in found, f"{table}.{name} is gone"
+            assert str(found[name]["type"]) == str(column["type"]), f"{table}.{name} changed its type"
+            assert found[name]["nullable"] >= column["nullable"], f"{table}.{name} must now be given"
+        for name in found.keys() - known.keys():
+            added = found[name]
+            assert added["nullable"] or added["default"] is not None, f"{table}.{name}: an old program does not give it"
+        assert refusals(new, table) <= uniques[table], f"{table} refuses what an old program may write"
+
+
+def columns(inspector, table):
+    return {column["name"]: column for column in inspector.get_columns(table)}
+
+
+def refusals(inspector, table):
+    unique = [tuple(one["column_names"]) for one in inspector.get_unique_constraints(table)]
+    unique += [tuple(one["column_names"]) for one in inspector.get_indexes(table) if one["unique"]]
+    return set(unique)
+
+
+# ── rows ──
+
+FUTURE = {"a_key_of_the_next_version": {"nested": [1]}}
+
+
+def test_F15_payloads_with_keys_of_a_newer_version_are_done_as_ever(firm):
+    bill = firm.issued_bill()
+    for _ in range(4):
+        with firm.rt.uow() as work:
+            waiting = work.connection.execute(sa.select(jobs).where(jobs.c.state == JobState.READY)).mappings().all()
+            for row in waiting:
+                fuller = sa.update(jobs).where(jobs.c.id == row["id"]).values(payload=row["payload"] | FUTURE)
+                work.connection.execute(fuller)
+        firm.later(minutes=16)
+    assert [link["bill_id"] for link in firm.links()] == [bill["id"]]
+    assert len(firm.mails()) == 1
+    firm.check()
+
+
+def test_F15_a_topic_of_a_newer_version_is_left_for_it(firm):
+    """With this version's book less one topic: what an older worker sees of a newer one's job."""
+    older = {topic: body for topic, body in BOOK.items() if topic != "link.create"}
+    firm.issued_bill()
+    firm.sandbox.clock_advance(16 * 60)
+    for _ in range(30):
+        firm.beat.tick(firm.rt.clock())
+        for job_id in firm.bells():
+            run(firm.rt, older, job_id)
+    [link] = firm.jobs("link.create")
+    assert (link["state"], link["attempts"], link["reason"]) == (JobState.READY, 0, None)
+    assert link["held_until"] is not None, "it rests, so that bells do not go round and round"
+    assert firm.exceptions() == {}
+    firm.later(minutes=2)
+    firm.later(minutes=2)
+    assert len(firm.links()) == 1
+    firm.check()
