@@ -3,6 +3,8 @@
 import os
 import socket
 from collections.abc import Callable
+from functools import partial
+from http import HTTPStatus
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -11,11 +13,12 @@ import sqlalchemy as sa
 from orchestrator.clients.clio.auth import REGIONS, App, ClioLogin, credentials
 from orchestrator.clients.clio.client import HEADERS, REDIRECTS, Clio
 from orchestrator.clients.clio.webhooks import SUBSCRIPTIONS
-from orchestrator.clients.http import ApiClient, Credentials
+from orchestrator.clients.http import ApiClient, Credentials, knock
 from orchestrator.clients.pacing import LocalPacer, RedisPacer, redis_store
 from orchestrator.clocks import DatabaseClock, MovedClock, wall_clock
 from orchestrator.delivery.letters import TemplateLetters
 from orchestrator.delivery.smtp import SmtpMailer
+from orchestrator.domain.front_door import DOOR_HEADER, DOOR_PATH, DoorAnswer, Trouble
 from orchestrator.domain.letters import Brand
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.points import Passing, kill_at, unharmed
@@ -26,6 +29,8 @@ from orchestrator.settings import LOOPBACK, MAIN, Misconfigured, Settings
 from orchestrator.storage.unit_of_work import UnitOfWork, connect
 from orchestrator.storage.vault import Cipher, DatabaseVault
 from orchestrator.telemetry import redaction
+
+DOOR_SECONDS = 5.0
 
 
 class OnCall(Protocol):
@@ -86,6 +91,7 @@ def build(
         cipher=cipher,
         subscriptions=() if settings.dry_run else SUBSCRIPTIONS,
         holder=f"{socket.gethostname()}:{os.getpid()}",
+        door=partial(_at_the_door, settings.public_address, cipher),
         passing=passing or _ordered_death(settings),
         closing=(api.close, tokens.close, *((clock.close,) if isinstance(clock, MovedClock) else ())),
     )
@@ -138,6 +144,18 @@ def _login(settings: Settings, tokens: ApiClient, vault: DatabaseVault, clock: C
         return None
     app = App(clio.client_id, clio.client_secret.get_secret_value(), f"{settings.public_address}/oauth/callback")
     return ClioLogin(vault, tokens, app, clock=clock)
+
+
+def _at_the_door(address: str, cipher: Cipher) -> DoorAnswer:
+    """POST to our public address as Clio would, with a word to which only this installation knows the answer."""
+    nonce = cipher.nonce()
+    met = knock(f"{address}{DOOR_PATH}", {DOOR_HEADER: nonce}, seconds=DOOR_SECONDS)
+    return DoorAnswer(
+        status=met.status,
+        genuine=met.status == HTTPStatus.OK and cipher.proven(nonce, met.headers.get(DOOR_HEADER.lower(), "")),
+        location=met.headers.get("location"),
+        trouble=None if met.status is not None else Trouble.TLS if met.tls else Trouble.UNREACHED,
+    )
 
 
 def _pacer(settings: Settings, signed: Credentials) -> Pacer:

@@ -13,7 +13,13 @@ from orchestrator.usecases.ask_for_payment import allot_links
 from orchestrator.usecases.create_link import CreateLink
 from orchestrator.usecases.create_task import CreateTask
 from orchestrator.usecases.expire_link import ExpireLink
-from orchestrator.usecases.keep_webhooks import CreateWebhook, RenewWebhook, confirm_webhook, keep_webhooks
+from orchestrator.usecases.keep_webhooks import (
+    CreateWebhook,
+    DeleteWebhook,
+    RenewWebhook,
+    confirm_webhook,
+    keep_webhooks,
+)
 from orchestrator.usecases.log_communication import LogCommunication
 from orchestrator.usecases.mark_matter import MarkMatter
 from orchestrator.usecases.move_bill import MoveBill
@@ -122,6 +128,11 @@ def create_webhook(job: Job, rt: Runtime) -> None:
 @workflow("webhook.renew")
 def renew_webhook(job: Job, rt: Runtime) -> None:
     perform(RenewWebhook(rt, job))
+
+
+@workflow("webhook.delete")
+def delete_webhook(job: Job, rt: Runtime) -> None:
+    perform(DeleteWebhook(rt, job))
 
 
 @workflow("webhook.confirm")

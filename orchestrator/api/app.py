@@ -14,11 +14,13 @@ from starlette.routing import Route, Router
 
 from orchestrator.api.intake import Intake
 from orchestrator.clients.clio import webhooks
+from orchestrator.domain.front_door import DOOR_HEADER, DOOR_PATH
 from orchestrator.engine.runtime import Runtime
 from orchestrator.usecases.read_health import Health, read_health
-from orchestrator.usecases.receive_webhook import Heard, Knock, receive
+from orchestrator.usecases.receive_webhook import Heard, Knock, Tally, receive
 
 BODY_CAP = 256 * 1024
+LONGEST_NONCE = 64
 
 SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -42,6 +44,7 @@ def create_app(rt: Runtime) -> Starlette:
         exception_handlers={HTTPException: _refused, Exception: _failed},
         routes=[
             Route("/", _home),
+            Route(DOOR_PATH, _self_check, methods=["POST"]),
             Route("/webhooks/clio/{token}", _webhook, methods=["POST"]),
             Route("/health/live", _live),
             Route("/health/ready", _ready),
@@ -57,7 +60,7 @@ def create_app(rt: Runtime) -> Starlette:
 
 def open_intake(rt: Runtime) -> Intake:
     """The thread that makes the firm's deliveries durable."""
-    return Intake(partial(receive, rt, verify=webhooks.verify, parse=heard))
+    return Intake(partial(receive, rt, verify=webhooks.verify, parse=heard, tally=Tally()))
 
 
 def heard(body: bytes) -> Heard:
@@ -86,6 +89,14 @@ async def _webhook(request: Request) -> Response:
     status = await request.app.state.intake.submit(knock)
     echoed = {"X-Hook-Secret": secret} if secret is not None and status == HTTPStatus.OK else {}
     return Response(status_code=status, headers=echoed)
+
+
+async def _self_check(request: Request) -> Response:
+    """Prove that this address leads to us, to whoever asks with a word of his own (F28)."""
+    nonce = request.headers.get(DOOR_HEADER, "")
+    if not nonce or len(nonce) > LONGEST_NONCE:
+        return Response(status_code=HTTPStatus.NOT_FOUND)
+    return Response(headers={DOOR_HEADER: request.app.state.runtime.cipher.prove(nonce)})
 
 
 async def _capped(request: Request) -> bytes | None:

@@ -1,11 +1,12 @@
 """`orchestrator webhooks`: the subscriptions through which Clio tells us what changed."""
 
 import time
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.show import ByOption, Column, JsonOption, Page, number, say_json
+from orchestrator.cli.show import ByOption, Column, JsonOption, LimitOption, Page, because, number, say_json
 
 if TYPE_CHECKING:
     from orchestrator.engine.runtime import Runtime
@@ -20,8 +21,34 @@ WEBHOOKS = (
     Column("Ends", "expires_at", wrap=False),
     Column("Changed", "updated_at", wrap=False),
 )
-COMPARED = (*WEBHOOKS, Column("At Clio", "at_clio", wrap=False), Column("Would", "would", wrap=False))
+COMPARED = (
+    *WEBHOOKS,
+    Column("At Clio", "at_clio", wrap=False),
+    Column("Would", "would", wrap=False),
+    Column("Because", "why", wrap=False),
+)
+HEALTH = (
+    Column("Model", "model", wrap=False),
+    Column("State", "state", wrap=False),
+    Column("Ends", "expires_at", wrap=False),
+    Column("Last delivery", "delivered_at", wrap=False),
+    number("Deliveries", "deliveries"),
+    number("Refused", "refused"),
+    Column("Last refused", "refused_at", wrap=False),
+    number("Only by sweep", "found_by_sweep"),
+    Column("Trouble", "troubles", lambda codes: "; ".join(because(code) for code in codes)),
+)
+RECEIPTS = (
+    number("Number", "id"),
+    Column("Received", "received_at", wrap=False),
+    Column("Kind", "kind", wrap=False),
+    number("Object", "object_id"),
+    Column("Event", "event", wrap=False),
+    number("Times", "seen"),
+    Column("Status", "status", wrap=False),
+)
 
+MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S"]
 PATIENCE_SECONDS = 20.0
 LOOK_SECONDS = 0.25
 
@@ -57,7 +84,8 @@ def sync(
 
     A worker does it; this waits up to 20 seconds for the result.
 
-    JSON: job, done, webhooks (as `webhooks list`). With --dry-run: a list of what `webhooks list` has, and at_clio, would.
+    JSON: job, done, webhooks (as `webhooks list`). With --dry-run: a list of what `webhooks list` has, and at_clio,
+    would (keep, wait, create, confirm, renew), why.
     """
     from getpass import getuser
 
@@ -84,6 +112,93 @@ def sync(
         page.table("Webhooks", WEBHOOKS, rows)
         said = "has looked after them" if done else "is at it" if heard else "is running: it follows when one starts"
         page.line(f"Job {job} asks for upkeep; {'a' if heard else 'no'} worker {said}.")
+
+
+@app.command("health")
+def health(ctx: typer.Context, as_json: JsonOption = False) -> None:
+    """Show how each subscription fares; exit code 1 when one is in trouble.
+
+    JSON: a list of what `webhooks list` has, and waiting_seconds, tries, delivered_at, deliveries, refused, refused_at,
+    replaced_address_served, found_by_sweep, troubles.
+    """
+    from orchestrator.cli.firm import opened
+    from orchestrator.usecases.show_webhooks import show_health
+
+    with opened(ctx) as rt:
+        rows = show_health(rt)
+        if as_json:
+            say_json(rows)
+        else:
+            Page(rt.settings.firm.zone).table("Webhooks", HEALTH, rows)
+    if any(row["troubles"] for row in rows):
+        raise typer.Exit(1)
+
+
+@app.command("deliveries")
+def deliveries(
+    ctx: typer.Context,
+    kind: Annotated[str | None, typer.Option(metavar="KIND", help="Only of this kind, such as bill.")] = None,
+    limit: LimitOption = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """List stored deliveries, the newest first.
+
+    JSON: a list of id, source, digest, kind, object_id, event, status, seen, received_at.
+    """
+    from orchestrator.cli.firm import one_of, opened
+    from orchestrator.domain.kinds import KINDS
+    from orchestrator.usecases.replay_receipts import show_receipts
+
+    one_of(kind, KINDS, "--kind")
+    with opened(ctx) as rt:
+        rows = show_receipts(rt, limit=limit, kind=kind)
+        if as_json:
+            say_json(rows)
+        else:
+            Page(rt.settings.firm.zone).table("Deliveries", RECEIPTS, rows)
+
+
+@app.command("replay")
+def replay(
+    *,
+    ctx: typer.Context,
+    ids: Annotated[list[int] | None, typer.Argument(metavar="NUMBER…", help="Deliveries to take again.")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=MOMENTS, help="All received since then, at the office's time.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be looked at; mark nothing.")] = False,
+    by: ByOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take stored deliveries again: what they name is read from Clio once more.
+
+    It is harmless: an object that has not changed has no effect.
+
+    JSON: receipts (how many), objects (by kind), dry_run.
+    """
+    from getpass import getuser
+
+    from orchestrator.cli.firm import Refused, opened
+    from orchestrator.usecases.replay_receipts import find_receipts, marks_of, replay_receipts
+
+    if (since is None) == (not ids):
+        raise typer.BadParameter("Name deliveries (see `webhooks deliveries`), or say --since, and not both.")
+    with opened(ctx) as rt:
+        moment = since.replace(tzinfo=rt.settings.firm.zone) if since is not None else None
+        found = find_receipts(rt, ids=ids or (), since=moment)
+        if missing := sorted(set(ids or ()) - {row["id"] for row in found}):
+            raise Refused(
+                f"There is no delivery {', '.join(map(str, missing))}: see `orchestrator webhooks deliveries`."
+            )
+        objects = {kind.value: len(named) for kind, named in marks_of(found).items()}
+        if not dry_run:
+            objects = replay_receipts(rt, by=by or getuser(), ids=ids or (), since=moment)
+        if as_json:
+            say_json({"receipts": len(found), "objects": objects, "dry_run": dry_run})
+            return
+        named = ", ".join(f"{count} {kind}" for kind, count in objects.items()) or "nothing"
+        would = "would be" if dry_run else "will be"
+        Page(rt.settings.firm.zone).line(f"{len(found)} deliveries: {named} {would} read from Clio again.")
 
 
 def _wait(rt: "Runtime", job: int) -> bool:

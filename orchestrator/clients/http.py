@@ -234,6 +234,24 @@ class ApiClient:
             self._pacer.learn(limit=said.get("limit"), remaining=said.get("remaining"), reset=said.get("reset"))
 
 
+class Knocked(NamedTuple):
+    """The answer to one POST without a body's worth of meaning: status and headers, or the kind of failure."""
+
+    status: int | None
+    headers: Mapping[str, str]
+    tls: bool = False
+
+
+def knock(url: str, headers: Mapping[str, str], *, seconds: float) -> Knocked:
+    """One POST to an address of our own, in `seconds` in total; whatever comes back is an answer, nothing raises."""
+    with httpx.Client(transport=_Transport(1), timeout=seconds, follow_redirects=False) as http, attempt(seconds):
+        try:
+            with http.stream("POST", url, headers=dict(headers), content=b"{}") as response:
+                return Knocked(response.status_code, {name.lower(): said for name, said in response.headers.items()})
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
+            return Knocked(None, {}, tls="SSL" in str(error) or "certificate" in str(error).lower())
+
+
 def query(params: Mapping[str, Param] | str | None) -> str:
     """`?…` with braces, brackets and commas as they are, which is the only form Clio is known to take (API notes §9)."""
     if not isinstance(params, str):

@@ -174,6 +174,19 @@ REASONS: dict[str, Reason] = {
     ),
     "rejected": Reason("the request was refused", "Read the answer kept with the job, correct, and retry it."),
     "unplanned": Reason("an error we did not plan for stopped it", "Report it with the job's id, then retry."),
+    "webhook_replaced": Reason("another subscription has taken its place, or it is renewed already"),
+    "webhook_unrenewed": Reason(
+        "half of a webhook's life is gone and Clio did not renew it",
+        "A fresh one is being made beside it; if this stays open, see `orchestrator webhooks health`.",
+    ),
+    "webhook_signatures": Reason(
+        "deliveries on a webhook's secret address are not signed as Clio signs",
+        "Something between Clio and us changes their bytes: let the proxy pass bodies through untouched.",
+    ),
+    "public_address": Reason(
+        "a POST to our public address does not reach us as Clio's deliveries must",
+        "Do what the exception says, then `orchestrator doctor`; sweeps keep everything true meanwhile.",
+    ),
     "webhook_unconfirmed": Reason(
         "Clio's handshake did not arrive at our public address",
         "Check ORCH_PUBLIC_URL, TLS and the proxy; sweeps keep everything true meanwhile.",

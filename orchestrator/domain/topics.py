@@ -41,6 +41,7 @@ TOPICS: dict[str, Urgency] = {
     "webhook.create": Urgency.MONEY,
     "webhook.renew": Urgency.MONEY,
     "webhook.confirm": Urgency.MONEY,
+    "webhook.delete": Urgency.SWEEPS,
     "engine.heartbeat": Urgency.INTERACTIVE,
     "engine.tidy": Urgency.SWEEPS,
 }

@@ -16,6 +16,8 @@ class Tick:
     topic: str
     every: timedelta
     real: bool = False
+    at_start: timedelta | None = None
+    """Also done when a beat starts, at most once in so long: a firm that was away must not wait for its next slot."""
 
 
 def ticks(sweep_seconds: int) -> tuple[Tick, ...]:
@@ -25,7 +27,7 @@ def ticks(sweep_seconds: int) -> tuple[Tick, ...]:
         Tick("sweep", timedelta(seconds=sweep_seconds)),
         Tick("billing.plan", timedelta(hours=1)),
         Tick("links.allot", timedelta(hours=1)),
-        Tick("webhooks.upkeep", timedelta(hours=6)),
+        Tick("webhooks.upkeep", timedelta(hours=6), at_start=timedelta(minutes=10)),
         Tick("account.read", timedelta(hours=12)),
         Tick("engine.tidy", timedelta(hours=24)),
     )
@@ -57,7 +59,8 @@ class Beat:
             return 0
         with self._rt.uow() as work:
             for tick in due:
-                name = slot(real_now if tick.real else now, tick.every)
+                starting = tick.at_start if tick.topic not in self._last else None
+                name = slot(real_now if tick.real else now, starting or tick.every)
                 work.jobs.add(tick.topic, name)
             work.pulses.beat("beat")
         self._rt.passing(Point.TICK_RECORDED)

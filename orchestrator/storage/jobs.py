@@ -7,7 +7,7 @@
 Every change after the claim names the fence it was claimed with, so a worker that lost its lease changes nothing (F11).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -34,6 +34,7 @@ class JobState(StrEnum):
 
 
 LIVE = (JobState.READY, JobState.CLAIMED, JobState.SENT)
+STOPPED = (JobState.PARKED, JobState.FAILED)
 
 LET_GO_SECONDS = 1.0
 """How long a job rests after trouble with the database: what it collided with is over by then."""
@@ -122,6 +123,10 @@ class Job:
     trace_id: str | None
 
 
+def _key(facts: Iterable[object]) -> str:
+    return ":".join(str(fact) for fact in facts)
+
+
 def _job(row: sa.RowMapping) -> Job:
     return Job(**{name: row[name] for name in Job.__slots__ if name != "state"}, state=JobState(row["state"]))
 
@@ -129,7 +134,7 @@ def _job(row: sa.RowMapping) -> Job:
 class Jobs(Repository):
     def add(self, topic: str, *facts: object, at: datetime | None = None, **payload: Any) -> bool:
         """Intend one job for these facts, due at `at` (firm's clock; now by default); False when it is there already."""
-        key = ":".join(str(fact) for fact in facts)
+        key = _key(facts)
         return self.add_once(
             jobs,
             topic=topic,
@@ -218,7 +223,18 @@ class Jobs(Repository):
 
     def revoke(self, topic: str, *facts: object, reason: str) -> bool:
         """Withdraw a job that nobody has begun, because its cause is gone; one under way decides for itself."""
-        return self._withdraw(jobs.c.key == ":".join(str(fact) for fact in facts), topic, reason)
+        return self._withdraw(jobs.c.key == _key(facts), topic, reason)
+
+    def abandon(self, topic: str, *facts: object, reason: str) -> int | None:
+        """Withdraw a parked or failed job that something else has made needless; its id, if there was one."""
+        stopped = sa.and_(jobs.c.topic == topic, jobs.c.key == _key(facts), jobs.c.state.in_(STOPPED))
+        values = {"state": JobState.REVOKED, "reason": reason, "updated_at": self.now}
+        found = self.connection.execute(sa.update(jobs).where(stopped).values(**values).returning(jobs.c.id)).first()
+        return int(found.id) if found else None
+
+    def find(self, topic: str, *facts: object) -> sa.RowMapping | None:
+        """The job for these facts, whatever has become of it."""
+        return self.one(sa.select(jobs).where(jobs.c.topic == topic, jobs.c.key == _key(facts)))
 
     def retry(self, job_id: int, *, resend: bool = False) -> bool:
         """Give a parked or failed job to the workers again, its attempts counted from nothing.
@@ -234,7 +250,7 @@ class Jobs(Repository):
             "held_until": None,
             "updated_at": self.now,
         }
-        stopped = jobs.c.state.in_([JobState.PARKED, JobState.FAILED])
+        stopped = jobs.c.state.in_(STOPPED)
         return self.change(sa.update(jobs).where(jobs.c.id == job_id, stopped).values(**values)) == 1
 
     def park(self, job_id: int, *, reason: str, detail: str) -> bool:

@@ -1,5 +1,8 @@
 """Stored inbound webhooks, before anything is done with them."""
 
+from collections.abc import Collection
+from datetime import datetime
+
 import sqlalchemy as sa
 
 from orchestrator.storage.repository import Repository
@@ -26,6 +29,25 @@ class Receipts(Repository):
             again = sa.update(receipts).where(receipts.c.source == source, receipts.c.digest == digest)
             self.change(again.values(seen=receipts.c.seen + 1))
         return new
+
+    def by_kind(self) -> dict[str, int]:
+        """Usable deliveries by kind, repeats included."""
+        grouped = sa.select(receipts.c.kind, sa.func.sum(receipts.c.seen)).where(receipts.c.status == "stored")
+        return {row[0]: int(row[1]) for row in self.connection.execute(grouped.group_by(receipts.c.kind))}
+
+    def listed(
+        self, *, ids: Collection[int] = (), since: datetime | None = None, kind: str | None = None, limit: int | None = None
+    ) -> list[sa.RowMapping]:  # fmt: skip
+        """Stored deliveries without their bodies, the newest first: these ids, or those received since then."""
+        columns = [column for column in receipts.c if column.name != "body"]
+        chosen = sa.select(*columns).order_by(receipts.c.id.desc()).limit(limit)
+        if ids:
+            chosen = chosen.where(receipts.c.id.in_(ids))
+        if since is not None:
+            chosen = chosen.where(receipts.c.received_at >= since)
+        if kind is not None:
+            chosen = chosen.where(receipts.c.kind == kind)
+        return self.rows(chosen)
 
     def counts(self) -> dict[str, int]:
         """Deliveries by status, repeats included."""

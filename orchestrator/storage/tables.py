@@ -426,4 +426,39 @@ subscriptions = Table(
     Column("offered", Json, nullable=False),
     Column("expires_at", Instant),
     Column("updated_at", Instant, nullable=False),
+    # Since when this address waits for its handshake, and how many addresses before it waited in vain.
+    Column("asked_at", Instant),
+    Column("tries", Integer, nullable=False, default=0, server_default="0"),
+    Column("confirmed_at", Instant),
+    # The last address that was confirmed, served with its own secret until nothing can be on its way to it (F24).
+    Column("previous_path_token", String(64)),
+    Column("delivered_at", Instant),
+    Column("refused", Integer, nullable=False, default=0, server_default="0"),
+    Column("refused_in_a_row", Integer, nullable=False, default=0, server_default="0"),
+    Column("refused_at", Instant),
+)
+
+# Whose data this database holds, remembered from the first connection; `proof` is the digest of the last token checked.
+connections = Table(
+    "connections",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("account_id", sa.BigInteger, nullable=False),
+    Column("account_name", Text, nullable=False),
+    Column("user_id", sa.BigInteger, nullable=False),
+    Column("user_name", Text, nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("proof", String(64), nullable=False),
+    Column("connected_at", Instant, nullable=False),
+    Column("checked_at", Instant, nullable=False),
+)
+
+# Attempts to connect in a browser: the digest of each one's nonce, and the code once it has come, encrypted.
+authorisations = Table(
+    "authorisations",
+    metadata,
+    Column("state", String(64), primary_key=True),
+    Column("made_at", Instant, nullable=False),
+    Column("code", LargeBinary),
+    Column("declined", Boolean, nullable=False, default=False),
 )

@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+import hmac
+import secrets
 from collections.abc import Sequence
 
 import sqlalchemy as sa
@@ -19,10 +21,9 @@ class Cipher:
     """Encrypts with the first key and reads with any: `ORCH_SECRET_KEY` may list several, newest first, separated by commas."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        derived = [
-            base64.urlsafe_b64encode(hashlib.sha256(b"orchestrator at rest|" + key.encode()).digest()) for key in keys
-        ]
-        self._fernet = MultiFernet([Fernet(key) for key in derived])
+        fernets = [Fernet(base64.urlsafe_b64encode(_derived(b"at rest", key))) for key in keys]
+        self._newest, self._fernet = fernets[0], MultiFernet(fernets)
+        self._proofs = [_derived(b"front door", key) for key in keys]
 
     def seal(self, text: str) -> bytes:
         return self._fernet.encrypt(text.encode())
@@ -36,6 +37,36 @@ class Cipher:
                 "ORCH_SECRET_KEY does not open what is stored in this database: put the former key after the new one, "
                 "separated by a comma."
             ) from unfit
+
+    def outdated(self, sealed: bytes) -> bool:
+        """Whether a former key sealed it: that key is needed for as long as anything is (F49)."""
+        try:
+            self._newest.decrypt(bytes(sealed))
+        except InvalidToken:
+            return True
+        return False
+
+    def rewrap(self, sealed: bytes) -> bytes:
+        """The same text under the newest key."""
+        return self.seal(self.open(sealed)) if self.outdated(sealed) else bytes(sealed)
+
+    @staticmethod
+    def nonce() -> str:
+        """A word that nobody has used before."""
+        return secrets.token_urlsafe(16)
+
+    def prove(self, nonce: str) -> str:
+        """What only this installation can answer to `nonce`; of no use for anything else."""
+        return hmac.new(self._proofs[0], nonce.encode(), hashlib.sha256).hexdigest()
+
+    def proven(self, nonce: str, answer: str) -> bool:
+        """Whether `answer` is this installation's, under any of its keys."""
+        proofs = [hmac.new(key, nonce.encode(), hashlib.sha256).hexdigest() for key in self._proofs]
+        return any(hmac.compare_digest(proof.encode(), answer.encode("utf-8", "replace")) for proof in proofs)
+
+
+def _derived(purpose: bytes, key: str) -> bytes:
+    return hashlib.sha256(b"orchestrator " + purpose + b"|" + key.encode()).digest()
 
 
 class DatabaseVault:

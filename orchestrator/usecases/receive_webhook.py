@@ -1,6 +1,7 @@
 """A delivery → a stored receipt and a dirty mark, in one commit; nothing is done with it here (style rule 10)."""
 
-from collections import defaultdict
+import time
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -12,6 +13,7 @@ from orchestrator.domain.kinds import Kind
 from orchestrator.engine.points import Point
 from orchestrator.engine.runtime import Runtime
 from orchestrator.storage.repository import Row
+from orchestrator.storage.subscriptions import ALARM_AT
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.telemetry import trace
 
@@ -46,13 +48,43 @@ Verify = Callable[[bytes, str, Collection[str]], bool]
 Parse = Callable[[bytes], Heard]
 
 
-def receive(rt: Runtime, knocks: Sequence[Knock], *, verify: Verify, parse: Parse) -> list[HTTPStatus]:
+class Tally:
+    """Refused deliveries that are not written down yet: a flood of them costs a write every ten seconds, not one each.
+
+    For the one thread that receives; what a killed process had not written down is not counted.
+    """
+
+    def __init__(self, *, seconds: float = 10.0, most: int = 50) -> None:
+        self._seconds, self._most = seconds, most
+        self._written = float("-inf")
+        self.refused: Counter[str] = Counter()
+
+    @property
+    def due(self) -> bool:
+        waiting = self.refused.total()
+        return waiting >= self._most or (waiting > 0 and time.monotonic() - self._written >= self._seconds)
+
+    def written(self) -> None:
+        self.refused.clear()
+        self._written = time.monotonic()
+
+
+def receive(
+    rt: Runtime, knocks: Sequence[Knock], *, verify: Verify, parse: Parse, tally: Tally | None = None
+) -> list[HTTPStatus]:
     """The answer to each knock, once all that deserves a 200 is durable; only 2xx, 4xx and 503 are ever answered (F28)."""
+    tally = tally or Tally()
     with rt.uow(beside=True) as work:
         desk = Desk(rt, work, verify, parse)
         answers = [desk.answer(knock) for knock in knocks]
         traces = {kind: _mark(work, kind, new) for kind, new in desk.marks.items()}
+        refused = tally.refused + desk.refused
+        tally.refused = refused
+        if writing := bool(desk.genuine) or tally.due:
+            _count(work, desk.genuine, refused)
         rt.passing(Point.RECEIPT_STORING)
+    if writing:
+        tally.written()
     rt.passing(Point.RECEIPT_STORED)
     for kind, new in desk.marks.items():
         for object_id in new:
@@ -66,20 +98,43 @@ def _mark(work: Work, kind: Kind, new: Mapping[int, str]) -> str | None:
         return work.dirty.mark(kind, new)
 
 
+def _count(work: Work, genuine: Counter[str], refused: Counter[str]) -> None:
+    work.subscriptions.fared(genuine, refused)
+    for row in work.subscriptions.all() if refused else ():
+        if row["model"] in refused and row["refused_in_a_row"] >= ALARM_AT:
+            work.exceptions.open(
+                "webhook_signatures",
+                row["model"],
+                f"{row['refused_in_a_row']} deliveries of the {row['model']} webhook in a row were not signed as Clio signs.",
+            )
+    for model in genuine:
+        work.exceptions.close("webhook_signatures", model)
+
+
 class Desk:
     """One transaction's worth of knocks."""
 
     def __init__(self, rt: Runtime, work: Work, verify: Verify, parse: Parse) -> None:
         self._rt, self._work, self._verify, self._parse = rt, work, verify, parse
-        self._subscriptions = {row["path_token"]: row for row in work.subscriptions.all()}
+        rows = work.subscriptions.all()
+        self._subscriptions = {row["path_token"]: row for row in rows}
+        self._replaced = {row["previous_path_token"]: row for row in rows if row["previous_path_token"]}
         self.marks: dict[Kind, dict[int, str]] = defaultdict(dict)
         """By kind: the objects that new deliveries name, and the digest of a delivery that did."""
+        self.genuine: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
 
     def answer(self, knock: Knock) -> HTTPStatus:
         row = self._subscriptions.get(knock.path_token)
-        if row is None:
-            return HTTPStatus.NOT_FOUND
-        return self._handshake(row, knock.secret) if knock.secret is not None else self._delivery(row, knock)
+        if row is not None and knock.secret is not None:
+            return self._handshake(row, knock.secret)
+        if row is not None:
+            return self._delivery(row, knock, (row["secret"], row["previous_secret"]))
+        # What was on its way to the address before this one still arrives there (F24).
+        replaced = self._replaced.get(knock.path_token)
+        if replaced is not None and knock.secret is None:
+            return self._delivery(replaced, knock, (replaced["previous_secret"],))
+        return HTTPStatus.NOT_FOUND
 
     def _handshake(self, row: Row, secret: str) -> HTTPStatus:
         """Kept only while a creation of ours is pending, and believed only once the API confirms it (F23)."""
@@ -92,15 +147,15 @@ class Desk:
         self._work.jobs.add("webhook.confirm", row["model"], offer, model=row["model"])
         return HTTPStatus.OK
 
-    def _delivery(self, row: Row, knock: Knock) -> HTTPStatus:
-        secrets = [
-            self._rt.cipher.open(sealed) for sealed in (row["secret"], row["previous_secret"]) if sealed is not None
-        ]
+    def _delivery(self, row: Row, knock: Knock, sealed: Sequence[bytes | None]) -> HTTPStatus:
+        secrets = [self._rt.cipher.open(one) for one in sealed if one is not None]
         if not secrets:
             # Not confirmed yet: Clio tries again in two minutes, and by then we can tell whether it is Clio.
             return HTTPStatus.SERVICE_UNAVAILABLE
         if len(knock.signatures) != 1 or not self._verify(knock.body, knock.signatures[0], secrets):
+            self.refused[row["model"]] += 1
             return HTTPStatus.UNAUTHORIZED
+        self.genuine[row["model"]] += 1
         heard = self._parse(knock.body)
         kind = next((wanted.kind for wanted in self._rt.subscriptions if wanted.model == row["model"]), None)
         digest = heard.digest or effect_key("body", knock.body.hex())

@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Any
 
+from orchestrator.domain.kinds import Kind
 from orchestrator.domain.topics import Urgency
-from orchestrator.domain.webhooks import RemoteWebhook
+from orchestrator.domain.webhooks import Subscription
 from orchestrator.engine.runtime import Runtime
 from orchestrator.storage.jobs import LIVE
 from orchestrator.storage.repository import Row
-from orchestrator.usecases.keep_webhooks import HALF_LIFE
+from orchestrator.usecases.keep_webhooks import planned
 from orchestrator.usecases.read_health import DEAF_AFTER_SECONDS
 
 
@@ -16,31 +17,72 @@ def show_webhooks(rt: Runtime) -> list[dict[str, Any]]:
     """Every wanted subscription with our state of it; `missing` when there is none yet."""
     with rt.read() as work:
         known = {row["model"]: row for row in work.subscriptions.all()}
+    return [_shown(wanted, known.get(wanted.model)) for wanted in rt.subscriptions]
+
+
+def _shown(wanted: Subscription, row: Row | None) -> dict[str, Any]:
+    return {
+        "model": wanted.model,
+        "events": list(wanted.events),
+        "state": row["state"] if row else "missing",
+        "webhook_id": row["webhook_id"] if row else None,
+        "expires_at": row["expires_at"] if row else None,
+        "updated_at": row["updated_at"] if row else None,
+    }
+
+
+def compare_webhooks(rt: Runtime) -> list[dict[str, Any]]:
+    """The same beside what Clio has now: what upkeep `would` do about each, and why. Reads Clio, changes nothing."""
+    remote = {webhook.url: webhook for webhook in rt.practice(Urgency.INTERACTIVE).webhooks()}
+    compared = []
+    with rt.read() as work:
+        known = {row["model"]: row for row in work.subscriptions.all()}
+        for wanted in rt.subscriptions:
+            row = known.get(wanted.model)
+            theirs = remote.get(row["url"]) if row else None
+            plan = planned(rt, work, wanted, row, theirs)
+            would = {"at_clio": theirs.status if theirs else None, "would": plan.deed.value, "why": plan.why or None}
+            compared.append(_shown(wanted, row) | would)
+    return compared
+
+
+def show_health(rt: Runtime) -> list[dict[str, Any]]:
+    """How each subscription fares: its state and end, what it delivered, what was refused, and what only sweeps found."""
+    with rt.read() as work:
+        known = {row["model"]: row for row in work.subscriptions.all()}
+        sweeps, told = work.dirty.summary(), work.receipts.by_kind()
+        troubles = {
+            wanted.model: [kind for kind in TROUBLES if work.exceptions.is_open(kind, wanted.model)]
+            for wanted in rt.subscriptions
+        }
+        now = work.now
     return [
-        {
-            "model": wanted.model,
-            "events": list(wanted.events),
-            "state": known[wanted.model]["state"] if wanted.model in known else "missing",
-            "webhook_id": known[wanted.model]["webhook_id"] if wanted.model in known else None,
-            "expires_at": known[wanted.model]["expires_at"] if wanted.model in known else None,
-            "updated_at": known[wanted.model]["updated_at"] if wanted.model in known else None,
+        _shown(wanted, row := known.get(wanted.model))
+        | {
+            "waiting_seconds": _waiting(row, now),
+            "tries": row["tries"] if row else 0,
+            "delivered_at": row["delivered_at"] if row else None,
+            "deliveries": told.get(wanted.kind, 0),
+            "refused": row["refused"] if row else 0,
+            "refused_at": row["refused_at"] if row else None,
+            "replaced_address_served": bool(row and row["previous_path_token"]),
+            # A payment is swept through its link (API notes §6).
+            "found_by_sweep": sweeps[Kind.LINK if wanted.kind is Kind.PAYMENT else wanted.kind]["found_by_sweep"],
+            "troubles": troubles.get(wanted.model, []),
         }
         for wanted in rt.subscriptions
     ]
 
 
-def compare_webhooks(rt: Runtime) -> list[dict[str, Any]]:
-    """The same beside what Clio has now: what upkeep `would` do about each. Reads Clio, changes nothing."""
-    remote = {webhook.url: webhook for webhook in rt.practice(Urgency.INTERACTIVE).webhooks()}
-    with rt.read() as work:
-        known = {row["model"]: row for row in work.subscriptions.all()}
-        now = work.now
-    compared = []
-    for shown in show_webhooks(rt):
-        row = known.get(shown["model"])
-        theirs = remote.get(row["url"]) if row else None
-        compared.append(shown | {"at_clio": theirs.status if theirs else None, "would": _would(rt, row, theirs, now)})
-    return compared
+TROUBLES = ("webhook_unconfirmed", "webhook_unrenewed", "webhook_signatures")
+
+
+def _waiting(row: Row | None, now: datetime) -> float | None:
+    """Seconds since this address has been waiting for its handshake."""
+    if row is None or row["state"] == "enabled":
+        return None
+    asked: datetime = row["asked_at"] or row["updated_at"]
+    return (now - asked).total_seconds()
 
 
 def ask_for_upkeep(rt: Runtime, *, by: str) -> int:
@@ -49,16 +91,6 @@ def ask_for_upkeep(rt: Runtime, *, by: str) -> int:
         work.jobs.add("webhooks.upkeep", "asked", work.now.isoformat())
         work.audit.line("webhooks.asked", "webhook", "all", actor=by)
         return int(work.jobs.listed(topic="webhooks.upkeep", limit=1)[0]["id"])
-
-
-def _would(rt: Runtime, row: Row | None, theirs: RemoteWebhook | None, now: datetime) -> str:
-    if row is None or theirs is None or not row["url"].startswith(rt.settings.public_address + "/"):
-        return "create"
-    if theirs.status == "suspended" or (theirs.expires_at is not None and theirs.expires_at <= now):
-        return "replace"
-    if row["state"] == "pending":
-        return "confirm"
-    return "renew" if theirs.expires_at is not None and theirs.expires_at - now < HALF_LIFE else "keep"
 
 
 def working(rt: Runtime) -> bool:
