@@ -2,7 +2,8 @@
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from http import HTTPStatus
 from typing import Protocol
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
-from orchestrator.clients.clio.auth import REGIONS, App, ClioLogin, credentials
+from orchestrator.clients.clio.auth import REGIONS, App, ClioLogin, OwnAccount, ReadyToken, credentials
 from orchestrator.clients.clio.client import HEADERS, REDIRECTS, Clio
 from orchestrator.clients.clio.webhooks import SUBSCRIPTIONS
 from orchestrator.clients.http import ApiClient, Credentials, knock
@@ -18,16 +19,17 @@ from orchestrator.clients.pacing import LocalPacer, RedisPacer, redis_store
 from orchestrator.clocks import DatabaseClock, MovedClock, wall_clock
 from orchestrator.delivery.letters import TemplateLetters
 from orchestrator.delivery.smtp import SmtpMailer
+from orchestrator.domain.accounts import Connection
 from orchestrator.domain.front_door import DOOR_HEADER, DOOR_PATH, DoorAnswer, Trouble
 from orchestrator.domain.letters import Brand
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.points import Passing, kill_at, unharmed
 from orchestrator.engine.runtime import Runtime
-from orchestrator.ports import Clock, Mailer, Pacer, PracticeManagement
+from orchestrator.ports import Clock, Mailer, Pacer, PracticeManagement, Token
 from orchestrator.rehearsal import ImaginedMailer, ImaginedPractice, Rehearsal
 from orchestrator.settings import LOOPBACK, MAIN, Misconfigured, Settings
 from orchestrator.storage.unit_of_work import UnitOfWork, connect
-from orchestrator.storage.vault import Cipher, DatabaseVault
+from orchestrator.storage.vault import Cipher, DatabaseMemory, DatabaseVault
 from orchestrator.telemetry import redaction
 
 DOOR_SECONDS = 5.0
@@ -54,7 +56,12 @@ def build(
     tokens = ApiClient(base_url, provider="Clio")
     login = _login(settings, tokens, DatabaseVault(uow, cipher, "clio"), clock)
     token = settings.clio.access_token
-    signed = credentials(token.get_secret_value() if token else None, login)
+    signed = OwnAccount(
+        credentials(token.get_secret_value() if token else None, login),
+        DatabaseMemory(uow, "clio"),
+        partial(_who, settings, base_url),
+        host=urlsplit(base_url).hostname or "",
+    )
     api = ApiClient(
         base_url,
         provider="Clio",
@@ -91,6 +98,7 @@ def build(
         cipher=cipher,
         subscriptions=() if settings.dry_run else SUBSCRIPTIONS,
         holder=f"{socket.gethostname()}:{os.getpid()}",
+        clio_url=base_url,
         door=partial(_at_the_door, settings.public_address, cipher),
         passing=passing or _ordered_death(settings),
         closing=(api.close, tokens.close, *((clock.close,) if isinstance(clock, MovedClock) else ())),
@@ -123,7 +131,8 @@ def _clock(settings: Settings, engine: sa.Engine) -> Clock:
     return DatabaseClock(engine) if engine.dialect.name == "postgresql" else wall_clock
 
 
-def clio_login(rt: Runtime) -> ClioLogin:
+@contextmanager
+def clio_login(rt: Runtime) -> Iterator[ClioLogin]:
     """The conversation by which a person connects the firm to Clio; `Misconfigured` without the app's id and secret."""
     tokens = ApiClient(rt.settings.clio.base_url or REGIONS[rt.settings.clio.region], provider="Clio")
     login = _login(rt.settings, tokens, DatabaseVault(rt.uow, rt.cipher, "clio"), rt.clock)
@@ -131,7 +140,32 @@ def clio_login(rt: Runtime) -> ClioLogin:
         raise Misconfigured(
             "ORCH_CLIO__CLIENT_ID and ORCH_CLIO__CLIENT_SECRET are missing: a ready token needs no connecting."
         )
-    return login
+    try:
+        yield login
+    finally:
+        tokens.close()
+
+
+def whoever_has(settings: Settings, access_token: str) -> Connection:
+    """Whose token this is, asked of the Clio that the settings name."""
+    return _who(settings, settings.clio.base_url or REGIONS[settings.clio.region], ReadyToken(access_token))
+
+
+def _who(settings: Settings, base_url: str, signed: Credentials) -> Connection:
+    """One call, outside the shared budget: who we are must be known even when nothing is left of it."""
+    seconds = min(settings.clio.deadline_seconds, settings.engine.lease_seconds / 3)
+    api = ApiClient(
+        base_url, provider="Clio", credentials=signed, headers=HEADERS, deadline_seconds=seconds, connections=1
+    )
+    try:
+        return Clio(api).connection()
+    finally:
+        api.close()
+
+
+def clio_token(rt: Runtime) -> Token | None:
+    """The firm's stored token, or None before it has connected."""
+    return DatabaseVault(rt.uow, rt.cipher, "clio").current()
 
 
 def _login(settings: Settings, tokens: ApiClient, vault: DatabaseVault, clock: Clock) -> ClioLogin | None:

@@ -4,6 +4,7 @@ OrchestratorError
  ├── Transient         nothing was done; the same attempt may run again, when `retry_after` seconds have passed
  │    ├── Paced        held back by our own request budget: not the job's fault, so the attempt is not counted
  │    ├── NeedsConnection   the firm must reconnect or wait for a token: not counted either
+ │    ├── Shut         the provider denies what all such work needs (403, 410, a moved path): not counted either
  │    └── Stale        what we looked at has moved on (412, changed row): read and decide again
  ├── Rejected          refused for good; the same request is never sent again
  ├── OutcomeUnknown    it may have happened; settle, search, adopt — never blindly resend
@@ -19,13 +20,17 @@ class OrchestratorError(Exception):
 
 
 class Transient(OrchestratorError):
-    """Nothing happened outside: the same attempt may be made again after `retry_after` seconds (real time)."""
+    """Nothing happened outside: the same attempt may be made again after `retry_after` seconds (real time).
+
+    `notice`, a code of `domain.reasons`, asks a person once for all the work that waits for the same thing.
+    """
 
     counted = True
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+    def __init__(self, message: str, *, retry_after: float | None = None, notice: str | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.notice = notice
 
 
 class Paced(Transient):
@@ -36,6 +41,12 @@ class Paced(Transient):
 
 class NeedsConnection(Transient):
     """The provider's connection is being refreshed or must be renewed by a person; work waits and nothing is dropped."""
+
+    counted = False
+
+
+class Shut(Transient):
+    """The provider denies what all such work needs, not this job: it waits, and goes on by itself (F42, F46)."""
 
     counted = False
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Generic, Protocol, TypeVar
 
-from orchestrator.domain.accounts import BankAccount, Connection
+from orchestrator.domain.accounts import BankAccount, Connection, KnownAccount
 from orchestrator.domain.activities import Activity
 from orchestrator.domain.bills import Bill, BillState
 from orchestrator.domain.contacts import User
@@ -143,6 +143,20 @@ class TokenVault(Protocol):
 
     def revoke(self, version: int) -> None:
         """Note that the provider no longer accepts this token: the firm must connect again (F45)."""
+        ...
+
+    def forget(self, version: int) -> None:
+        """`revoke`, and keep nothing of the token itself."""
+        ...
+
+
+class AccountMemory(Protocol):
+    """Which account of a provider the firm's database belongs to; the first one remembered stays (F48)."""
+
+    def known(self) -> KnownAccount | None: ...
+
+    def remember(self, found: Connection, *, host: str, proof: str) -> None:
+        """Keep who we are there now; an account other than the one remembered raises `Stale`."""
         ...
 
 

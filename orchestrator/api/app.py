@@ -3,15 +3,15 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from html import escape
 from http import HTTPStatus
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, Router
 
+from orchestrator.api.callback import CALLBACK, page
 from orchestrator.api.intake import Intake
 from orchestrator.clients.clio import webhooks
 from orchestrator.domain.front_door import DOOR_HEADER, DOOR_PATH
@@ -21,13 +21,6 @@ from orchestrator.usecases.receive_webhook import Heard, Knock, Tally, receive
 
 BODY_CAP = 256 * 1024
 LONGEST_NONCE = 64
-
-SAFE_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-    "Cache-Control": "no-store",
-}
 
 
 def create_app(rt: Runtime) -> Starlette:
@@ -49,6 +42,7 @@ def create_app(rt: Runtime) -> Starlette:
             Route("/health/live", _live),
             Route("/health/ready", _ready),
             Route("/thanks/{key}", _thanks),
+            CALLBACK,
         ],
     )
     # A redirect would count as delivered at Clio and lose the event (F28).
@@ -113,16 +107,14 @@ async def _capped(request: Request) -> bytes | None:
 
 
 async def _home(_request: Request) -> Response:
-    return HTMLResponse(
-        PAGE.format(title="Billing orchestrator", text="This address receives webhooks."), headers=SAFE_HEADERS
-    )
+    return page("Billing orchestrator", "This address receives webhooks.")
 
 
 async def _thanks(request: Request) -> Response:
     # Anybody can open this address, and a link scanner will (F80): it says thank you and knows nothing.
-    firm = escape(request.app.state.runtime.settings.firm.name)
+    firm = request.app.state.runtime.settings.firm.name
     text = f"Your payment is being processed, and {firm} will see it. You may close this page."
-    return HTMLResponse(PAGE.format(title="Thank you", text=text), headers=SAFE_HEADERS)
+    return page("Thank you", text)
 
 
 async def _live(request: Request) -> Response:
@@ -146,12 +138,3 @@ async def _refused(_request: Request, refusal: Exception) -> Response:
 
 async def _failed(_request: Request, _failure: Exception) -> Response:
     return Response(status_code=HTTPStatus.SERVICE_UNAVAILABLE)
-
-
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title><style>
-:root {{ color-scheme: light dark }}
-body {{ font: 1.125rem/1.6 system-ui, sans-serif; max-width: 34rem; margin: 20vh auto 0; padding: 0 1.5rem }}
-</style></head><body><main><h1>{title}</h1><p>{text}</p></main></body></html>
-"""

@@ -18,10 +18,11 @@ import httpcore
 import httpx
 import structlog
 
+from orchestrator.clients.circuit import Circuit, door
 from orchestrator.clients.deadline import DeadlineBackend, attempt
 from orchestrator.clients.meaning import Answered, announced, lost, meaning
 from orchestrator.domain.topics import Urgency
-from orchestrator.errors import OrchestratorError, Paced, Transient
+from orchestrator.errors import OrchestratorError, Paced, Shut, Transient
 from orchestrator.ports import Pacer
 
 log = structlog.get_logger()
@@ -94,6 +95,7 @@ class ApiClient:
         self._redirects = redirects
         self._on_call = on_call
         self._reads_only = reads_only
+        self._circuit = Circuit(provider)
         # Waiting for a connection gets a third each, so that what is sent has time left to be answered.
         timeout = httpx.Timeout(deadline_seconds, pool=deadline_seconds / 3, connect=deadline_seconds / 3)
         self._http = httpx.Client(transport=_Transport(connections), timeout=timeout, follow_redirects=False)
@@ -167,12 +169,19 @@ class ApiClient:
         if (error := meaning(answer)) is not None:
             if isinstance(error, Paced) and self._pacer is not None:
                 self._pacer.pause(error.retry_after or 0)
+            if isinstance(error, Shut):
+                raise Shut(
+                    f"{error} It was asked for {door(method, path)}.",
+                    retry_after=error.retry_after,
+                    notice=error.notice,
+                )
             raise error
         return answer
 
     def _exchange(self, sending: _Sending) -> Answered:
         """Any answer but a 401, after everything it teaches the pacer and the credentials."""
         if self._credentials is not None:
+            self._circuit.check(sending.method, sending.path)
             sending.headers["Authorization"] = self._credentials.authorization()
         if self._pacer is not None:
             self._pacer.take(self.urgency)
@@ -184,6 +193,7 @@ class ApiClient:
         self._learned(announced(answer.headers, now=answer.now))
         if answer.status == HTTPStatus.UNAUTHORIZED and self._credentials is not None:
             raise self._credentials.refused(sending.headers["Authorization"])
+        self._circuit.answered(sending.method, sending.path, answer.status)
         return answer
 
     def _send(self, sending: _Sending) -> Answered:

@@ -8,9 +8,10 @@
  2xx that cannot be read (F07)                     Transient           OutcomeUnknown
  1xx, 3xx, 408, 5xx (F02)                          Transient           OutcomeUnknown
  401 (F47)                                         NeedsConnection     NeedsConnection
- 403                                               NeedsReview         NeedsReview     `…_forbidden`
+ 403 (F46)                                         Shut                Shut            `…_forbidden`
  404                                               NotFound            NotFound
- 410 (F42)                                         NeedsReview         NeedsReview     `…_version_retired`
+ 410 (F42)                                         Shut                Shut            `…_version_retired`
+ 301, 308 (F42)                                    Shut                OutcomeUnknown  `…_path_moved`
  412 (F39)                                         Stale               Stale
  429 (F31)                                         Paced               Paced
  any other 4xx                                     Refused             Refused
@@ -27,7 +28,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
-from orchestrator.errors import NeedsReview, OrchestratorError, OutcomeUnknown, Paced, Rejected, Stale, Transient
+from orchestrator.errors import OrchestratorError, OutcomeUnknown, Paced, Rejected, Shut, Stale, Transient
 
 
 class Refused(Rejected):
@@ -77,11 +78,12 @@ _WAIT_UNKNOWN = 60.0
 _DONE = range(200, 300)
 _DECIDED = range(400, 500)
 _UNDECIDED = {HTTPStatus.REQUEST_TIMEOUT}
+_READING = {"GET", "HEAD"}
 
 
 def lost(method: str, why: str, *, wait: float | None = None) -> OrchestratorError:
     """The error for a request that left and brought back nothing usable; `why` names no person and no secret."""
-    if method in {"GET", "HEAD"}:
+    if method in _READING:
         return Transient(f"The answer to a read was lost: {why}.", retry_after=wait)
     return OutcomeUnknown(f"A {method} was sent and its answer was lost: {why}.")
 
@@ -90,10 +92,12 @@ def meaning(answer: Answered) -> OrchestratorError | None:
     """The error `answer` stands for, or None for 2xx; a 401 with credentials is the caller's, who can renew them."""
     if answer.status in _DONE:
         return None
+    if answer.status in _MOVED and answer.credentials and answer.method in _READING:
+        return _shut(answer)
     if answer.status not in _DECIDED or answer.status in _UNDECIDED:
         wait = retry_after(answer.headers, now=answer.now) if "retry-after" in answer.headers else None
         return lost(answer.method, f"status {answer.status}", wait=wait)
-    if answer.status in _FOR_THE_FIRM and not answer.credentials:
+    if answer.status in FOR_THE_FIRM and not answer.credentials:
         return _refused(answer)
     return _REFUSALS.get(answer.status, _refused)(answer)
 
@@ -112,20 +116,33 @@ def _not_found(answer: Answered) -> NotFound:
     )
 
 
-def _parked(answer: Answered) -> NeedsReview:
-    return NeedsReview(answer.says, reason=f"{answer.provider.lower()}_{_FOR_THE_FIRM[answer.status]}")
+def _shut(answer: Answered) -> Shut:
+    return Shut(answer.says, retry_after=SHUT_SECONDS, notice=notice_of(answer.provider, answer.status))
+
+
+def notice_of(provider: str, status: int) -> str:
+    """The reason under which a person hears of a door that is shut with this status."""
+    return f"{provider.lower()}_{FOR_THE_FIRM[status]}"
 
 
 def _paced(answer: Answered) -> Paced:
     return Paced(answer.says, retry_after=retry_after(answer.headers, now=answer.now))
 
 
-_FOR_THE_FIRM: dict[int, str] = {HTTPStatus.FORBIDDEN: "forbidden", HTTPStatus.GONE: "version_retired"}
+_MOVED = {HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.PERMANENT_REDIRECT}
+FOR_THE_FIRM: dict[int, str] = {
+    HTTPStatus.FORBIDDEN: "forbidden",
+    HTTPStatus.GONE: "version_retired",
+    **dict.fromkeys(_MOVED, "path_moved"),
+}
+"""Answers that are not about the one request: everything that would ask the same must wait for a person."""
+
+SHUT_SECONDS = 300.0
 
 _REFUSALS: dict[int, Callable[[Answered], OrchestratorError]] = {
-    HTTPStatus.FORBIDDEN: _parked,
+    HTTPStatus.FORBIDDEN: _shut,
     HTTPStatus.NOT_FOUND: _not_found,
-    HTTPStatus.GONE: _parked,
+    HTTPStatus.GONE: _shut,
     HTTPStatus.PRECONDITION_FAILED: lambda answer: Stale(answer.says),
     HTTPStatus.TOO_MANY_REQUESTS: _paced,
 }

@@ -1,6 +1,7 @@
 """Bank accounts and the firm's Clio account."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -30,3 +31,17 @@ class Connection:
     account_id: int
     account_name: str
     time_zone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAccount:
+    """Whose data this database holds, as the first connection said; `proof` is the digest of the last token checked."""
+
+    account_id: int
+    account_name: str
+    user_id: int
+    user_name: str
+    host: str
+    proof: str
+    connected_at: datetime
+    checked_at: datetime

@@ -148,12 +148,26 @@ REASONS: dict[str, Reason] = {
     ),
     "clio_forbidden": Reason(
         "Clio denied the permission",
-        "Give the app and its user the permission in Clio, reconnect if the app changed, then retry.",
+        "Give the app and its user the permission in Clio; after a change to the app run `orchestrator connect clio`. "
+        "Work waits and goes on by itself.",
     ),
     "clio_version_retired": Reason(
-        "Clio no longer serves the API version we use", "Upgrade the orchestrator, then retry."
+        "Clio no longer serves the API version we use",
+        "Upgrade the orchestrator. Work waits and goes on by itself.",
     ),
-    "reconnect": Reason("Clio no longer accepts our token", "Connect the firm again: `orchestrator connect clio`."),
+    "clio_path_moved": Reason(
+        "Clio answers from another address",
+        "Check [clio] region and ORCH_CLIO__BASE_URL, then upgrade the orchestrator. Work waits and goes on by itself.",
+    ),
+    "reconnect": Reason(
+        "Clio no longer accepts our token",
+        "Connect the firm again: `orchestrator connect clio`. Work waits and goes on by itself.",
+    ),
+    "connect_over": Reason("the attempt to connect was declined, or another was begun since"),
+    "wrong_account": Reason(
+        "the token belongs to another firm or another region than this database",
+        "Connect as a user of the firm's own account (`orchestrator connect show`); another firm needs a database of its own.",
+    ),
     "custom_field_missing": Reason(
         "Clio has no matter custom field of the configured name",
         "Create it (checkbox, matters), or correct [notes] paid_field.",
@@ -192,6 +206,9 @@ REASONS: dict[str, Reason] = {
         "Check ORCH_PUBLIC_URL, TLS and the proxy; sweeps keep everything true meanwhile.",
     ),
 }
+
+WAITED_FOR = ("reconnect", "wrong_account", "clio_forbidden", "clio_version_retired", "clio_path_moved")
+"""Reasons for which work waits instead of stopping, under one notice each; it goes on by itself when they are gone."""
 
 
 def meaning(code: str | None) -> str:

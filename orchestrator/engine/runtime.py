@@ -32,6 +32,7 @@ class Runtime:
     cipher: Cipher
     subscriptions: Sequence[Subscription]
     holder: str
+    clio_url: str = ""
     door: Callable[[], DoorAnswer] | None = None
     """Knock at our own public address from here, within seconds; it changes nothing."""
     passing: Passing = unharmed

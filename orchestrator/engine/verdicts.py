@@ -33,7 +33,17 @@ def _again(rt: Runtime, work: Work, job: Job, failure: OrchestratorError) -> Non
         return
     # Nothing happened outside, so a mark of SENT that this very attempt made is taken back with it.
     pause = failure.retry_after if failure.retry_after is not None else backoff(job.attempts)
-    work.jobs.hand_back(job, pause_seconds=pause, counted=failure.counted, detail=str(failure), state=_before(job))
+    work.jobs.hand_back(
+        job,
+        pause_seconds=pause,
+        counted=failure.counted,
+        detail=str(failure),
+        state=_before(job),
+        reason=failure.notice,
+    )
+    if failure.notice is not None and not work.exceptions.is_open(failure.notice, "clio"):
+        # One for all that waits: a thousand jobs behind one shut door are one thing to do.
+        work.exceptions.open(failure.notice, "clio", str(failure))
 
 
 def _find_out(_rt: Runtime, work: Work, job: Job, failure: OrchestratorError) -> None:

@@ -52,6 +52,11 @@ class Exceptions(Repository):
         """Whether a person is still wanted for this."""
         return self.one(sa.select(exceptions.c.id).where(self._open(kind, key))) is not None
 
+    def standing(self, kinds: Collection[str], key: object) -> list[str]:
+        """Those of `kinds` for which a person is still wanted under this key."""
+        mine = sa.and_(exceptions.c.kind.in_(kinds), exceptions.c.key == str(key), exceptions.c.state == "open")
+        return [row["kind"] for row in self.rows(sa.select(exceptions.c.kind).where(mine))]
+
     def resolve(self, exception_id: int) -> bool:
         """A person settled it; no fact is edited by that. False when it was not open."""
         mine = sa.update(exceptions).where(exceptions.c.id == exception_id, exceptions.c.state == "open")

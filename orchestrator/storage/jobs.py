@@ -198,8 +198,9 @@ class Jobs(Repository):
         state: JobState = JobState.READY,
         counted: bool = True,
         detail: str | None = None,
+        reason: str | None = None,
     ) -> None:
-        """Back to the queue: after `pause_seconds` of real time and not before the firm's `not_before`."""
+        """Back to the queue: after `pause_seconds` of real time, not before the firm's `not_before`, for `reason`."""
         self._fenced(
             job,
             state=state,
@@ -211,6 +212,7 @@ class Jobs(Repository):
             attempts=jobs.c.attempts if counted else jobs.c.attempts - 1,
             not_before=not_before or jobs.c.not_before,
             detail=detail,
+            reason=reason,
         )
 
     def let_go(self, job: Job) -> None:
@@ -268,6 +270,16 @@ class Jobs(Repository):
         mine = sa.update(jobs).where(jobs.c.id == job_id, jobs.c.state == JobState.PARKED)
         values = {"state": JobState.DONE, "evidence": evidence, "reason": None, "detail": None}
         return self.change(mine.values(**values, held_until=None, updated_at=self.now)) == 1
+
+    def any_waiting(self, reason: str) -> bool:
+        """Whether any job still waits for this reason to go away."""
+        waiting = sa.select(jobs.c.id).where(jobs.c.state.in_(LIVE), jobs.c.reason == reason).limit(1)
+        return self.connection.execute(waiting).first() is not None
+
+    def resume(self, reasons: Collection[str]) -> int:
+        """End the pauses of all that waits for one of these reasons; returns how many jobs go on now."""
+        waiting = sa.and_(jobs.c.state.in_([JobState.READY, JobState.SENT]), jobs.c.reason.in_(reasons))
+        return self.change(sa.update(jobs).where(waiting).values(held_until=None, rung_at=None))
 
     def any_unrung(self) -> bool:
         """Whether there is anything to ring for."""

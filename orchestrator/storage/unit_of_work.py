@@ -14,6 +14,7 @@ from orchestrator.ports import Clock
 from orchestrator.storage.approvals import Approvals
 from orchestrator.storage.audit import Audit
 from orchestrator.storage.billing import Billing
+from orchestrator.storage.connections import Connections
 from orchestrator.storage.dirty import DirtyMarks
 from orchestrator.storage.exceptions import Exceptions
 from orchestrator.storage.imagined import Imagined
@@ -145,6 +146,10 @@ class Work:
     @cached_property
     def subscriptions(self) -> Subscriptions:
         return Subscriptions(self.connection, lambda: self.now)
+
+    @cached_property
+    def connections(self) -> Connections:
+        return Connections(self.connection, lambda: self.now)
 
     @cached_property
     def pulses(self) -> Pulses:

@@ -4,11 +4,12 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import sqlalchemy as sa
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from orchestrator.domain.accounts import Connection, KnownAccount
 from orchestrator.errors import Stale
 from orchestrator.ports import Token
 from orchestrator.settings import Misconfigured
@@ -69,6 +70,35 @@ def _derived(purpose: bytes, key: str) -> bytes:
     return hashlib.sha256(b"orchestrator " + purpose + b"|" + key.encode()).digest()
 
 
+SEALED = ("secret", "previous_secret")
+
+
+def sealed_values(work: Work) -> Iterator[bytes]:
+    """Everything this database holds under the key."""
+    for row in work.connection.execute(sa.select(tokens)).mappings():
+        yield from (bytes(row[name]) for name in ("access_token", "refresh_token") if row[name] is not None)
+    for row in work.subscriptions.all():
+        yield from (bytes(row[name]) for name in SEALED if row[name] is not None)
+        yield from (offer.encode() for offer in row["offered"])
+
+
+def rewrap(work: Work, cipher: Cipher) -> int:
+    """Put what a former key sealed under the newest, so that the former can be dropped (F49); returns how many values."""
+    moved = sum(cipher.outdated(value) for value in sealed_values(work))
+    if not moved:
+        return 0
+    for row in work.connection.execute(sa.select(tokens)).mappings().all():
+        sealed = {name: cipher.rewrap(row[name]) for name in ("access_token", "refresh_token") if row[name] is not None}
+        # Only while it is still this token: one that was renewed meanwhile is under the newest key already.
+        same = sa.and_(tokens.c.name == row["name"], tokens.c.version == row["version"])
+        work.connection.execute(sa.update(tokens).where(same).values(**sealed))
+    for row in work.subscriptions.all():
+        values = {name: cipher.rewrap(row[name]) for name in SEALED if row[name] is not None}
+        offers = [cipher.rewrap(offer.encode()).decode() for offer in row["offered"]]
+        work.subscriptions.rewrap(row["model"], offered=offers, **values)
+    return moved
+
+
 class DatabaseVault:
     """One provider's token in the firm's database; implements `ports.TokenVault`."""
 
@@ -117,6 +147,27 @@ class DatabaseVault:
         with self._uow(beside=True) as work:
             self._changed(work, sa.update(tokens).where(mine).values(revoked=True, refreshing_until=None))
 
+    def forget(self, version: int) -> None:
+        mine = sa.and_(tokens.c.name == self._name, tokens.c.version == version)
+        gone = {"access_token": self._cipher.seal(""), "refresh_token": None, "expires_at": None}
+        with self._uow() as work:
+            self._changed(work, sa.update(tokens).where(mine).values(revoked=True, refreshing_until=None, **gone))
+
     @staticmethod
     def _changed(work: Work, statement: sa.Update) -> int:
         return work.connection.execute(statement).rowcount
+
+
+class DatabaseMemory:
+    """`ports.AccountMemory` in the firm's database."""
+
+    def __init__(self, uow: UnitOfWork, name: str) -> None:
+        self._uow, self._name = uow, name
+
+    def known(self) -> KnownAccount | None:
+        with self._uow.read() as work:
+            return work.connections.known(self._name)
+
+    def remember(self, found: Connection, *, host: str, proof: str) -> None:
+        with self._uow(quietly=True) as work:
+            work.connections.remember(self._name, found, host=host, proof=proof)

@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 
+from orchestrator.domain.reasons import WAITED_FOR
 from orchestrator.domain.topics import PASSING
 from orchestrator.engine.effects import step
 from orchestrator.engine.runtime import Runtime
 from orchestrator.storage.jobs import Job
+from orchestrator.storage.vault import rewrap
 
 KEEP_TICKS = timedelta(days=3)
 
@@ -14,9 +16,15 @@ def beat_heart(job: Job, rt: Runtime) -> None:
     """Prove that messages reach a worker and a worker reaches the database: a process being there proves nothing (F52)."""
     with step(rt, job) as work:
         work.pulses.beat("heartbeat", holder=rt.holder)
+        for reason in work.exceptions.standing(WAITED_FOR, "clio"):
+            if not work.jobs.any_waiting(reason):
+                work.exceptions.close(reason, "clio")
 
 
 def tidy(job: Job, rt: Runtime) -> None:
-    """Forget what was done so long ago that its key, a moment gone by, cannot come again."""
+    """Forget ticks done so long ago that their keys cannot come again; put every secret under the newest key (F49)."""
     with step(rt, job) as work:
         work.jobs.tidy(before=work.now - KEEP_TICKS, topics=PASSING)
+        moved = rewrap(work, rt.cipher)
+        if moved:
+            work.audit.line("secrets.rewrapped", "key", "newest", values=moved)

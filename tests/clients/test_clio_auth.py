@@ -52,6 +52,11 @@ class Vault:
             if self.token.version == version:
                 self.token = replace(self.token, revoked=True)
 
+    def forget(self, version):
+        with self.lock:
+            if self.token.version == version:
+                self.token = replace(self.token, access_token="", refresh_token=None, revoked=True)
+
 
 class Clock:
     def __init__(self):
@@ -329,6 +334,7 @@ def test_disconnecting_tells_clio_and_forgets(stack):
     assert server.requests[0].headers["authorization"] == "Bearer a1"
     assert server.requests[0].path == "/oauth/deauthorize"
     assert vault.current().revoked
+    assert "a1" not in (vault.current().access_token, vault.current().refresh_token)
 
 
 def test_disconnecting_forgets_even_what_clio_does_not_know(stack):

@@ -18,7 +18,7 @@ from orchestrator.domain.links import LinkAsk
 from orchestrator.domain.tasks import TaskAsk
 from orchestrator.domain.topics import Urgency
 from orchestrator.domain.webhooks import WebhookAsk
-from orchestrator.errors import NeedsConnection, NeedsReview, OutcomeUnknown, Rejected, Stale
+from orchestrator.errors import NeedsConnection, OutcomeUnknown, Rejected, Shut, Stale
 from orchestrator.ports import PageLost, PracticeManagement
 from orchestrator.sandbox import running_sandbox
 
@@ -369,9 +369,9 @@ def test_F40_an_empty_list_for_a_known_id_is_just_empty(sandbox, clio, bill):
 
 def test_F46_a_missing_permission_waits_for_a_person(sandbox, clio):
     sandbox.fault("GET /bills", "status", code=403)
-    with pytest.raises(NeedsReview) as error:
+    with pytest.raises(Shut) as error:
         list(clio.bills_in_state(BillState.PAID))
-    assert error.value.reason == "clio_forbidden"
+    assert error.value.notice == "clio_forbidden"
 
 
 def test_a_long_list_comes_whole_and_once(sandbox, clio, matter):

@@ -9,15 +9,16 @@ from decimal import Decimal
 import pytest
 from raw_server import a_closed_port, raw_server, reply
 
+from orchestrator.clients.circuit import Circuit
 from orchestrator.clients.http import ApiClient, ReadsOnly, encode, query
 from orchestrator.clients.meaning import NotFound, Refused, error_of, redacted, retry_after
 from orchestrator.domain.topics import Urgency
 from orchestrator.errors import (
     NeedsConnection,
-    NeedsReview,
     OutcomeUnknown,
     Paced,
     Rejected,
+    Shut,
     Stale,
     Transient,
 )
@@ -68,10 +69,8 @@ def client(url, *, credentials=None, pacer=None, seconds=2.0, **given):
 WRITES = ("POST", "PATCH", "PUT", "DELETE")
 REFUSALS = [
     (400, Refused, "clio_refused"),
-    (403, NeedsReview, "clio_forbidden"),
     (404, NotFound, "clio_not_found"),
     (409, Refused, "clio_refused"),
-    (410, NeedsReview, "clio_version_retired"),
     (422, Refused, "clio_refused"),
 ]
 
@@ -83,6 +82,60 @@ def test_a_refusal_is_final_with_its_reason_whatever_was_asked(status, verdict, 
         ask(reply(status, {"error": {"type": "Some", "message": "no"}}), method)
     assert error.value.reason == reason
     assert "Some" in str(error.value)
+
+
+SHUT = [(403, "clio_forbidden"), (410, "clio_version_retired")]
+
+
+@pytest.mark.parametrize("method", ["GET", *WRITES])
+@pytest.mark.parametrize(("status", "notice"), SHUT)
+def test_F42_F46_a_shut_door_is_nobody_s_fault_and_is_named_once(status, notice, method):
+    with pytest.raises(Shut) as error:
+        ask(reply(status, {"error": {"type": "Some", "message": "no"}}), method)
+    assert error.value.notice == notice
+    assert not error.value.counted
+    assert error.value.retry_after >= 60
+    assert f"{method} /things.json" in str(error.value)
+
+
+@pytest.mark.parametrize("status", [301, 308])
+def test_F42_a_path_that_moved_is_shut_for_reads_and_unknown_for_writes(status):
+    moved = reply(status, headers={"Location": "https://elsewhere.example/things.json"})
+    with pytest.raises(Shut) as error:
+        ask(moved)
+    assert error.value.notice == "clio_path_moved"
+    with pytest.raises(OutcomeUnknown):
+        ask(moved, "POST")
+
+
+def test_F42_behind_a_shut_door_nobody_knocks_but_one_at_a_time():
+    now = [0.0]
+    circuit = Circuit("Clio", monotonic=lambda: now[0])
+    circuit.answered("GET", "/bills/1.json", 410)
+    for bill in (1, 2, 3):
+        with pytest.raises(Shut) as error:
+            circuit.check("GET", f"/bills/{bill}.json")
+        assert error.value.notice == "clio_version_retired"
+    circuit.check("POST", "/notes.json")
+    now[0] = 301.0
+    circuit.check("GET", "/bills/4.json")
+    with pytest.raises(Shut):
+        circuit.check("GET", "/bills/5.json")
+    circuit.answered("GET", "/bills/4.json", 503)
+    with pytest.raises(Shut):
+        circuit.check("GET", "/bills/5.json")
+    circuit.answered("GET", "/bills/4.json", 200)
+    circuit.check("GET", "/bills/5.json")
+
+
+def test_F46_one_record_that_is_denied_shuts_no_door():
+    circuit = Circuit("Clio")
+    for status in (403, 403, 200, 403, 403):
+        circuit.answered("PATCH", "/matters/7.json", status)
+        circuit.check("PATCH", "/matters/8.json")
+    circuit.answered("PATCH", "/matters/7.json", 403)
+    with pytest.raises(Shut):
+        circuit.check("PATCH", "/matters/8.json")
 
 
 @pytest.mark.parametrize("method", ["GET", *WRITES])

@@ -1,5 +1,8 @@
 """Who we are at Clio: connecting by OAuth, and a token that is renewed once, by one worker, before it is needed."""
 
+import contextlib
+import hashlib
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,8 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.clients.http import ApiClient, Credentials
 from orchestrator.clients.meaning import Refused
+from orchestrator.domain.accounts import Connection, KnownAccount
 from orchestrator.errors import NeedsConnection, OrchestratorError, OutcomeUnknown, Stale, Transient
-from orchestrator.ports import Clock, Token, TokenVault
+from orchestrator.ports import AccountMemory, Clock, Token, TokenVault
 
 log = structlog.get_logger()
 
@@ -25,7 +29,10 @@ REGIONS = {
 }
 """Apps, tokens and data do not cross regions."""
 
-RECONNECT = "Clio no longer accepts our sign-in: connect the firm again with `orchestrator connect`. Work waits; nothing is lost."
+RECONNECT = (
+    "Clio no longer accepts our sign-in: connect the firm again with `orchestrator connect clio`. "
+    "Work waits; nothing is lost."
+)
 ASK_AGAIN_SECONDS = 60.0
 _ENDED = {"invalid_grant", "invalid_client", "unauthorized_client"}
 
@@ -43,6 +50,7 @@ class ReadyToken:
         return NeedsConnection(
             "Clio refuses the token of ORCH_CLIO__ACCESS_TOKEN: give a new one, or connect the firm.",
             retry_after=ASK_AGAIN_SECONDS,
+            notice="reconnect",
         )
 
 
@@ -100,10 +108,23 @@ class ClioLogin:
         }
         return f"{self._api.base_url}/oauth/authorize?{urlencode(wanted)}"
 
-    def exchange(self, code: str) -> Token:
-        """Turn the code that came back (valid ten minutes) into a stored token; `Refused` when Clio does not know it."""
+    def exchange(self, code: str, check: Callable[[str], None] | None = None) -> Token:
+        """Turn the code that came back (valid ten minutes) into a stored token; `Refused` when Clio does not know it.
+
+        `check` is shown the token before it is stored: what it refuses is handed back to Clio and replaces nothing (F48).
+        """
         grant = self._ask(grant_type="authorization_code", code=code, redirect_uri=self._app.redirect_uri)
+        if check is not None:
+            try:
+                check(grant.access_token)
+            except OrchestratorError:
+                with contextlib.suppress(OrchestratorError):
+                    self._tell_over(grant.access_token)
+                raise
         return self._store(grant, self._vault.current())
+
+    def _tell_over(self, access_token: str) -> None:
+        self._api.tell("POST", "/oauth/deauthorize", form={"token": access_token}, bearer=access_token)
 
     def deauthorize(self) -> None:
         """Tell Clio that this connection is over, and forget it here even if Clio no longer knows it."""
@@ -111,20 +132,22 @@ class ClioLogin:
         if token is None:
             return
         try:
-            self._api.tell("POST", "/oauth/deauthorize", form={"token": token.access_token}, bearer=token.access_token)
+            self._tell_over(token.access_token)
         except Refused as gone:
             log.info("clio.deauthorize_refused", status=gone.status)
-        self._vault.revoke(token.version)
+        self._vault.forget(token.version)
 
     def access_token(self) -> str:
         """The token to use now, renewed if its end is near; `NeedsConnection` when there is none that works."""
         token = self._vault.current()
         if token is None:
             raise NeedsConnection(
-                "Clio is not connected yet: run `orchestrator connect`.", retry_after=ASK_AGAIN_SECONDS
+                "Clio is not connected yet: run `orchestrator connect clio`.",
+                retry_after=ASK_AGAIN_SECONDS,
+                notice="reconnect",
             )
         if token.revoked:
-            raise NeedsConnection(RECONNECT, retry_after=ASK_AGAIN_SECONDS)
+            raise _reconnect()
         now = self._clock()
         if token.expires_at is None or token.refresh_token is None or token.expires_at - now > self._margin(token, now):
             return token.access_token
@@ -143,13 +166,14 @@ class ClioLogin:
     def refused(self, authorization: str) -> OrchestratorError:
         token = self._vault.current()
         if token is None or token.revoked:
-            return NeedsConnection(RECONNECT, retry_after=ASK_AGAIN_SECONDS)
+            return _reconnect()
         if authorization != f"Bearer {token.access_token}":
             return NeedsConnection("Clio refused a token that has been renewed meanwhile.", retry_after=0)
         if token.refresh_token is None or self._just_renewed():
             return NeedsConnection(
                 "Clio refuses even a fresh token: check that region and app match the firm's account.",
                 retry_after=ASK_AGAIN_SECONDS,
+                notice="reconnect",
             )
         try:
             self._refresh(token)
@@ -187,7 +211,7 @@ class ClioLogin:
                 ) from None
             log.warning("clio.connection_ended", why=refusal.type)
             self._vault.revoke(token.version)
-            raise NeedsConnection(RECONNECT, retry_after=ASK_AGAIN_SECONDS) from None
+            raise _reconnect() from None
         except (Transient, OutcomeUnknown) as error:
             # If the answer was lost after Clio rotated the token, the next try says invalid_grant (F45).
             raise NeedsConnection(f"Clio's token could not be renewed now: {error}", retry_after=5) from None
@@ -211,6 +235,75 @@ class ClioLogin:
             # Someone stored a newer one while we asked; theirs is the one that every worker sees.
             return self._vault.current() or token
         return token
+
+
+def _reconnect() -> NeedsConnection:
+    return NeedsConnection(RECONNECT, retry_after=ASK_AGAIN_SECONDS, notice="reconnect")
+
+
+class OwnAccount:
+    """Credentials that are shown to belong to the firm's own account before anything is asked or sent with them (F48).
+
+    The account is remembered from the first connection. A token is checked once, by one call, for all processes.
+    """
+
+    def __init__(
+        self, credentials: Credentials, memory: AccountMemory, who: Callable[[Credentials], Connection], *, host: str
+    ) -> None:
+        self._inner, self._memory, self._who, self._host = credentials, memory, who, host
+        self._lock = threading.Lock()
+        self._checked: str | None = None
+
+    def authorization(self) -> str:
+        header = self._inner.authorization()
+        if header != self._checked:
+            with self._lock:
+                if header != self._checked:
+                    self._check(header)
+                    self._checked = header
+        return header
+
+    def refused(self, authorization: str) -> OrchestratorError:
+        return self._inner.refused(authorization)
+
+    def _check(self, header: str) -> None:
+        proof = hashlib.sha256(header.encode()).hexdigest()
+        known = self._memory.known()
+        if known is not None and (known.proof, known.host) == (proof, self._host):
+            return
+        if known is not None and known.host != self._host:
+            raise NeedsConnection(other_host(known, self._host), retry_after=ASK_AGAIN_SECONDS, notice="wrong_account")
+        found = self._who(_Once(header, self._inner))
+        if known is not None and known.account_id != found.account_id:
+            raise NeedsConnection(other_account(known, found), retry_after=ASK_AGAIN_SECONDS, notice="wrong_account")
+        self._memory.remember(found, host=self._host, proof=proof)
+
+
+@dataclass(frozen=True, slots=True)
+class _Once:
+    """Exactly this header, whatever is newer."""
+
+    header: str = field(repr=False)
+    inner: Credentials
+
+    def authorization(self) -> str:
+        return self.header
+
+    def refused(self, authorization: str) -> OrchestratorError:
+        return self.inner.refused(authorization)
+
+
+def other_account(known: KnownAccount, found: Connection) -> str:
+    """The sentence for a token of another firm."""
+    return (
+        f"This database holds Clio account {known.account_id} ({known.account_name}), and the token is of account "
+        f"{found.account_id}: nothing is read or sent with it."
+    )
+
+
+def other_host(known: KnownAccount, host: str) -> str:
+    """The sentence for settings that lead to another region."""
+    return f"This database holds an account at {known.host}, and the settings lead to {host}: nothing is read or sent."
 
 
 def _grant(answer: Any) -> _Grant:
