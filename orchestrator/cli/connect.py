@@ -83,7 +83,7 @@ def show(ctx: typer.Context, as_json: JsonOption = False) -> None:
     from orchestrator.usecases.connect_clio import show_connection
 
     with opened(ctx) as rt:
-        ready = rt.settings.clio.access_token is not None
+        ready = bool(rt.settings.clio.access_token)
         found = show_connection(rt, None if ready else clio_token(rt), ready=ready)
         if as_json:
             say_json(found)
@@ -115,7 +115,7 @@ def remove(
 
     one_of(account, ("clio",), "The account")
     with opened(ctx) as rt:
-        if rt.settings.clio.access_token is not None:
+        if rt.settings.clio.access_token:
             raise Refused("A ready token is set: take ORCH_CLIO__ACCESS_TOKEN away, and withdraw it in Clio.")
         print("\n".join(f"• {line}." for line in STOPS))
         if dry_run:
