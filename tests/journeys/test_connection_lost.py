@@ -82,6 +82,8 @@ def test_F46_without_a_connection_work_waits_under_one_notice_and_goes_on_after_
             firm.issued_bill(dollars=dollars)
         sandbox.fault("* *", "revoke_token", refresh_too=True)
         sandbox.clock_advance(16 * 60)
+        with firm.rt.uow() as work:
+            work.jobs.add("account.read", "again")
         rounds(firm)
         assert firm.exceptions() == {"reconnect": 1}
         held = waiting(firm, "reconnect")
