@@ -4,7 +4,7 @@ Errors of every verb: `Transient` (nothing happened), `Rejected` (refused for go
 answer was lost), `NeedsReview` (a person must act, e.g. a permission is missing).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Generic, Protocol, TypeVar
@@ -103,6 +103,10 @@ class PracticeManagement(Protocol):
 
     def matter_field(self, matter_id: int, name: str) -> str | None:
         """A matter's custom field now; `Rejected` (`custom_field_missing`) when Clio has no field of that name."""
+        ...
+
+    def matter_fields(self) -> Mapping[str, str]:
+        """The account's matter custom fields by name, each with its type."""
         ...
 
     def set_matter_field(self, matter_id: int, name: str, value: str) -> None:

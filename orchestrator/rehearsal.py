@@ -4,7 +4,7 @@ Effects stay unaware, so the whole chain is followed: an imagined link leads to 
 in the dry run's own database, because a worker that dies must find it again as it would find the real thing.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from email import message_from_bytes, policy
@@ -246,6 +246,9 @@ class ImaginedPractice:
     def communications_keyed(self, key: str) -> list[int]:
         ours = [-row["id"] for row in self._rehearsal.of("log_email") if row["facts"]["key"] == key]
         return [*self._real.communications_keyed(key), *ours]
+
+    def matter_fields(self) -> Mapping[str, str]:
+        return self._real.matter_fields()
 
     def matter_field(self, matter_id: int, name: str) -> str | None:
         present = self._real.matter_field(matter_id, name)

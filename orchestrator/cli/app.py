@@ -13,6 +13,7 @@ from orchestrator.cli import (
     bills,
     config,
     connect,
+    doctor,
     exceptions,
     jobs,
     links,
@@ -72,6 +73,7 @@ for name, command in processes.COMMANDS.items():
 app.add_typer(config.app, name="config")
 
 app.command("status")(status.status)
+app.command("doctor")(doctor.doctor)
 for name, noun in {
     "connect": connect,
     "bills": bills,

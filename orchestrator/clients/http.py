@@ -252,11 +252,12 @@ class Knocked(NamedTuple):
     tls: bool = False
 
 
-def knock(url: str, headers: Mapping[str, str], *, seconds: float) -> Knocked:
-    """One POST to an address of our own, in `seconds` in total; whatever comes back is an answer, nothing raises."""
+def knock(url: str, headers: Mapping[str, str], *, seconds: float, method: str = "POST") -> Knocked:
+    """One request without credentials, in `seconds` in total, to see who answers; nothing that comes back raises."""
     with httpx.Client(transport=_Transport(1), timeout=seconds, follow_redirects=False) as http, attempt(seconds):
         try:
-            with http.stream("POST", url, headers=dict(headers), content=b"{}") as response:
+            content = b"{}" if method == "POST" else None
+            with http.stream(method, url, headers=dict(headers), content=content) as response:
                 return Knocked(response.status_code, {name.lower(): said for name, said in response.headers.items()})
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
             return Knocked(None, {}, tls="SSL" in str(error) or "certificate" in str(error).lower())

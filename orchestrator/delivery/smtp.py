@@ -126,6 +126,20 @@ class SmtpMailer:
             }
             return [_ask(stage, steps[stage]) for stage in STAGES][-1]
 
+    def offers(self) -> dict[str, str | None]:
+        """Connect, log in and leave: the `tls` version spoken and the `size` taken; no letter is begun."""
+        with _Session(self._relay, self._tls, monotonic() + self._timeout) as session:
+            _ask(CONNECT, session.open)
+            session.ehlo_or_helo_if_needed()
+            _ask(LOGIN, session.log_in)
+            tls = session.sock.version() if isinstance(session.sock, ssl.SSLSocket) else None
+            return {"tls": tls, "size": _size(session)}
+
+
+def _size(session: "_Session") -> str | None:
+    """The longest letter that the relay says it takes, in bytes."""
+    return session.esmtp_features.get("size") or None
+
 
 class _Session(smtplib.SMTP):
     """smtplib's conversation under one deadline: no step, and no byte that drips in, extends it."""

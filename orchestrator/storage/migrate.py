@@ -38,6 +38,11 @@ def newest() -> str:
     return head
 
 
+def revision_of(connection: sa.Connection) -> str | None:
+    """The revision a database is at; None for an empty one."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
 def require_newest(engine: sa.Engine) -> None:
     """Raise `Misconfigured` when the database is behind this code, or ahead of it by more than additions."""
     with engine.connect() as connection:

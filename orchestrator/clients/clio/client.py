@@ -240,6 +240,9 @@ class Clio:
         value = self._matter_value(matter_id, self._field_id(name))[1]
         return None if value is None else value.value
 
+    def matter_fields(self) -> Mapping[str, str]:
+        return {row.name: row.field_type for row in self._matter_field_rows() if not row.deleted}
+
     def set_matter_field(self, matter_id: int, name: str, value: str) -> None:
         field_id = self._field_id(name)
         etag, present = self._matter_value(matter_id, field_id)
@@ -261,9 +264,11 @@ class Clio:
         return found
 
     def _matter_fields(self) -> dict[str, int]:
+        return {row.name: row.id for row in self._matter_field_rows() if not row.deleted}
+
+    def _matter_field_rows(self) -> Iterator[CustomFieldRecord]:
         params = {"parent_type": "matter", **BY_ID}
-        rows = self._searches.rows("custom_field", "/custom_fields.json", CustomFieldRecord, params)
-        return {row.name: row.id for row in rows if not row.deleted}
+        return self._searches.rows("custom_field", "/custom_fields.json", CustomFieldRecord, params)
 
     def webhooks(self) -> list[RemoteWebhook]:
         return list(self._webhooks.where({}))

@@ -238,6 +238,7 @@ class MatterFieldsRecord(Record):
 
 class CustomFieldRecord(Ref):
     name: str
+    field_type: str = ""
     deleted: bool = False
 
 

@@ -1,0 +1,89 @@
+"""The doctor finds what is wrong, says what to do, and is of use when half of it is broken."""
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from orchestrator.probes import probes_of
+from orchestrator.usecases.doctor.examine import TABLE, examine
+from orchestrator.usecases.doctor.findings import Check, Level, Patient, ok
+from tests.firm import open_firm
+from tests.servers import free_port
+
+
+def examined(firm, **asked):
+    return {
+        check.name: found for check, found in examine(Patient(firm.rt.settings, firm.rt, probes_of(firm.rt)), **asked)
+    }
+
+
+def test_a_firm_that_works_has_no_problem_but_what_nobody_runs_here(firm):
+    found = examined(firm)
+    assert list(found) == [check.name for check in TABLE]
+    wrong = {name: one.said for name, one in found.items() if one.level in {Level.PROBLEM, Level.SKIPPED}}
+    assert set(wrong) <= {"processes", "public address"}, wrong
+    assert all(one.do for one in found.values() if one.level in {Level.PROBLEM, Level.WARNING})
+    assert "Account" in found["connection"].said
+    assert "revision" in found["database"].said
+    assert firm.sandbox.effects("link.created") == []
+    assert firm.mails() == []
+
+
+BROKEN = {
+    "permissions": ("GET /bills", "status", 403, Level.PROBLEM, "denies reading bills"),
+    "connection": ("GET /users/who_am_i", "status", 401, Level.PROBLEM, "refuses the token"),
+    "bank accounts": ("GET /bank_accounts", "empty_data", None, Level.PROBLEM, "No operating account takes Clio"),
+    "custom fields": ("GET /custom_fields", "empty_data", None, Level.PROBLEM, "no matter field 'Invoice Paid'"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_is_broken_at_clio_is_found_and_nothing_else_is_hidden(firm, name):
+    on, fault, code, level, words = BROKEN[name]
+    firm.sandbox.fault(on, fault, times=None, **({"code": code} if code else {}))
+    found = examined(firm)
+    assert (found[name].level, words in found[name].said) == (level, True), found[name]
+    assert found[name].do
+    assert found["mail"].level is Level.OK
+    assert found["database"].level is Level.OK
+
+
+def test_with_mail_and_clio_away_the_rest_is_still_looked_at(firm, database_url):
+    nobody = f"127.0.0.1:{free_port()}"
+    away = {"clio": {"base_url": f"http://{nobody}"}, "mail": {"url": f"smtp://{nobody}", "from": "billing@firm.test"}}
+    with open_firm(firm.sandbox, database_url, environment=away) as alone:
+        found = examined(alone)
+    assert found["connection"].level is found["mail"].level is Level.PROBLEM
+    assert {found[name].level for name in ("permissions", "bank accounts", "custom fields", "quota")} == {Level.SKIPPED}
+    assert {found[name].level for name in ("database", "sweeps", "backlog", "exceptions")} <= {Level.OK, Level.WARNING}
+    assert not any("Traceback" in one.said for one in found.values())
+
+
+def test_a_check_that_hangs_is_left_behind(firm):
+    slow = replace(probes_of(firm.rt), limiter=lambda: time.sleep(5))
+    patient = Patient(firm.rt.settings, firm.rt, slow)
+    found = {check.name: one for check, one in examine(patient, seconds=0.5) if check.name in {"limiter", "clocks"}}
+    assert "No answer within" in found["limiter"].said
+    assert found["clocks"].level is Level.OK
+
+
+def test_F49_the_doctor_says_when_the_former_key_may_go(sandbox, database_url):
+    with open_firm(sandbox, database_url, environment={"secret_key": "k1" * 16}) as firm:
+        sealed = firm.rt.cipher.seal("s")
+        with firm.rt.uow() as work:
+            work.subscriptions.put(
+                "bill", path_token="t", state="pending", url="http://127.0.0.1:8080/webhooks/clio/t", events="", fields="",
+                secret=sealed,
+            )  # fmt: skip
+    with open_firm(sandbox, database_url, environment={"secret_key": f"{'k2' * 16},{'k1' * 16}"}) as firm:
+        firm.beat.tick(firm.rt.clock())
+        assert "1 stored secrets still need" in examined(firm)["key rotation"].said
+        firm.work()
+        assert "Drop all but the first key" in examined(firm)["key rotation"].do
+
+
+def test_every_check_has_a_ground_that_comes_before_it():
+    names = [check.name for check in TABLE]
+    assert all(check.needs is None or names.index(check.needs) < place for place, check in enumerate(TABLE))
+    assert Check("x", lambda _: ok("fine")).needs is None
