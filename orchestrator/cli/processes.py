@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
@@ -35,6 +35,23 @@ def _rehearse(*, dry_run: bool) -> None:
     """Let every firm of this process, and of the processes it forks, be a dry run."""
     if dry_run:
         os.environ["ORCH_DRY_RUN"] = "true"
+
+
+FEW = 5
+"""So many firms are called by their names."""
+
+
+def _called(firms: Collection[str]) -> str:
+    return ", ".join(firms) if len(firms) <= FEW else f"{len(firms)} firms"
+
+
+def _ready_for(firms: Collection[str], what: str, settings: "Settings") -> None:
+    """The same of a process that serves these firms: many have a database and a Clio each."""
+    if len(firms) == 1:
+        _ready(what, settings)
+        return
+    dry = "A dry run: nothing leaves. " if settings.dry_run else ""
+    print(f"{what} {dry}Broker {settings.broker_url.partition(':')[0]}. Ctrl-C stops it.", flush=True)
 
 
 def _ready(what: str, settings: "Settings") -> None:
@@ -82,8 +99,8 @@ def serve(
     settings = fleet_settings(ctx)
     served = roster(ctx, firm, every=every)
     require_free(settings.listen)
-    what = f"Serving {', '.join(served())} at http://{settings.listen}."
-    run(settings, served, on_ready=lambda: _ready(what, settings))
+    what = f"Serving {_called(served())} at http://{settings.listen}."
+    run(settings, served, on_ready=lambda: _ready_for(served(), what, settings))
     print("Stopped.")
 
 
@@ -96,7 +113,7 @@ def worker(
     check: CheckOption = False,
 ) -> None:
     """Run a worker, for every firm whose jobs it is told about."""
-    from orchestrator.cli.firm import fleet_settings, opened
+    from orchestrator.cli.firm import fleet_settings, opened_named
 
     if check:
         _lives(ctx, "worker")
@@ -106,11 +123,12 @@ def worker(
 
     _rehearse(dry_run=dry_run)
     settings = fleet_settings(ctx)
-    if len(firms(settings.config_dir)) <= 1:
-        with opened(ctx, follow=False):
+    served = firms(settings.config_dir) or [ctx.obj]
+    if len(served) == 1:
+        with opened_named(served[0], follow=False):
             pass  # a worker that could do no job must not start; one of many firms keeps it from none of the others
     hands = concurrency or settings.engine.threads
-    _ready(f"Working with {hands} hands.", settings)
+    _ready_for(served, f"Working with {hands} hands for {_called(served)}.", settings)
     raise typer.Exit(work(settings, concurrency=hands))
 
 
@@ -132,8 +150,8 @@ def beat(
     _rehearse(dry_run=dry_run)
     settings = fleet_settings(ctx)
     beaten = roster(ctx, firm, every=every)
-    what = f"Beating for {', '.join(beaten())}."
-    run(settings, beaten, on_ready=lambda: _ready(what, settings))
+    what = f"Beating for {_called(beaten())}."
+    run(settings, beaten, on_ready=lambda: _ready_for(beaten(), what, settings))
     print("Stopped.")
 
 
