@@ -84,10 +84,21 @@ class Links(Repository):
         """Why a link that is still alive is to end."""
         self.change(sa.update(links).where(links.c.id == link_id).values(reason=reason))
 
-    def waiting(self) -> list[sa.RowMapping]:
-        """Links without a reservation, the highest amount first."""
+    def any_waiting(self) -> bool:
+        return self.one(sa.select(links.c.id).where(links.c.state == LinkState.WAITING).limit(1)) is not None
+
+    def waiting(self, *, most: int) -> list[sa.RowMapping]:
+        """Up to `most` links without a reservation, the highest amount first."""
+        if most < 1:
+            return []
         chosen = sa.select(links).where(links.c.state == LinkState.WAITING)
-        return self.rows(chosen.order_by(links.c.amount_cents.desc(), links.c.id))
+        return self.rows(chosen.order_by(links.c.amount_cents.desc(), links.c.id).limit(most))
+
+    def left_waiting(self) -> tuple[int, int]:
+        """How many links are without a reservation, and for how many cents in all."""
+        chosen = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(links.c.amount_cents), 0))
+        many, cents = self.connection.execute(chosen.where(links.c.state == LinkState.WAITING)).one()
+        return int(many), int(cents)
 
     def overdue(self) -> list[sa.RowMapping]:
         """Links that we call live although their time is over."""

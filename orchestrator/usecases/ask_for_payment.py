@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from orchestrator.domain.asking import Ask, Silence, decide
 from orchestrator.domain.bills import Bill
+from orchestrator.domain.kinds import Kind
 from orchestrator.domain.links import LinkState
 from orchestrator.domain.payments import FELL_THROUGH
 from orchestrator.domain.reasons import meaning
@@ -62,28 +63,28 @@ def what_to_ask(rt: Runtime, work: Work, bill: Bill) -> Ask | Silence:
 
 def allot(work: Work) -> None:
     """Give waiting links their share of both quotas, highest amount first; tell a person once a day when some must wait."""
-    if not work.links.waiting():
+    if not work.links.any_waiting():
         _quota_over(work)
         return
     budget = work.links.lock_budget()
-    # Read again under the lock: who held it before us may have reserved some of them.
-    waiting = work.links.waiting()
     if budget is None:
         # Unknown quota means no links (default deny); reading the account comes first, and allots again.
         work.jobs.add("account.read", "first")
         return
-    room = budget.room(work.now)
-    for link in waiting[:room]:
+    if work.dirty.watermark(Kind.BILL) is None:
+        # Until the first look is over, higher balances may be among the bills not read yet; its end allots again.
+        return
+    # Read under the lock: who held it before us may have reserved some of them.
+    for link in work.links.waiting(most=budget.room(work.now)):
         work.links.move(link, LinkState.RESERVED, reserved_at=work.now)
         work.jobs.add("link.create", link["id"], work.now.isoformat(), link_id=link["id"], bill_id=link["bill_id"])
-    if len(waiting) > room:
+    left, cents = work.links.left_waiting()
+    if left:
         later = max(filter(None, (budget.frees_at, budget.shut_until, work.now + timedelta(minutes=5))))
         again = later.replace(second=0, microsecond=0) + timedelta(minutes=1)
         work.jobs.add("links.allot", again.isoformat(), at=again)
-        left = waiting[room:]
         work.exceptions.open(
-            "link_quota", "account", f"{len(left)} links wait: {meaning('link_quota')}.",
-            money_cents=sum(link["amount_cents"] for link in left),
+            "link_quota", "account", f"{left} links wait: {meaning('link_quota')}.", money_cents=cents
         )  # fmt: skip
     else:
         _quota_over(work)

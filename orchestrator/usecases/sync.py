@@ -12,6 +12,7 @@ from orchestrator.errors import NeedsConnection, NeedsReview, OrchestratorError,
 from orchestrator.ports import Page, PageLost, PracticeManagement
 from orchestrator.storage.jobs import Job
 from orchestrator.storage.unit_of_work import Work
+from orchestrator.usecases.ask_for_payment import allot
 from orchestrator.usecases.sync_activities import Activities
 from orchestrator.usecases.sync_bills import Bills
 from orchestrator.usecases.sync_contacts import Contacts
@@ -144,6 +145,9 @@ def _sweep_kind(job: Job, rt: Runtime, kind: Kind) -> datetime | None:
 def _swept(work: Work, kind: Kind, *, up_to: datetime, found: int) -> None:
     work.dirty.swept(kind, up_to=up_to, found=found)
     work.pulses.beat(f"sweep.{kind}", found=found)
+    if kind is Kind.BILL:
+        # Only now is it known which open balances are the highest.
+        allot(work)
     if kind is Kind.LINK:
         # Clio lists no changed payments, and a link says nothing of the one made with it once it is used.
         work.dirty.mark(Kind.PAYMENT, work.mirror.payments_under_way())

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from orchestrator.domain.kinds import Kind
 from orchestrator.domain.links import LinkState
 from orchestrator.storage.jobs import JobState
 from orchestrator.usecases.ask_for_payment import allot
@@ -93,6 +94,7 @@ def test_shares_given_out_at_once_race_without_a_casualty(postgres_uow):
     wanted = {"rail": "clio_payments", "currency": "USD", "account_id": 1}
     with uow() as work:
         work.links.counted(users=1, foreign_active=0, foreign_created=0)
+        work.dirty.swept(Kind.BILL, up_to=START, found=0)
         for bill_id in range(40):
             work.links.want(bill_id=bill_id, amount_cents=1000 + bill_id, **wanted)
     barrier = threading.Barrier(6)
@@ -108,3 +110,16 @@ def test_shares_given_out_at_once_race_without_a_casualty(postgres_uow):
         assert work.links.counts() == {LinkState.RESERVED: 40}
         assert work.jobs.counts() == {JobState.READY: 40}
         assert {row["not_before"] for row in work.jobs.listed(limit=100)} == {START}
+
+
+def test_before_the_first_look_at_the_bills_is_over_no_link_gets_a_share(uow):
+    """Higher balances may stand on the next page."""
+    wanted = {"rail": "clio_payments", "currency": "USD", "account_id": 1}
+    with uow() as work:
+        work.links.counted(users=1, foreign_active=0, foreign_created=0)
+        work.links.want(bill_id=1, amount_cents=1000, **wanted)
+        allot(work)
+        assert work.links.counts() == {LinkState.WAITING: 1}
+        work.dirty.swept(Kind.BILL, up_to=START, found=0)
+        allot(work)
+        assert work.links.counts() == {LinkState.RESERVED: 1}
