@@ -5,7 +5,7 @@ UV_PIN := 0.13.8
 STAMP  := .venv/.lock-$(shell cat requirements-dev.lock pyproject.toml | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check fmt lock up migrate shell clean
+.PHONY: help setup demo test test-all bench check fmt lock up migrate shell clean
 
 help: ## Print this list.
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ test: setup ## Run the quick test suite on real SQLite, PostgreSQL, Redis, HTTP 
 
 test-all: setup ## Run every test, the long crash schedules included.
 	@$(BIN)/python -m pytest -n 2
+
+bench: setup ## Measure what is promised, each as a ratio to a baseline of the same run; ARGS="--quick P1 P4".
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 check: setup ## Run what CI runs beside the tests: format, lint, types, import contracts.
 	$(BIN)/ruff format --check .

@@ -60,17 +60,20 @@ class Server:
 
 
 @contextmanager
-def postgres() -> Iterator[str]:
-    """The URL of a PostgreSQL that lives as long as the block, without a database name at its end."""
+def postgres(*, durable: bool = False) -> Iterator[str]:
+    """The URL of a PostgreSQL that lives as long as the block, without a database name at its end.
+
+    Tests need no commit to outlive the machine; what measures commits asks for a `durable` one.
+    """
     if given := os.environ.get("TEST_DATABASE_URL"):
         yield given.rsplit("/", 1)[0]
         return
-    with own_postgres() as server:
+    with own_postgres(durable=durable) as server:
         yield server.url
 
 
 @contextmanager
-def own_postgres() -> Iterator[Server]:
+def own_postgres(*, durable: bool = False) -> Iterator[Server]:
     """A PostgreSQL that a test may do anything to; it survives being ended by any signal, as its machine does not die."""
     # Not in pytest's own folder: every session that starts shuts that to others again, and PostgreSQL runs as nobody there.
     with tempfile.TemporaryDirectory(prefix="orchestrator-postgres-", ignore_cleanup_errors=True) as place:
@@ -92,7 +95,7 @@ def own_postgres() -> Iterator[Server]:
         url = f"postgresql://postgres@127.0.0.1:{port}"
         server = Server(
             url,
-            [binaries / "postgres", "-D", data, "-p", port, "-c", "listen_addresses=127.0.0.1", "-k", data, "-c", "fsync=off",
+            [binaries / "postgres", "-D", data, "-p", port, "-c", "listen_addresses=127.0.0.1", "-k", data, "-c", f"fsync={'on' if durable else 'off'}",
              "-c", "max_connections=300"],
             lambda: psycopg.connect(f"{url}/postgres", connect_timeout=1).close(),
             **identity,

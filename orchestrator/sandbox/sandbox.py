@@ -106,6 +106,7 @@ class Sandbox:
             "region": books.region,
             "currency": books.currency,
             "rate_limit": self.tokens.rules.rate_limit,
+            "window_ends": self.grant.window_ends,
             "link_quota": books.rules.links_per_user * books.enabled_users(),
             **{
                 names: books.keys.get(names, {})
