@@ -72,22 +72,24 @@ def _measure(chosen: Sequence[str], quick: bool, file: Path | None) -> dict[str,
 
 
 def _show(figures: dict[str, Figure]) -> None:
-    table = Table("", "", "Value", "Target", "Divided by", "n", "What binds")
+    table = Table("", "", "Value", "Target", "Divided by", "n")
     for name, figure in figures.items():
         metric = METRICS[name]
         table.add_row(*_row(name, metric, figure))
         for bound in figure.also:
-            table.add_row(
-                "", bound.name, _mark(bound.value, met=bound.met), f"{bound.sign} {bound.target:g}", "", "", ""
-            )
-    Console().print(table)
+            table.add_row("", bound.name, _mark(bound.value, met=bound.met), f"{bound.sign} {bound.target:g}", "", "")
+    console = Console()
+    console.print(table)
+    console.print("What binds:")
+    for name, figure in figures.items():
+        console.print(f"  {name}: {figure.limit}.")
 
 
 def _row(name: str, metric: Metric, figure: Figure) -> tuple[Any, ...]:
     alone = metric.met(Figure(figure.value, figure.baseline, figure.n, figure.limit))
     return (
         name, f"{metric.title}\n{metric.unit}", _mark(figure.value, met=alone), f"{metric.sign} {metric.target:g}",
-        f"{figure.baseline:.4g} {metric.baseline}", str(figure.n), figure.limit,
+        f"{figure.baseline:.4g} {metric.baseline}", str(figure.n),
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from itertools import chain
 
 from benchmarks.figure import Bound, Figure, Say, percentile
-from benchmarks.house import busy_firm, sandbox_of, servers
+from benchmarks.house import LIVE, busy_firm, sandbox_of, servers
 from benchmarks.knock import Knock, send
 from orchestrator.bootstrap import build
 from orchestrator.clients.clio.webhooks import signed
@@ -28,8 +28,8 @@ def measure(quick: bool, say: Say) -> Figure:
     rounds = 6 if quick else 40
     with (
         servers() as real,
-        sandbox_of(busy_firm()) as sandbox,
-        a_fleet(sandbox, real.folder, real.database_url, real.broker_url) as fleet,
+        sandbox_of(busy_firm(), live=True) as sandbox,
+        a_fleet(sandbox, real.folder, real.database_url, real.broker_url, **LIVE) as fleet,
     ):
         path = _subscribe(fleet)
         with (real.folder / "door.log").open("wb") as log:
@@ -70,7 +70,6 @@ def runtime(fleet: Fleet) -> Iterator[Runtime]:
         load(
             config_dir=CONFIG, environment="test", database_url=fleet.database_url,
             broker_url=fleet.environment["ORCH_BROKER_URL"],
-            clock_url=f"{fleet.sandbox.url}/clock",
             clio={"base_url": fleet.sandbox.clio_base_url, "access_token": fleet.sandbox.access_token},
         )
     )  # fmt: skip

@@ -34,10 +34,15 @@ def busy_firm(*, users: int = 5, clients: int = 1, **many: Any) -> dict[str, Any
 
 @contextmanager
 def sandbox_of(
-    scenario: str | dict[str, Any], *, frozen: bool = True, rate_limit: int = UNLIMITED
+    scenario: str | dict[str, Any], *, live: bool = False, rate_limit: int = UNLIMITED
 ) -> Iterator[SandboxHandle]:
-    with running_sandbox(scenario, now=START, frozen=frozen, rate_limit=rate_limit) as sandbox:
+    """A sandbox whose clock stands at START, or runs with the machine's if it is `live`."""
+    with running_sandbox(scenario, now=None if live else START, frozen=not live, rate_limit=rate_limit) as sandbox:
         yield sandbox
+
+
+LIVE = {"ORCH_CLOCK_URL": ""}
+"""Processes beside a live sandbox read the machine's clock, as in a firm: asking for a moved one costs a call each time."""
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import httpx
 
 from benchmarks.acknowledge import runtime
 from benchmarks.figure import Figure, Say
-from benchmarks.house import QUIET, busy_firm, sandbox_of, servers
+from benchmarks.house import LIVE, QUIET, busy_firm, sandbox_of, servers
 from benchmarks.noop import ADDRESS
 from orchestrator.clients.clio.webhooks import signed
 from tests.firm import CONFIG
@@ -34,10 +34,10 @@ class Hook:
 def measure(quick: bool, say: Say) -> Figure:
     """p50 from "bill issued" to its payment link at Clio ÷ (p50 of a Celery task that does nothing + p50 of one call)."""
     times = 8 if quick else 60
-    settings = {"ORCH_NOTES__EVENTS": json.dumps(QUIET["notes"]["events"])}
+    settings = LIVE | {"ORCH_NOTES__EVENTS": json.dumps(QUIET["notes"]["events"])}
     with (
         servers() as real,
-        sandbox_of(busy_firm(users=5, clients=1)) as sandbox,
+        sandbox_of(busy_firm(users=10), live=True) as sandbox,
         a_fleet(sandbox, real.folder, real.database_url, real.broker_url, **settings) as fleet,
     ):
         noop_broker = real.broker_url.rpartition("/")[0] + "/1"

@@ -6,8 +6,10 @@ import statistics
 import time
 from typing import Any
 
+import redis
+
 from benchmarks.figure import Figure, Say
-from benchmarks.house import busy_firm, sandbox_of, servers
+from benchmarks.house import LIVE, busy_firm, sandbox_of, servers
 from orchestrator.domain.kinds import Kind
 from orchestrator.storage.unit_of_work import UnitOfWork, connect
 from tests.workflows.fleet import Fleet, a_fleet
@@ -19,11 +21,12 @@ PATIENCE = 60.0
 def measure(quick: bool, say: Say) -> Figure:
     """The longest time from SIGKILL to the next claim ÷ the lease, over several kills."""
     kills = 2 if quick else 6
-    settings = {"ORCH_ENGINE__LEASE_SECONDS": LEASE_SECONDS, "ORCH_ENGINE__POLL_SECONDS": 1}
+    settings = LIVE | {"ORCH_ENGINE__LEASE_SECONDS": LEASE_SECONDS, "ORCH_ENGINE__POLL_SECONDS": 1}
     with (
         servers() as real,
-        sandbox_of(busy_firm(clients=kills)) as sandbox,
+        sandbox_of(busy_firm(clients=kills), live=True) as sandbox,
         a_fleet(sandbox, real.folder, real.database_url, real.broker_url, **settings) as fleet,
+        redis.Redis.from_url(real.broker_url) as store,
     ):
         twin = Fleet(sandbox, real.folder / "twin", real.database_url, fleet.environment)
         twin.folder.mkdir()
@@ -34,11 +37,12 @@ def measure(quick: bool, say: Say) -> Figure:
         books = UnitOfWork(connect(real.database_url), sandbox.now)
         try:
             fleet.until(fleet.enabled)
-            fleet.until(lambda: _at_rest(books))
+            fleet.until(lambda: _at_rest(books) and _listening(store) == 2)
             waits = []
             for number, matter in enumerate(sandbox.state()["matters"].values()):
                 say(f"kill {number + 1} of {kills}")
                 waits.append(_kill_at_work(books, matter, (fleet, twin)))
+                fleet.until(lambda: _at_rest(books) and _listening(store) == 2)
         finally:
             books.engine.dispose()
             for name in list(twin.running):
@@ -53,6 +57,11 @@ def measure(quick: bool, say: Say) -> Figure:
             "median_over_lease": round(statistics.median(waits) / LEASE_SECONDS, 3),
         },
     )
+
+
+def _listening(store: redis.Redis) -> int:
+    """How many workers wait for a message at this moment."""
+    return sum(client["cmd"] == "brpop" for client in store.client_list())
 
 
 def _at_rest(books: UnitOfWork) -> bool:
@@ -75,7 +84,6 @@ def _kill_at_work(books: UnitOfWork, matter_id: int, fleets: tuple[Fleet, Fleet]
     _claimed(books, held["fence"], held["id"])
     waited = time.monotonic() - at
     killed.start("worker", "--concurrency", "1")
-    killed.until(lambda: _at_rest(books))
     return waited
 
 

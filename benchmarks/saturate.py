@@ -14,7 +14,7 @@ import redis
 
 from benchmarks.acknowledge import runtime
 from benchmarks.figure import Bound, Figure, Say, percentile
-from benchmarks.house import busy_firm, sandbox_of, servers
+from benchmarks.house import LIVE, busy_firm, sandbox_of, servers
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import Paced
@@ -135,8 +135,8 @@ def _saturated(quick: bool, say: Say) -> list[Window]:
     scenario["tokens"] |= {"window_seconds": seconds}
     with (
         servers() as real,
-        sandbox_of(scenario, rate_limit=PLANS[0].limit) as sandbox,
-        a_fleet(sandbox, real.folder, real.database_url, real.broker_url) as fleet,
+        sandbox_of(scenario, live=True, rate_limit=PLANS[0].limit) as sandbox,
+        a_fleet(sandbox, real.folder, real.database_url, real.broker_url, **LIVE) as fleet,
     ):
         say("windows of Clio's: the first, in which the firm's state is read")
         for command in (("serve",), ("worker", "--concurrency", str(WORKERS)), ("beat",)):

@@ -87,10 +87,8 @@ class Links(Repository):
     def any_waiting(self) -> bool:
         return self.one(sa.select(links.c.id).where(links.c.state == LinkState.WAITING).limit(1)) is not None
 
-    def waiting(self, *, most: int) -> list[sa.RowMapping]:
-        """Up to `most` links without a reservation, the highest amount first."""
-        if most < 1:
-            return []
+    def waiting(self, *, most: int | None = None) -> list[sa.RowMapping]:
+        """Links without a reservation, the highest amount first; all of them, or no more than `most`."""
         chosen = sa.select(links).where(links.c.state == LinkState.WAITING)
         return self.rows(chosen.order_by(links.c.amount_cents.desc(), links.c.id).limit(most))
 
