@@ -5,17 +5,18 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
 
 import httpx
 
 from benchmarks.acknowledge import runtime
 from benchmarks.figure import Figure, Say
 from benchmarks.house import LIVE, QUIET, busy_firm, sandbox_of, servers
-from benchmarks.noop import ADDRESS
+from benchmarks.noop import ADDRESS, app, nothing
 from orchestrator.clients.clio.webhooks import signed
+from orchestrator.sandbox import SandboxHandle
 from tests.firm import CONFIG
 from tests.workflows.fleet import CLEAN, Fleet, a_fleet
 
@@ -59,7 +60,7 @@ def measure(quick: bool, say: Say) -> Figure:
             hook = Hook(f"/webhooks/clio/{row['path_token']}", row["webhook_id"], rt.cipher.open(row["secret"]))
         say(f"{times} bills, one after another")
         rounds = [_round(fleet, hook, number) for number in range(times + 2)][2:]
-    noop, call, effect = (median(column) for column in zip(*rounds, strict=True))
+    noop, call, known, read, effect = (median(column) for column in zip(*rounds, strict=True))
     return Figure(
         value=effect / (noop + call),
         baseline=noop + call,
@@ -67,6 +68,8 @@ def measure(quick: bool, say: Say) -> Figure:
         limit="two jobs (read the bill, make its link), each with its own message, claim and durable commits, and two calls",
         detail={
             "p50_ms": {
+                "webhook_to_acknowledged": round(known * 1000, 1),
+                "webhook_to_bill_read": round(read * 1000, 1),
                 "webhook_to_link": round(effect * 1000, 1),
                 "celery_no_op": round(noop * 1000, 1),
                 "one_call": round(call * 1000, 1),
@@ -75,10 +78,8 @@ def measure(quick: bool, say: Say) -> Figure:
     )
 
 
-def _round(fleet: Fleet, hook: "Hook", number: int) -> tuple[float, float, float]:
-    """Seconds of one task that does nothing, of one call, and from one delivery to its link."""
-    from benchmarks.noop import app, nothing  # noqa: PLC0415  its broker's address is known only now
-
+def _round(fleet: Fleet, hook: "Hook", number: int) -> tuple[float, ...]:
+    """Seconds of one task that does nothing, of one call, and from one delivery to its answer, its read, and its link."""
     app.conf.update(broker_url=os.environ[ADDRESS], result_backend=os.environ[ADDRESS])
     sandbox = fleet.sandbox
     [bill_id] = sandbox.act("bulk", bills=1, clients=1, amount="250.00")["bill_ids"]
@@ -89,30 +90,31 @@ def _round(fleet: Fleet, hook: "Hook", number: int) -> tuple[float, float, float
         call = _seconds(lambda: http.get(f"/api/v4/bills/{bill_id}.json").raise_for_status())
     meta = {"event": "updated", "webhook_id": hook.id}
     body = json.dumps({"data": {"id": bill_id, "etag": f"{number}"}, "meta": meta}).encode()
-    made = len(sandbox.effects("link.created"))
     headers = {"X-Hook-Signature": signed(body, hook.secret)}
     with httpx.Client(base_url=fleet.address, headers=headers, trust_env=False) as http:
         http.get("/health/live")
+        before = sandbox.counts()["calls"]
+        begin = time.perf_counter()
+        http.post(hook.path, content=body).raise_for_status()
+        known = time.perf_counter() - begin
+        read, link = (
+            _next_call(sandbox, template, before) - begin for template in ("GET /bills", "POST /clio_payments/links")
+        )
+    _next_call(sandbox, "POST /communications", before)
+    return noop, call, known, read, link
 
-        def effect() -> None:
-            http.post(hook.path, content=body).raise_for_status()
-            _until(lambda: len(sandbox.effects("link.created")) > made)
 
-        seconds = _seconds(effect)
-    logged = number + 1
-    _until(lambda: sandbox.counts()["calls"].get("POST /communications", 0) >= logged)
-    return noop, call, seconds
+def _next_call(sandbox: SandboxHandle, call: str, before: Mapping[str, int]) -> float:
+    """The moment at which the sandbox had been called once more."""
+    end = time.monotonic() + PATIENCE
+    while sandbox.counts()["calls"].get(call, 0) <= before.get(call, 0):
+        if time.monotonic() > end:
+            raise TimeoutError(f"{call} did not come within {PATIENCE:.0f} s.")
+        time.sleep(0.002)
+    return time.perf_counter()
 
 
-def _seconds(work: Any) -> float:
+def _seconds(work: Callable[[], object]) -> float:
     begin = time.perf_counter()
     work()
     return time.perf_counter() - begin
-
-
-def _until(holds: Any) -> None:
-    end = time.monotonic() + PATIENCE
-    while not holds():
-        if time.monotonic() > end:
-            raise TimeoutError(f"It did not come about within {PATIENCE:.0f} s.")
-        time.sleep(0.002)
