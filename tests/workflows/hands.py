@@ -4,9 +4,10 @@ import sys
 import time
 from pathlib import Path
 
-from orchestrator.bootstrap import Registry, build
+from orchestrator.bootstrap import build
 from orchestrator.engine.effects import step
 from orchestrator.engine.run import run
+from orchestrator.fleet import Registry
 from orchestrator.settings import load
 from tests.firm import CONFIG
 from workflows.app import celery_app
@@ -35,7 +36,9 @@ def main(broker_url, database_url, folder, grace, deaf):
 
     @app.task(name="note.create", ignore_result=True)
     def do(firm: str, job_id: int) -> None:
-        run(registry.runtime(firm), {"note.create": take_time}, job_id)
+        with registry.lend(firm) as rt:
+            assert rt is not None
+            run(rt, {"note.create": take_time}, job_id)
 
     return run_worker(
         app, concurrency=HANDS, run_dir=Path(folder), grace_seconds=float(grace), deaf_seconds=float(deaf)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pytest
 import redis
@@ -16,6 +17,7 @@ from orchestrator.storage.migrate import migrate
 from orchestrator.storage.unit_of_work import UnitOfWork, connect
 from tests.databases import HeldClock
 from tests.firm import CONFIG
+from tests.servers import own_valkey
 from tests.workflows.wire import a_wire
 from workflows.alive import Silent, check
 from workflows.app import bell, celery_app
@@ -78,17 +80,19 @@ class Bench:
         code = self.process.wait(timeout=60)
         return code, time.monotonic() - began
 
+    def close(self):
+        if self.process is not None and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(timeout=10)
+        self.uow.engine.dispose()
+
 
 @pytest.fixture
 def bench(tmp_path, database_url, redis_url):
     with redis.Redis.from_url(redis_url) as store:
         store.flushdb()
-    bench = Bench(tmp_path, database_url, redis_url)
-    yield bench
-    if bench.process is not None and bench.process.poll() is None:
-        os.killpg(bench.process.pid, signal.SIGKILL)
-        bench.process.wait(timeout=10)
-    bench.uow.engine.dispose()
+    with closing(Bench(tmp_path, database_url, redis_url)) as bench:
+        yield bench
 
 
 def test_F15_an_idle_worker_told_to_stop_is_gone_at_once_and_leaves_nothing_in_redis(bench, redis_url):
@@ -201,6 +205,30 @@ def test_F52_a_worker_that_is_connected_but_deaf_ends_itself_and_a_new_one_goes_
             [job_id] = [row["id"] for row in work.jobs.listed() if row["key"] == "unheard"]
         bench.bell("main", job_id, "note.create", Urgency.SWEEPS)
         bench.until(lambda: bench.states() == ["done"])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_F51_after_redis_was_killed_a_worker_hears_again_or_ends_itself_to_be_started_anew(tmp_path, database_url):
+    """Celery 5.6.3 stays deaf after some reconnects (docs/adr/0002): whatever it does, a supervisor that restarts is enough."""
+    with own_valkey(tmp_path) as broker, closing(Bench(tmp_path, database_url, broker.url)) as bench:
+        bench.start(deaf=10, grace=2)
+        bench.up()
+        bench.ring(*range(4), seconds=1)
+        bench.until(lambda: bench.started() >= 2)
+        broker.end(signal.SIGKILL)
+        time.sleep(20)
+        assert bench.process.poll() is None, "a restart would not bring Redis back"
+        broker.start()
+        with bench.uow() as work:
+            for row in work.jobs.listed():
+                bench.bell("main", row["id"], row["topic"], Urgency.SWEEPS)
+        bench.until(lambda: bench.states() == ["done"] or bench.process.poll() is not None, seconds=90)
+        if bench.process.poll() is not None:
+            assert bench.process.returncode > 0
+            bench.start(deaf=10, grace=2)
+        bench.until(lambda: bench.states() == ["done"])
+        assert {row["attempts"] for row in bench.rows()} == {1}
 
 
 @pytest.mark.slow
