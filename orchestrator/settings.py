@@ -137,11 +137,26 @@ class SweepSettings(Group):
     overlap_seconds: int = Field(default=300, ge=0)
 
 
+class MetricsSettings(Group):
+    token: SecretStr | None = Field(default=None, min_length=16)
+
+
 MAIN = "main"
 """The firm that needs no name."""
 
 FLEET = frozenset(
-    {"environment", "dry_run", "broker_url", "public_url", "clock_url", "listen", "config_dir", "run_dir", "engine"}
+    {
+        "environment",
+        "dry_run",
+        "broker_url",
+        "public_url",
+        "clock_url",
+        "listen",
+        "config_dir",
+        "run_dir",
+        "engine",
+        "metrics",
+    }
 )
 """What a bare `ORCH_` name tells every firm; whatever else it says is for `main`."""
 
@@ -276,6 +291,7 @@ class Settings(BaseSettings):
     notes: NoteSettings = NoteSettings()
     engine: EngineSettings = EngineSettings()
     sweep: SweepSettings = SweepSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -97,7 +97,7 @@ def serve(settings: Settings, roster: Roster, *, on_ready: Callable[[], None] = 
             doors.close(firm)
             rt.close()
 
-    server = _server(settings, create_firms_app(doors))
+    server = _server(settings, create_firms_app(doors, metrics_token=settings.metrics.token))
     web = threading.Thread(target=server.run, name="web", daemon=True)
     firms = threading.Thread(
         target=attend, args=(roster, attend_door), kwargs={"stop": stop}, name="doors", daemon=True

@@ -1,5 +1,6 @@
 """The web process: `POST /webhooks/clio/{token}`, `/health/*`, and the page a client returns to after paying."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -13,9 +14,11 @@ from starlette.routing import Route, Router
 
 from orchestrator.api.callback import CALLBACK, page
 from orchestrator.api.intake import Intake
+from orchestrator.api.metrics import metrics
 from orchestrator.clients.clio import webhooks
 from orchestrator.domain.front_door import DOOR_HEADER, DOOR_PATH
 from orchestrator.engine.runtime import Runtime
+from orchestrator.telemetry import counters
 from orchestrator.usecases.read_health import Health, read_health
 from orchestrator.usecases.receive_webhook import Heard, Knock, Tally, receive
 
@@ -39,6 +42,7 @@ def create_app(rt: Runtime) -> Starlette:
             Route("/", _home),
             Route(DOOR_PATH, _self_check, methods=["POST"]),
             Route("/webhooks/clio/{token}", _webhook, methods=["POST"]),
+            Route("/metrics", metrics),
             Route("/health/live", _live),
             Route("/health/ready", _ready),
             Route("/thanks/{key}", _thanks),
@@ -67,6 +71,15 @@ def heard(body: bytes) -> Heard:
 
 
 async def _webhook(request: Request) -> Response:
+    began = time.monotonic()
+    answer = await _hear(request)
+    firm = request.app.state.runtime.firm
+    counters.DELIVERIES.labels(firm, str(answer.status_code)).inc()
+    counters.ACK_SECONDS.labels(firm).observe(time.monotonic() - began)
+    return answer
+
+
+async def _hear(request: Request) -> Response:
     try:
         body = await _capped(request)
     except ClientDisconnect:

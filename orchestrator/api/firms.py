@@ -5,11 +5,12 @@ keeps nobody else's deliveries waiting.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
+from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,9 +18,11 @@ from starlette.routing import Mount, Route, Router
 from starlette.types import Receive, Scope, Send
 
 from orchestrator.api.app import create_app, open_intake
+from orchestrator.api.metrics import AWAY, refused, shown
 from orchestrator.engine.runtime import Runtime
 from orchestrator.settings import MAIN
 from orchestrator.usecases.read_health import Health, read_health
+from orchestrator.usecases.read_metrics import Figure, read_metrics
 
 HEALTH_SECONDS = 3.0
 
@@ -32,6 +35,7 @@ class Door:
         self.app.state.intake = open_intake(rt)
         self._rt = rt
         self._asked: asyncio.Future[Health] | None = None
+        self._measured: asyncio.Future[list[Figure]] | None = None
         self._asker = ThreadPoolExecutor(1, thread_name_prefix=f"health-{rt.firm}")
 
     async def health(self) -> Health:
@@ -42,6 +46,15 @@ class Door:
             return await asyncio.wait_for(asyncio.shield(self._asked), HEALTH_SECONDS)
         except Exception as trouble:  # noqa: BLE001  not ready is an answer, never an error
             return Health(False, [f"The database does not answer ({type(trouble).__name__})."], {})
+
+    async def figures(self) -> Sequence[Figure]:
+        """The firm's metrics; that it is away when its database says nothing within three seconds."""
+        if self._measured is None or self._measured.done():
+            self._measured = asyncio.get_running_loop().run_in_executor(self._asker, read_metrics, self._rt)
+        try:
+            return await asyncio.wait_for(asyncio.shield(self._measured), HEALTH_SECONDS)
+        except Exception:  # noqa: BLE001  a firm that is away is a figure, never an error
+            return AWAY
 
     def close(self) -> None:
         self.app.state.intake.close()
@@ -91,6 +104,12 @@ class Doors:
         found = await asyncio.gather(*(_health(door) for door in doors.values()))
         return dict(zip(doors, found, strict=True))
 
+    async def figures(self) -> dict[str, Sequence[Figure]]:
+        """Every firm's metrics, read at the same time."""
+        doors = self._doors
+        found = await asyncio.gather(*(_figures(door) for door in doors.values()))
+        return dict(zip(doors, found, strict=True))
+
     async def _enter(self, firm: str, scope: Scope, receive: Receive, send: Send) -> None:
         if door := self._doors.get(firm):
             await door.app(scope, receive, send)
@@ -106,7 +125,11 @@ async def _health(door: Door | None) -> Health:
     return await door.health()
 
 
-def create_firms_app(doors: Doors) -> Starlette:
+async def _figures(door: Door | None) -> Sequence[Figure]:
+    return AWAY if door is None else await door.figures()
+
+
+def create_firms_app(doors: Doors, *, metrics_token: SecretStr | None = None) -> Starlette:
     """The web application of a fleet. Its own readiness is that of the process: one firm in trouble is not its end."""
 
     @asynccontextmanager
@@ -119,6 +142,7 @@ def create_firms_app(doors: Doors) -> Starlette:
         routes=[
             Route("/health/live", _live),
             Route("/health/ready", _ready),
+            Route("/metrics", _metrics),
             Mount("/firms/{firm}", doors.named),
             Mount("", doors.nameless),
         ],
@@ -127,6 +151,7 @@ def create_firms_app(doors: Doors) -> Starlette:
     assert isinstance(app.router, Router)
     app.router.redirect_slashes = False
     app.state.doors = doors
+    app.state.metrics_token = metrics_token
     return app
 
 
@@ -134,6 +159,11 @@ async def _live(request: Request) -> Response:
     """200 as long as a restart would mend nothing: a firm whose database is away is no reason for one."""
     alive = request.app.state.doors.alive
     return JSONResponse({"live": alive}, status_code=HTTPStatus.OK if alive else HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+async def _metrics(request: Request) -> Response:
+    refusal = refused(request, request.app.state.metrics_token)
+    return refusal if refusal is not None else shown(await request.app.state.doors.figures())
 
 
 async def _ready(request: Request) -> Response:

@@ -108,16 +108,16 @@ def fleet_settings(ctx: typer.Context) -> Settings:
     return settings
 
 
-def require_free(listen: str) -> None:
+def require_free(listen: str, named: str = "ORCH_LISTEN") -> None:
     """`Misconfigured` when nobody can listen there: a bad address, or one that is taken."""
     host, _, port = listen.rpartition(":")
     try:
         with socket.create_server((host or "127.0.0.1", int(port))):
             return
     except (ValueError, OverflowError) as wrong:
-        raise Misconfigured(f"ORCH_LISTEN: {listen!r} is not host:port.") from wrong
+        raise Misconfigured(f"{named}: {listen!r} is not host:port.") from wrong
     except OSError as taken:
-        raise Misconfigured(f"ORCH_LISTEN: nothing can listen on {listen}: {os.strerror(taken.errno or 0)}.") from taken
+        raise Misconfigured(f"{named}: nothing can listen on {listen}: {os.strerror(taken.errno or 0)}.") from taken
 
 
 def required(found: Found | None, sentence: str) -> Found:

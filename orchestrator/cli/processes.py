@@ -37,6 +37,31 @@ def _rehearse(*, dry_run: bool) -> None:
         os.environ["ORCH_DRY_RUN"] = "true"
 
 
+MetricsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--metrics", metavar="HOST:PORT", envvar="ORCH_METRICS_LISTEN",
+        help="Answer GET /metrics there; beyond this machine only with ORCH_METRICS__TOKEN.",
+    ),
+]  # fmt: skip
+
+
+def _measured(listen: str | None, settings: "Settings") -> None:
+    """Answer `/metrics` at this address, if one is given."""
+    from orchestrator.cli.firm import require_free
+    from orchestrator.settings import LOOPBACK, Misconfigured
+    from orchestrator.telemetry import exposition
+
+    if listen is None:
+        return
+    require_free(listen, "--metrics")
+    host, _, port = listen.rpartition(":")
+    token = settings.metrics.token
+    if token is None and host.strip("[]") not in LOOPBACK | {""}:
+        raise Misconfigured("ORCH_METRICS__TOKEN is missing: without it --metrics answers on 127.0.0.1 only.")
+    exposition.serve(host.strip("[]") or "127.0.0.1", int(port), token.get_secret_value() if token else None)
+
+
 FEW = 5
 """So many firms are called by their names."""
 
@@ -111,13 +136,17 @@ def worker(
     ] = None,
     dry_run: DryRunOption = False,
     check: CheckOption = False,
+    metrics: MetricsOption = None,
 ) -> None:
     """Run a worker, for every firm whose jobs it is told about."""
     from orchestrator.cli.firm import fleet_settings, opened_named
+    from orchestrator.telemetry import exposition
 
     if check:
         _lives(ctx, "worker")
         return
+    if metrics:
+        exposition.share(exposition.place_in_pool)
     from orchestrator.settings import firms
     from workflows.processes import work
 
@@ -127,6 +156,7 @@ def worker(
     if len(served) == 1:
         with opened_named(served[0], follow=False):
             pass  # a worker that could do no job must not start; one of many firms keeps it from none of the others
+    _measured(metrics, settings)
     hands = concurrency or settings.engine.threads
     _ready_for(served, f"Working with {hands} hands for {_called(served)}.", settings)
     raise typer.Exit(work(settings, concurrency=hands))
@@ -134,7 +164,7 @@ def worker(
 
 def beat(
     ctx: typer.Context, firm: FirmsOption = None, every: EveryOption = False, dry_run: DryRunOption = False,
-    check: CheckOption = False,
+    check: CheckOption = False, metrics: MetricsOption = None,
 ) -> None:  # fmt: skip
     """Run the schedule and the dispatcher, for one firm or many.
 
@@ -151,6 +181,7 @@ def beat(
     settings = fleet_settings(ctx)
     beaten = roster(ctx, firm, every=every)
     what = f"Beating for {_called(beaten())}."
+    _measured(metrics, settings)
     run(settings, beaten, on_ready=lambda: _ready_for(beaten(), what, settings))
     print("Stopped.")
 

@@ -24,6 +24,7 @@ from orchestrator.clients.meaning import Answered, announced, lost, meaning
 from orchestrator.domain.topics import Urgency
 from orchestrator.errors import OrchestratorError, Paced, Shut, Transient
 from orchestrator.ports import Pacer
+from orchestrator.telemetry import counters, trace
 
 log = structlog.get_logger()
 
@@ -217,16 +218,25 @@ class ApiClient:
                     raise Transient(f"{self._provider} was not reached ({kind}): nothing was sent.") from None
                 raise lost(method, kind) from None
             finally:
-                seconds = round(time.monotonic() - began, 3)
+                self._count(method, status, seconds := time.monotonic() - began)
                 # The path holds ids; a query or a body may hold what a client would recognise.
                 log.debug(
-                    "call.made", provider=self._provider, method=method, path=path, status=status, seconds=seconds
+                    "call.made",
+                    provider=self._provider,
+                    method=method,
+                    path=path,
+                    status=status,
+                    seconds=round(seconds, 3),
                 )
                 if self._on_call is not None:
                     self._on_call(method, path, status)
         found = {name.lower(): value for name, value in response.headers.items()}
         known = self._credentials is not None
         return Answered(self._provider, method, status, found, bytes(received), known, time.time())
+
+    def _count(self, method: str, status: int | None, seconds: float) -> None:
+        counters.CALLS.labels(trace.firm(), self._provider, method, "none" if status is None else str(status)).inc()
+        counters.CALL_SECONDS.labels(trace.firm(), self._provider).observe(seconds)
 
     def _onward(self, sending: _Sending, answer: Answered) -> _Sending | None:
         """Where a documented redirect leads, if that stays with the provider."""
@@ -240,6 +250,9 @@ class ApiClient:
         return sending._replace(path=target.path.removeprefix(base.path), search=query(target.query))
 
     def _learned(self, said: Mapping[str, Any]) -> None:
+        for gauge, name in ((counters.BUDGET_LIMIT, "limit"), (counters.BUDGET_REMAINING, "remaining")):
+            if said.get(name) is not None:
+                gauge.labels(trace.firm(), self._provider).set(said[name])
         if self._pacer is not None:
             self._pacer.learn(limit=said.get("limit"), remaining=said.get("remaining"), reset=said.get("reset"))
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.points import Point
 from orchestrator.engine.runtime import Runtime
+from orchestrator.telemetry.counters import BELLS
 
 IN_FLIGHT = 200
 """Jobs that a firm alone on its fleet may have out: enough to keep workers busy, few enough that urgent work overtakes."""
@@ -55,5 +56,6 @@ def ring_due(rt: Runtime, ring: Ring, share: Share = whole) -> int:
     for job_id, topic, urgency in due:
         ring(rt.firm, job_id, topic, Urgency(urgency))
     if due:
+        BELLS.labels(rt.firm).inc(len(due))
         rt.passing(Point.RING_DONE)
     return len(due)

@@ -19,6 +19,7 @@ from typing import Any, Generic, TypeVar
 
 from orchestrator.domain.topics import PASSING
 from orchestrator.engine import verdicts
+from orchestrator.engine.endings import ended
 from orchestrator.engine.points import Point
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import NeedsReview, OrchestratorError, OutcomeUnknown, Rejected, Transient
@@ -125,6 +126,7 @@ def _adopt_or_resend(effect: Effect[Made]) -> None:
         rt.passing(Point.EFFECT_SETTLING)
         with rt.uow() as work:
             work.jobs.hand_back(job, state=JobState.SENT, not_before=settled, counted=False, detail="settling")
+        ended(job, "settling")
         return
     try:
         found = effect.search(job.intent)
@@ -155,6 +157,7 @@ def finishing(
             work.jobs.finish(job, evidence)
         rt.passing(Point.EFFECT_RECORDING)
     rt.passing(Point.EFFECT_RECORDED)
+    ended(job, "revoked" if revoked is not None else "adopted" if evidence else "done", reason=revoked)
 
 
 @contextmanager
@@ -168,3 +171,4 @@ def step(rt: Runtime, job: Job, evidence: dict[str, Any] | None = None) -> Itera
             work.exceptions.close_tick(job.topic)
         rt.passing(Point.STEP_RECORDING)
     rt.passing(Point.STEP_RECORDED)
+    ended(job, "done")

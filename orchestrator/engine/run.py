@@ -3,19 +3,15 @@
 import contextlib
 from collections.abc import Callable, Mapping
 
-import structlog
-
-from orchestrator.domain.topics import PASSING
 from orchestrator.engine import verdicts
 from orchestrator.engine.effects import LeaseRunOut
+from orchestrator.engine.endings import ended
 from orchestrator.engine.points import Point
 from orchestrator.engine.runtime import Runtime
-from orchestrator.errors import NeedsReview, OrchestratorError, Paced
+from orchestrator.errors import NeedsReview
 from orchestrator.storage.jobs import Job, JobState, LostLease
 from orchestrator.storage.unit_of_work import DatabaseTrouble
 from orchestrator.telemetry import trace
-
-log = structlog.get_logger()
 
 UNKNOWN_TOPIC_SECONDS = 30.0
 
@@ -52,24 +48,21 @@ def _do(rt: Runtime, book: Book, job: Job) -> None:
         _let_go(rt, job)
         raise
     except (LostLease, LeaseRunOut) as lost:
-        log.warning("job.lease_lost", why=type(lost).__name__)
+        ended(job, "lease_lost", why=type(lost).__name__)
     except DatabaseTrouble as trouble:
         # What was committed is not known (F55): as after a crash, the row says what to do, and nobody need wait for the lease.
-        log.warning("job.database_trouble", why=type(trouble).__name__)
+        ended(job, "database_trouble", why=type(trouble).__name__)
         _let_go(rt, job)
     except Exception as failure:  # noqa: BLE001  the verdict table knows what each means; none may end the worker
         _record(rt, job, failure)
-    else:
-        # What only reads ends thousands of times a day; an effect is what an administrator looks for.
-        (log.debug if job.topic in PASSING else log.info)("job.done")
 
 
 def _leave_to_a_newer(rt: Runtime, job: Job) -> None:
     """A version that is being rolled out wrote it: it rests until a worker of that version hears its bell (docs/adr/0009)."""
-    log.info("job.topic_unknown")
     before = JobState.SENT if job.state is JobState.SENT else JobState.READY
     with rt.uow() as work:
         work.jobs.hand_back(job, pause_seconds=UNKNOWN_TOPIC_SECONDS, counted=False, state=before)
+    ended(job, "topic_unknown")
 
 
 def _refuse_poison(job: Job, rt: Runtime) -> None:
@@ -79,19 +72,12 @@ def _refuse_poison(job: Job, rt: Runtime) -> None:
 
 
 def _record(rt: Runtime, job: Job, failure: Exception) -> None:
-    verdict = type(failure).__name__
-    if isinstance(failure, Paced):
-        log.debug("job.stopped", verdict=verdict)
-    elif isinstance(failure, OrchestratorError):
-        log.warning("job.stopped", verdict=verdict, reason=getattr(failure, "reason", None))
-    else:
-        log.error("job.stopped", verdict=verdict, reason="unplanned", exc_info=failure)
     try:
         verdicts.record(rt, job, failure)
     except LostLease:
-        log.warning("job.lease_lost", why="verdict")
+        ended(job, "lease_lost", why="verdict")
     except DatabaseTrouble as trouble:
-        log.warning("job.database_trouble", why=type(trouble).__name__)
+        ended(job, "database_trouble", why=type(trouble).__name__)
         _let_go(rt, job)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from orchestrator.domain.topics import PASSING
+from orchestrator.engine.endings import failed
 from orchestrator.engine.points import Point
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import NeedsReview, OrchestratorError, OutcomeUnknown, Rejected, Transient
@@ -83,6 +84,7 @@ def record(rt: Runtime, job: Job, failure: Exception, *, revoke: Callable[[Work]
         else:
             _decide(rt, work, job, failure)
     rt.passing(Point.VERDICT_RECORDED)
+    failed(job, failure, revoked=revoked)
 
 
 def _decide(rt: Runtime, work: Work, job: Job, failure: Exception) -> None:

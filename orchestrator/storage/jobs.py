@@ -334,6 +334,19 @@ class Jobs(Repository):
             chosen = chosen.where(jobs.c.topic == topic)
         return self.rows(chosen)
 
+    def backlog(self) -> list[sa.RowMapping]:
+        """By topic and state, of jobs that are not over or wait for a person: how many, how many due, since when at most."""
+        due = sa.and_(jobs.c.state.in_(LIVE), jobs.c.not_before <= self.now)
+        figures = (
+            sa.func.count().label("jobs"),
+            sa.func.count(sa.case((due, 1))).label("due"),
+            sa.func.min(sa.case((due, jobs.c.not_before))).label("oldest"),
+        )
+        open_ = jobs.c.state.in_([*LIVE, JobState.PARKED, JobState.FAILED])
+        return self.rows(
+            sa.select(jobs.c.topic, jobs.c.state, *figures).where(open_).group_by(jobs.c.topic, jobs.c.state)
+        )
+
     def counts(self) -> dict[str, int]:
         """Jobs by state."""
         return self.tally(jobs.c.state)

@@ -1,6 +1,7 @@
 """One transaction at a time, opened here and committed here: the only commit in the project (style rule 11)."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
@@ -27,6 +28,7 @@ from orchestrator.storage.pulses import Pulses
 from orchestrator.storage.receipts import Receipts
 from orchestrator.storage.subscriptions import Subscriptions
 from orchestrator.storage.tasks import Tasks
+from orchestrator.telemetry.counters import DATABASE_WAIT_SECONDS
 
 DatabaseTrouble: tuple[type[sa.exc.DBAPIError], ...] = (
     sa.exc.OperationalError,
@@ -183,9 +185,11 @@ class UnitOfWork:
             raise RuntimeError("A transaction is open already: one opens once (style rule 11).")
         self._open.yes = True
         try:
+            asked = time.monotonic()
             with self._turn, self.engine.begin() as connection:
                 if self._queues and not beside:
                     connection.execute(ONE_WRITER)
+                DATABASE_WAIT_SECONDS.labels(self.engine.dialect.name).observe(time.monotonic() - asked)
                 yield Work(connection, self.clock)
         finally:
             self._open.yes = False

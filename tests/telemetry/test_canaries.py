@@ -114,7 +114,7 @@ def test_I7_nothing_that_the_worker_writes_names_a_person_or_a_secret(haunted, d
         fleet.stop("up")
         said = fleet.said()
     told = lines(fleet, "up")
-    assert {"call.made", "webhook.received", "job.done", "job.stopped"} <= {line["event"] for line in told}
+    assert {"call.made", "webhook.received", "job.ended"} <= {line["event"] for line in told}
     assert [line["error"] for line in told if line.get("reason") == "unplanned"] == ["ValueError"]
     for canary in (*PEOPLE, *SECRETS, *hidden):
         assert canary not in said
