@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.clients import meaning
 from orchestrator.delivery.letters import TemplateLetters
 from orchestrator.domain.letters import Brand
 from orchestrator.domain.reasons import REASONS
@@ -177,6 +178,70 @@ def test_every_reason_is_in_the_runbook():
 def test_the_runbook_invents_no_reason():
     codes = re.findall(r"^(?:#+ |\| )`([a-z_]+)`", page("runbook.md"), flags=re.MULTILINE)
     assert set(codes) - REASONS.keys() == set()
+
+
+FIRST = re.compile(r"(Unneeded|Silence|work\.exceptions\.(open|close|is_open)|_park|_tell)")
+"""Calls whose first words are a code."""
+
+NAMED = {"reason", "refusal", "revoked", "loud"}
+"""Arguments that carry a code wherever they stand."""
+
+ENTRY = ("If left", "Look", "Do", "Retry")
+
+
+def codes_in_the_source():
+    """Every code that stands in the source, and where."""
+    for path, tree in TREES.items():
+        if {"sandbox", "demo", "cli"} & set(path.parts):
+            continue
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            given = [keyword.value for keyword in call.keywords if keyword.arg in NAMED]
+            if FIRST.fullmatch(name := ast.unparse(call.func)):
+                given += call.args[:1] if "exceptions" in name else call.args
+            for value in given:
+                for node in ast.walk(value) if isinstance(value, ast.IfExp) else [value]:
+                    if (
+                        isinstance(node, ast.Constant)
+                        and isinstance(node.value, str)
+                        and re.fullmatch(r"[a-z]+(_[a-z]+)*", node.value)
+                    ):
+                        yield node.value, f"{path}:{node.lineno}"
+
+
+def test_every_code_in_the_source_is_a_known_reason():
+    found = list(codes_in_the_source())
+    assert len(found) >= 40
+    assert [(code, place) for code, place in found if code not in REASONS] == []
+
+
+def test_every_code_that_is_put_together_is_a_known_reason():
+    ends = {"refused", "not_found", *meaning._FOR_THE_FIRM.values()}
+    assert {f"clio_{end}" for end in ends} <= REASONS.keys()
+
+
+def entries() -> dict[str, str]:
+    """The runbook's entries by code."""
+    text = page("runbook.md").partition("\n## Entries\n")[2]
+    found = re.split(r"^### `([a-z_]+)`\n", text, flags=re.MULTILINE)[1:]
+    return dict(zip(found[::2], found[1::2], strict=True))
+
+
+def test_every_reason_that_asks_for_a_person_has_an_entry_and_no_other():
+    # A reason with advice is one that somebody has to act on.
+    assert entries().keys() == {code for code, reason in REASONS.items() if reason.advice}
+
+
+def test_an_entry_says_what_it_costs_where_to_look_what_to_do_and_whether_a_retry_is_safe():
+    for code, text in entries().items():
+        parts = dict(re.findall(r"^- \*\*([\w ]+):\*\* (.+)$", text, flags=re.MULTILINE))
+        assert tuple(parts) == ENTRY, code
+        assert all(len(part) >= 5 for part in parts.values()), code
+
+
+def test_commands_that_the_runbook_names_exist():
+    nouns = {path.stem.replace("time_entries", "time") for path in TREES if path.parts[:2] == ("orchestrator", "cli")}
+    commands = set(re.findall(r"`orchestrator ([a-z-]+)", page("runbook.md")))
+    assert commands - nouns - {"up", "serve", "worker", "beat", "migrate"} == set()
 
 
 def variables() -> Iterator[str]:

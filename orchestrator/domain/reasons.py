@@ -72,6 +72,7 @@ REASONS: dict[str, Reason] = {
     "bill_changed": Reason("the bill changed; a newer link replaces this one"),
     "bill_settled": Reason("the bill was settled"),
     "link_replaced": Reason("its amount no longer matched the bill"),
+    "time": Reason("its days were over"),
     "link_over": Reason("the link it would have carried is over"),
     "link_expired_by_hand": Reason("a person of the firm had the link expired"),
     # ── what needs a person ──
