@@ -162,7 +162,7 @@ def worker(
     raise typer.Exit(work(settings, concurrency=hands))
 
 
-def beat(
+def beat(  # noqa: PLR0917  options, every one named
     ctx: typer.Context, firm: FirmsOption = None, every: EveryOption = False, dry_run: DryRunOption = False,
     check: CheckOption = False, metrics: MetricsOption = None,
 ) -> None:  # fmt: skip

@@ -14,11 +14,7 @@ from orchestrator.telemetry.counters import VERDICTS
 log = structlog.get_logger()
 
 QUIET = frozenset({"paced"})
-WELL = frozenset({"done", "adopted", "revoked", "settling"})
-BADLY = frozenset({
-    "transient", "paced", "needs_connection", "stale", "rejected", "outcome_unknown", "needs_review",
-    "unplanned", "lease_lost", "database_trouble",
-})  # fmt: skip
+WELL = frozenset({"done", "adopted", "revoked", "settling", "handed_back"})
 
 
 def ended(job: Job, verdict: str, *, reason: str | None = None, why: str | None = None) -> None:

@@ -44,7 +44,7 @@ def _do(rt: Runtime, book: Book, job: Job) -> None:
             _leave_to_a_newer(rt, job)
     except SystemExit:
         # Told to stop (F15): as after a crash, its row says what the job had reached; only nobody need wait for the lease.
-        log.info("job.handed_back")
+        ended(job, "handed_back")
         _let_go(rt, job)
         raise
     except (LostLease, LeaseRunOut) as lost:
