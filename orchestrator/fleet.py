@@ -94,7 +94,8 @@ class Registry:
                 place.begun = True
         except UnknownFirm:
             self.strangers += 1
-            log.warning("firm.unknown", firm=firm[:40], strangers=self.strangers)
+            # Not its name: whoever can write into our broker chose it, and may have chosen a person's.
+            log.warning("firm.unknown", count=self.strangers)
         except Exception as trouble:  # noqa: BLE001  a wrong profile, a missing secret, a database that is away
             self._rest(firm, trouble)
             if place is not None:

@@ -77,4 +77,4 @@ class Transport(redis.Transport):
     def drop(self, why: str, where: str) -> None:
         """Forget it, and say so; never what it held, which may be anything."""
         self.dropped += 1
-        log.warning("broker.poison", why=why, where=where, dropped=self.dropped)
+        log.warning("broker.poison", why=why, part=where, count=self.dropped)
