@@ -14,7 +14,7 @@ from orchestrator.telemetry.counters import VERDICTS
 log = structlog.get_logger()
 
 QUIET = frozenset({"paced"})
-WELL = frozenset({"done", "adopted", "revoked", "settling", "handed_back"})
+WELL = frozenset({"done", "adopted", "revoked", "settling", "handed_back", "topic_unknown"})
 
 
 def ended(job: Job, verdict: str, *, reason: str | None = None, why: str | None = None) -> None:
