@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from orchestrator.api.app import create_app
 from orchestrator.bootstrap import build
+from orchestrator.cli.logs import configure
 from orchestrator.clients.clio.webhooks import verify
 from orchestrator.settings import load
 
@@ -29,6 +30,7 @@ def main() -> None:
         return Response(status_code=HTTPStatus.OK if genuine else HTTPStatus.UNAUTHORIZED)
 
     settings = load()
+    configure(production=True)  # a line for every delivery, written as the firm's own web process writes it
     app = create_app(build(settings))
     app.router.routes.append(Route(BARE, bare, methods=["POST"]))
     host, _, port = settings.listen.rpartition(":")
