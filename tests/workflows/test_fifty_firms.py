@@ -36,6 +36,7 @@ HEALTHY = 46
 HANDS = 4
 ROUNDS = 3
 ROUND_SECONDS = 8.0
+WARM = 6
 HUGE = 3_000
 SLOW, MUTE, REFUSED, HOARD = "slow", "mute", "refused", "hoard"
 LOAD = "engine.tidy"
@@ -78,13 +79,14 @@ class Houses:
         (self.folder / "firms" / f"{firm}.toml").write_text("\n".join(said))
 
     def warm(self, firms: Iterable[str]) -> None:
-        """Until a job of every one of these was done."""
+        """Until a few jobs of every one of these were done."""
         waiting = set(firms)
         for firm in waiting:
-            self.intend(firm, LOAD, "warm")
+            # Enough of them that every hand has met every firm.
+            self.intend(firm, LOAD, "warm", WARM)
 
         def all_done() -> bool:
-            waiting.difference_update([firm for firm in waiting if self.done(firm, "warm")])
+            waiting.difference_update([firm for firm in waiting if self.done(firm, "warm") == WARM])
             return not waiting
 
         self.fleet.until(all_done, seconds=120)
