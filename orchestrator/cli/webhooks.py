@@ -164,7 +164,8 @@ def replay(
     ctx: typer.Context,
     ids: Annotated[list[int] | None, typer.Argument(metavar="NUMBER…", help="Deliveries to take again.")] = None,
     since: Annotated[
-        datetime | None, typer.Option(formats=MOMENTS, help="All received since then, at the office's time.")
+        datetime | None,
+        typer.Option(metavar="WHEN", formats=MOMENTS, help="All received since then (2026-03-02T15:00, office time)."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be looked at; mark nothing.")] = False,
     by: ByOption = None,
