@@ -94,10 +94,11 @@ def _send(effect: Effect[Made], looked: Intent | Unneeded) -> None:
         return
     rt.passing(Point.EFFECT_PREPARED)
     lease = rt.settings.engine.lease_seconds
+    # Taken first: the lease runs from inside the transaction, and a process may be frozen in its commit as well.
+    marked = time.monotonic()
     with rt.uow() as work:
         work.jobs.mark_sent(job, looked, lease_seconds=lease)
         effect.leaving(work, looked)
-    marked = time.monotonic()
     rt.passing(Point.EFFECT_MARKED_SENT)
     # A process frozen here wakes after its lease: another may be settling or resending by now, so nothing leaves (F11).
     if time.monotonic() - marked > lease / 2:

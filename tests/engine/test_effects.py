@@ -120,6 +120,19 @@ def test_F04_what_a_complete_search_does_not_find_is_sent_once_more(firm):
     one_link_one_mail(firm)
 
 
+def test_F62_what_is_not_wanted_any_more_is_not_sent_once_more(firm):
+    """The search shows that the first attempt made nothing; by then the bill is void."""
+    bill = firm.issued_bill()
+    firm.sandbox.fault(LINKS, "drop_before")
+    firm.later(minutes=16)
+    firm.sandbox.act("void_bill", id=bill["id"])
+    firm.later(minutes=3)
+    assert calls(firm, LINKS) == 1
+    assert firm.links() == []
+    assert link_job(firm)["state"] == JobState.REVOKED
+    firm.check()
+
+
 def test_F05_a_refused_connection_sent_nothing(sandbox, database_url):
     with forwarding(sandbox.clio_base_url) as door:
         tries = []
@@ -171,21 +184,31 @@ def test_F09_without_any_key_a_person_judges(sandbox, database_url):
         firm.check()
 
 
-def test_F11_a_worker_frozen_before_sending_wakes_and_sends_nothing(sandbox, database_url):
+@pytest.mark.parametrize("where", ["in the commit that marks it", "between marking and sending"])
+def test_F11_a_worker_frozen_before_sending_wakes_and_sends_nothing(sandbox, database_url, where):
     short = {"engine": {"lease_seconds": 3}}
     with open_firm(sandbox, database_url) as other:
         other.work()
         other.issued_bill()
         frozen = []
 
+        def freeze():
+            frozen.append(where)
+            time.sleep(1.6)
+            other.work()
+            other.later(minutes=2)
+
         def passing(point):
             if point is Point.EFFECT_MARKED_SENT and not frozen:
-                frozen.append(point)
-                time.sleep(1.6)
-                other.work()
-                other.later(minutes=2)
+                freeze()
+
+        def committed():
+            if not frozen and other.jobs("link.create", JobState.SENT):
+                freeze()
 
         with open_firm(sandbox, database_url, environment=short, passing=passing) as firm:
+            if where.startswith("in"):
+                firm.rt.uow.on_commit = committed
             firm.later(minutes=16)
             assert frozen
             assert calls(firm, LINKS) == 1
