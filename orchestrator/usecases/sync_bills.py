@@ -97,8 +97,9 @@ class Bills:
             self._out_of_the_way(work, bill)
         if bill.state in GONE:
             self._withdraw_request(work, bill)
-        if before is not None and before["paid_cents"] > bill.paid_cents:
-            # No payment state says "refunded": the bill's own figures are how we learn to look (API notes §10).
+        if before is not None and before["updated_at"] < bill.updated_at:
+            # No payment state says "refunded": the bill is how we learn to look (API notes §10). Its paid figure need not
+            # have fallen, for a cheque may have come in its place before we looked again.
             links = [row["clio_id"] for row in work.links.of_bill(bill.id) if row["clio_id"]]
             work.dirty.mark(Kind.PAYMENT, [row["id"] for row in work.mirror.payments_of_links(links)])
         if not history:

@@ -134,6 +134,18 @@ def test_F66_money_that_goes_back_reverses_books_note_and_field_and_waits_for_a_
     firm.check()
 
 
+def test_F66_a_refund_that_a_cheque_made_good_before_we_looked_is_booked_all_the_same(firm):
+    """The bill's paid figure is what it was; only the payment itself can tell."""
+    bill, payment = paid(firm)
+    firm.sandbox.act("refund_payment", id=payment["id"])
+    firm.sandbox.act("record_payment", id=bill["id"], amount=600)
+    seen(firm)
+    assert bill_state(firm, bill) == "paid"
+    assert books(firm, payment) == {"bank": 0, "receivable": 0}
+    assert len(notes(firm, "Payment reversed")) == 1
+    firm.check()
+
+
 def test_after_a_person_decided_about_a_reversal_a_new_link_may_go_out(firm):
     bill, payment = paid(firm)
     firm.sandbox.act("refund_payment", id=payment["id"])
