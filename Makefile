@@ -5,10 +5,10 @@ UV_PIN := 0.13.8
 STAMP  := .venv/.lock-$(shell cat requirements-dev.lock pyproject.toml | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all bench check fmt lock up migrate shell clean
+.PHONY: help setup demo test test-all test-mutations crash bench check fmt lock up migrate shell clean
 
 help: ## Print this list.
-	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## Make .venv from the hashed lock (once; again when the lock changes).
 
@@ -36,6 +36,14 @@ test-all: setup ## Run every test, the long crash schedules included.
 
 bench: setup ## Measure what is promised, each as a ratio to a baseline of the same run; ARGS="--quick P1 P4".
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+test-mutations: setup ## Take each safeguard away in a copy of the tree, and see the suite notice.
+	@$(BIN)/python -m tests.mutations
+
+SEEDS ?= 2000
+
+crash: setup ## Play 2,000 seeded schedules of death, freezing and lost answers (SEEDS=n).
+	@$(BIN)/python -m tests.crash --seeds $(SEEDS)
 
 check: setup ## Run what CI runs beside the tests: format, lint, types, import contracts.
 	$(BIN)/ruff format --check .

@@ -25,7 +25,7 @@ from orchestrator.domain.letters import Brand
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.points import Passing, kill_at, unharmed
 from orchestrator.engine.runtime import Runtime
-from orchestrator.ports import Clock, Mailer, Pacer, PracticeManagement, Token
+from orchestrator.ports import Clock, Letters, Mailer, Pacer, PracticeManagement, Token
 from orchestrator.rehearsal import ImaginedMailer, ImaginedPractice, Rehearsal
 from orchestrator.settings import LOOPBACK, MAIN, Misconfigured, Settings
 from orchestrator.storage.unit_of_work import UnitOfWork, connect
@@ -41,7 +41,8 @@ class OnCall(Protocol):
 
 def build(
     settings: Settings, firm: str = MAIN, *, clock: Clock | None = None, passing: Passing | None = None,
-    on_call: OnCall | None = None, on_commit: Callable[[], None] | None = None, connections: int = 8,
+    on_call: OnCall | None = None, on_commit: Callable[[], None] | None = None, letters: Letters | None = None,
+    connections: int = 8,
 ) -> Runtime:  # fmt: skip
     """One firm's runtime, or `Misconfigured` with a sentence that names what is missing.
 
@@ -94,7 +95,7 @@ def build(
         clock=clock,
         practice=views.__getitem__,
         mailer=mailer,
-        letters=TemplateLetters(settings.config_dir / "templates", _brand(settings), _pay_hosts(settings, base_url)),
+        letters=letters or _letters(settings, base_url),
         cipher=cipher,
         subscriptions=() if settings.dry_run else SUBSCRIPTIONS,
         holder=f"{socket.gethostname()}:{os.getpid()}",
@@ -202,6 +203,10 @@ def _mailer(settings: Settings) -> SmtpMailer | None:
     if settings.mail.url is None or settings.mail.sender is None:
         return None
     return SmtpMailer(settings.mail.url.get_secret_value(), timeout_seconds=settings.mail.timeout_seconds)
+
+
+def _letters(settings: Settings, base_url: str) -> Letters:
+    return TemplateLetters(settings.config_dir / "templates", _brand(settings), _pay_hosts(settings, base_url))
 
 
 def _brand(settings: Settings) -> Brand:

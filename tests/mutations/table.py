@@ -1,0 +1,81 @@
+"""The safeguards without which money or mail could be lost or doubled, each with the edit that takes it away."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """`before` stands exactly once in `file`."""
+
+    file: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """One safeguard gone; at least one of `tests` must fail for it."""
+
+    name: str
+    edits: tuple[Edit, ...]
+    tests: tuple[str, ...]
+
+
+EFFECTS = "orchestrator/engine/effects.py"
+JOBS = "orchestrator/storage/jobs.py"
+TEST_EFFECTS = "tests/engine/test_effects.py"
+TEST_JOBS = "tests/engine/test_jobs.py"
+
+MUTATIONS = (
+    Mutation(
+        "settle wait",
+        (Edit(EFFECTS, "    if rt.clock() < settled:\n", "    if False:\n"),),
+        (f"{TEST_EFFECTS}::test_F03_a_late_creation_whose_worker_died_as_well_is_waited_for",),
+    ),
+    Mutation(
+        "fence",
+        (Edit(JOBS, "jobs.c.id == job.id, jobs.c.fence == job.fence, ", "jobs.c.id == job.id, "),),
+        (f"{TEST_JOBS}::test_F11_nothing_but_the_fence_keeps_the_late_worker_out",),
+    ),
+    Mutation(
+        "unique key of jobs",
+        (
+            Edit("orchestrator/storage/tables.py", '    UniqueConstraint("topic", "key"),\n', ""),
+            Edit(
+                "orchestrator/storage/migrations/versions/0001_the_first_schema.py",
+                '        sa.UniqueConstraint("topic", "key", name=op.f("uq_jobs_topic_key")),\n', "",
+            ),
+        ),
+        (f"{TEST_JOBS}::test_a_fact_makes_one_job_however_often_it_is_told",),
+    ),
+    Mutation(
+        "lease check in the mark",
+        (Edit(JOBS, "            jobs.c.held_until > real_now(),\n            state=JobState.SENT,", "            state=JobState.SENT,"),),
+        (f"{TEST_JOBS}::test_F11_a_lease_that_ran_out_is_too_late_for_sending_even_if_nobody_took_over",),
+    ),
+    Mutation(
+        "lease check before sending",
+        (Edit(EFFECTS, "    if time.monotonic() - marked > lease / 2:\n", "    if False:\n"),),
+        (f"{TEST_EFFECTS}::test_F11_a_worker_frozen_before_sending_wakes_and_sends_nothing",),
+    ),
+    Mutation(
+        "look again before sending again",
+        (Edit(EFFECTS, "        _send(effect, effect.look())\n\n\n@contextmanager", "        _send(effect, job.intent)\n\n\n@contextmanager"),),
+        (f"{TEST_EFFECTS}::test_F62_what_is_not_wanted_any_more_is_not_sent_once_more",),
+    ),
+    Mutation(
+        "reading the bill just before a message",
+        (Edit("orchestrator/usecases/send_message.py", "        refresh(self.rt, self.job, since_due=True)\n", ""),),
+        ("tests/journeys/test_w6_client_message.py::test_F62_a_bill_settled_between_link_and_message_sends_no_message",),
+    ),
+    Mutation(
+        "reading the bill just before a link",
+        (Edit("orchestrator/usecases/create_link.py", "        refresh(self.rt, self.job, since_due=False)\n", ""),),
+        ("tests/journeys/test_w5_payment_link.py::test_F62_a_bill_voided_just_before_its_link_is_made_gets_none",),
+    ),
+    Mutation(
+        "SENT before sending",
+        (Edit(JOBS, "            state=JobState.SENT,\n            sent_at=self.now,", "            state=JobState.CLAIMED,\n            sent_at=self.now,"),),
+        (f"{TEST_EFFECTS}::test_F01_a_link_whose_answer_died_with_its_worker_is_adopted",),
+    ),
+)  # fmt: skip
