@@ -1,5 +1,6 @@
 """Settings → Runtime: the only place where objects are wired together."""
 
+import hashlib
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -28,6 +29,8 @@ from orchestrator.engine.runtime import Runtime
 from orchestrator.ports import Clock, Letters, Mailer, Pacer, PracticeManagement, Token
 from orchestrator.rehearsal import ImaginedMailer, ImaginedPractice, Rehearsal
 from orchestrator.settings import LOOPBACK, MAIN, Misconfigured, Settings
+from orchestrator.storage.lineage import Mark
+from orchestrator.storage.marks import FileMark, RedisMark
 from orchestrator.storage.unit_of_work import UnitOfWork, connect
 from orchestrator.storage.vault import Cipher, DatabaseMemory, DatabaseVault
 from orchestrator.telemetry import redaction
@@ -102,6 +105,7 @@ def build(
         clio_url=base_url,
         door=partial(_at_the_door, settings.public_address, cipher),
         passing=passing or _ordered_death(settings),
+        marks=_marks(settings, firm),
         closing=(api.close, tokens.close, *((clock.close,) if isinstance(clock, MovedClock) else ())),
     )
 
@@ -197,6 +201,17 @@ def _pacer(settings: Settings, signed: Credentials) -> Pacer:
     if settings.embedded:
         return LocalPacer()
     return RedisPacer(redis_store(settings.broker_url), signed.authorization)
+
+
+def _marks(settings: Settings, firm: str) -> list[Mark]:
+    """Where it is remembered how far the database was: a file, and the broker when it is not part of this process."""
+    if settings.dry_run:
+        return []  # nothing that it imagined was ever done
+    marks: list[Mark] = [FileMark(settings.mark)] if settings.mark is not None else []
+    if not settings.embedded:
+        which = hashlib.sha256(settings.database_url.rpartition("@")[2].encode()).hexdigest()[:12]
+        marks.append(RedisMark(redis_store(settings.broker_url), f"orchestrator:mark:{firm}:{which}"))
+    return marks
 
 
 def _mailer(settings: Settings) -> SmtpMailer | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import structlog
 
 from orchestrator.bootstrap import begin, build
+from orchestrator.engine.lineage import watch
 from orchestrator.engine.runtime import Runtime
 from orchestrator.settings import Misconfigured, UnknownFirm, load
 
@@ -91,6 +92,8 @@ class Registry:
             place = self._take(firm)
             if place is not None and place.runtime is not None and not place.begun:
                 begin(place.runtime)
+                # Before its first claim: bells may have been rung for a database that is older by now (F57).
+                watch(place.runtime)
                 place.begun = True
         except UnknownFirm:
             self.strangers += 1

@@ -169,6 +169,18 @@ def _postgres_binaries(folder: Path) -> Path:
     return package / "pginstall" / "bin"
 
 
+@contextmanager
+def postgres_programs() -> Iterator[None]:
+    """`pg_dump` and `pg_restore` on the PATH, from where the server's binary comes."""
+    before = os.environ["PATH"]
+    with tempfile.TemporaryDirectory(prefix="orchestrator-programs-") as folder:
+        os.environ["PATH"] = f"{_postgres_binaries(Path(folder))}{os.pathsep}{before}"
+        try:
+            yield
+        finally:
+            os.environ["PATH"] = before
+
+
 def redis_binary() -> str:
     if found := shutil.which("redis-server"):
         return found

@@ -25,6 +25,7 @@ from orchestrator.usecases.mark_matter import MarkMatter
 from orchestrator.usecases.move_bill import MoveBill
 from orchestrator.usecases.plan_billing import plan_billing
 from orchestrator.usecases.read_account import read_account
+from orchestrator.usecases.recover import adopt_links, finish_recovery
 from orchestrator.usecases.send_message import SendMessage
 from orchestrator.usecases.write_note import CreateNote
 
@@ -138,6 +139,16 @@ def delete_webhook(job: Job, rt: Runtime) -> None:
 @workflow("webhook.confirm")
 def confirm(job: Job, rt: Runtime) -> None:
     confirm_webhook(job, rt)
+
+
+@workflow("recovery.adopt")
+def adopt_forgotten(job: Job, rt: Runtime) -> None:
+    adopt_links(job, rt)
+
+
+@workflow("recovery.finish")
+def end_recovery(job: Job, rt: Runtime) -> None:
+    finish_recovery(job, rt)
 
 
 @workflow("engine.heartbeat")

@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 from orchestrator.api.app import create_app
 from orchestrator.api.firms import Doors, create_firms_app
 from orchestrator.bootstrap import begin, build
+from orchestrator.engine.lineage import watch
 from orchestrator.engine.runtime import Runtime
 from orchestrator.fleet import Registry
 from orchestrator.settings import Misconfigured, Settings, load
@@ -48,6 +49,7 @@ def up(settings: Settings, firm: str = "main", *, on_ready: Callable[[Runtime], 
     rt = build(settings, firm, on_commit=nudge.set)
     migrate(rt.uow.engine)
     begin(rt)
+    watch(rt, starting=True)
     registry = Registry()
     registry.put(rt)
     app = serve_book(celery_app(settings.broker_url, dry_run=settings.dry_run), registry, rings=False)
@@ -175,6 +177,7 @@ def _begun(settings: Settings, firm: str, on_commit: Callable[[], None] | None =
     try:
         require_newest(rt.uow.engine)
         begin(rt)
+        watch(rt, starting=True)
     except Exception:
         rt.close()
         raise

@@ -83,6 +83,10 @@ REASONS: dict[str, Reason] = {
         "Clio's limit of payment links is reached; the rest follow in order, highest balance first",
         "Nothing is lost. More Clio users raise the limit; old links can be expired.",
     ),
+    "link_ended_unseen": Reason(
+        "its payment link ended in the time that a restored database forgot, by us or by a person, and the same is still owed",
+        "If the client should get another link: `orchestrator exceptions resolve ID`. If not, leave it open.",
+    ),
     "link_refused": Reason(
         "Clio refused to make the payment link", "Read the answer kept with the job, correct, and retry it."
     ),
@@ -107,6 +111,11 @@ REASONS: dict[str, Reason] = {
     ),
     "mail_outcome_unknown": Reason(
         "the mail relay took the message and then fell silent: the client may or may not have it",
+        "Look in the relay's log for the Message-ID. If it was accepted: `orchestrator jobs settle ID`. "
+        "If not: `orchestrator jobs retry ID --resend`.",
+    ),
+    "mail_before_restore": Reason(
+        "the database was restored from a backup, and the message may have been sent in the time that it forgot",
         "Look in the relay's log for the Message-ID. If it was accepted: `orchestrator jobs settle ID`. "
         "If not: `orchestrator jobs retry ID --resend`.",
     ),

@@ -42,6 +42,8 @@ TOPICS: dict[str, Urgency] = {
     "webhook.renew": Urgency.MONEY,
     "webhook.confirm": Urgency.MONEY,
     "webhook.delete": Urgency.SWEEPS,
+    "recovery.adopt": Urgency.MONEY,
+    "recovery.finish": Urgency.SWEEPS,
     "engine.heartbeat": Urgency.INTERACTIVE,
     "engine.tidy": Urgency.SWEEPS,
 }
@@ -49,6 +51,12 @@ TOPICS: dict[str, Urgency] = {
 PASSING = frozenset({"sweep", "account.read", "time.approve", "billing.plan", "links.allot", "webhooks.upkeep",
                      "engine.heartbeat", "engine.tidy", *(topic for topic in TOPICS if topic.startswith("sync."))})  # fmt: skip
 """Topics whose keys are moments or generations: their finished rows can be forgotten without anything happening twice."""
+
+ADOPTING = frozenset({"recovery.adopt", "engine.heartbeat"})
+"""What may run first of all after a regression: nothing is decided before our own links at Clio are known again (F57)."""
+
+SWEEPING = ADOPTING | {"recovery.finish", "sweep", *(topic for topic in TOPICS if topic.startswith("sync."))}
+"""What may run next: reading the truth. Everything else waits until all of it was read."""
 
 
 def urgency_of(topic: str) -> Urgency:

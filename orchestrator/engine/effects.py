@@ -6,6 +6,9 @@
 
 A crash at any arrow loses nothing and repeats nothing: before SENT nothing has left; after it, only a complete search
 that finds nothing allows another attempt. What cannot be searched is parked, never resent.
+
+After the database lost a part of its past (F57), what that part may have done takes the same path: marked SENT, searched,
+and sent only if a complete search finds nothing.
 """
 
 import time
@@ -13,9 +16,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from orchestrator.domain.topics import PASSING
 from orchestrator.engine import verdicts
@@ -24,6 +27,7 @@ from orchestrator.engine.points import Point
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import NeedsReview, OrchestratorError, OutcomeUnknown, Rejected, Transient
 from orchestrator.storage.jobs import Job, JobState
+from orchestrator.storage.lineage import Life
 from orchestrator.storage.unit_of_work import Work
 
 Intent = dict[str, Any]
@@ -40,6 +44,15 @@ class Unneeded:
 class Effect(ABC, Generic[Made]):
     """One kind of change outside; a subclass says how to look, send, find again, and record it."""
 
+    sees_itself: ClassVar[bool] = False
+    """Whether looking reads the very thing that would be changed: a search before sending would only read it again."""
+
+    lost: Life | None = None
+    """The recovery after which this may have been done in a past that the database lost (F57)."""
+
+    adopted = False
+    """Whether what is being recorded was found, not made."""
+
     def __init__(self, rt: Runtime, job: Job) -> None:
         self.rt = rt
         self.job = job
@@ -50,6 +63,16 @@ class Effect(ABC, Generic[Made]):
 
     def leaving(self, work: Work, intent: Intent) -> None:
         """What is true from the moment it may have left, in the transaction that marks it SENT."""
+
+    def doubtful(self, life: Life) -> bool:
+        """Whether it may have been done in the part of the past that this recovery could not know."""
+        return life.doubtful(self.job.created_at)
+
+    @property
+    def sent_since(self) -> datetime:
+        """The earliest moment at which it may have been sent."""
+        sent = self.job.sent_at or self.rt.clock()
+        return sent if self.lost is None else min(sent, self.lost.lost_from)
 
     @abstractmethod
     def send(self, intent: Intent) -> Made:
@@ -77,13 +100,43 @@ class LeaseRunOut(OrchestratorError):
 
 def perform(effect: Effect[Made]) -> None:
     """Bring one effect about exactly once, however often this is called, interrupted or raced."""
+    effect.lost = _lost(effect)
     try:
         if effect.job.state is JobState.SENT:
             _adopt_or_resend(effect)
+        elif effect.lost is not None and not effect.sees_itself and not _doubted(effect.job, effect.lost):
+            _search_first(effect)
         else:
             _send(effect, effect.look())
     except Rejected as refusal:
         verdicts.record(effect.rt, effect.job, refusal, revoke=partial(effect.refused, refusal=refusal))
+
+
+def _lost(effect: Effect[Made]) -> Life | None:
+    with effect.rt.read() as work:
+        life = work.lineage.life()
+    return life if life.recovered_at is not None and effect.doubtful(life) else None
+
+
+def _doubted(job: Job, life: Life) -> bool:
+    """Searched for since the recovery already; what is to be sent after that is meant (a person's word, for one)."""
+    return job.doubted_at is not None and life.recovered_at is not None and job.doubted_at >= life.recovered_at
+
+
+def _search_first(effect: Effect[Made]) -> None:
+    """Take it for sent, as it may have been in the past that was lost; settled it has, in the time recovering took (F57)."""
+    rt, looked = effect.rt, effect.look()
+    if isinstance(looked, Unneeded):
+        _send(effect, looked)
+        return
+    rt.passing(Point.EFFECT_PREPARED)
+    with rt.uow() as work:
+        lease = rt.settings.engine.lease_seconds
+        work.jobs.mark_sent(effect.job, looked, lease_seconds=lease, doubted=True)
+        effect.leaving(work, looked)
+    rt.passing(Point.EFFECT_MARKED_SENT)
+    if not _adopted(effect, looked):
+        _send(effect, looked)
 
 
 def _send(effect: Effect[Made], looked: Intent | Unneeded) -> None:
@@ -129,19 +182,26 @@ def _adopt_or_resend(effect: Effect[Made]) -> None:
             work.jobs.hand_back(job, state=JobState.SENT, not_before=settled, counted=False, detail="settling")
         ended(job, "settling")
         return
+    if not _adopted(effect, job.intent):
+        _send(effect, effect.look())
+
+
+def _adopted(effect: Effect[Made], intent: Intent) -> bool:
+    """Search for it, and record what is there; False when a complete search found nothing."""
     try:
-        found = effect.search(job.intent)
+        found = effect.search(intent)
     except Rejected as refusal:
         # A refused search says nothing about the effect: neither that it failed nor that it may be sent again.
         raise NeedsReview(f"The search for it was refused: {refusal}", reason=refusal.reason) from refusal
-    rt.passing(Point.EFFECT_SEARCHED)
+    effect.rt.passing(Point.EFFECT_SEARCHED)
     if len(found) > 1:
         raise NeedsReview(f"{len(found)} things outside could be ours.", reason="search_ambiguous")
-    if found:
-        _record(effect, job.intent, found[0], {"adopted": True})
-        rt.passing(Point.EFFECT_ADOPTED)
-    else:
-        _send(effect, effect.look())
+    if not found:
+        return False
+    effect.adopted = True
+    _record(effect, intent, found[0], {"adopted": True})
+    effect.rt.passing(Point.EFFECT_ADOPTED)
+    return True
 
 
 @contextmanager

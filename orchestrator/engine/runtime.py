@@ -11,6 +11,7 @@ from orchestrator.domain.webhooks import Subscription
 from orchestrator.engine.points import Passing, unharmed
 from orchestrator.ports import Clock, Letters, Mailer, PracticeManagement
 from orchestrator.settings import Settings
+from orchestrator.storage.lineage import Mark
 from orchestrator.storage.unit_of_work import UnitOfWork, Work
 from orchestrator.storage.vault import Cipher
 
@@ -36,6 +37,7 @@ class Runtime:
     door: Callable[[], DoorAnswer] | None = None
     """Knock at our own public address from here, within seconds; it changes nothing."""
     passing: Passing = unharmed
+    marks: Sequence[Mark] = ()
     closing: tuple[Callable[[], None], ...] = ()
 
     @property

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from orchestrator.engine.lineage import watch
 from orchestrator.engine.points import Point
 from orchestrator.engine.runtime import Runtime
 
@@ -57,6 +58,8 @@ class Beat:
         due = [tick for tick in self._ticks if self._last.get(tick.topic) != places[tick.topic]]
         if not due:
             return 0
+        if any(tick.real for tick in due):
+            watch(self._rt, starting=not self._last)
         with self._rt.uow() as work:
             for tick in due:
                 starting = tick.at_start if tick.topic not in self._last else None

@@ -80,6 +80,31 @@ class Links(Repository):
         if self.change(moved.values(state=state, updated_at=self.now, **values)) != 1:
             raise Stale(f"Link {link['id']} moved while we looked.")
 
+    def adopt(self, *, bill_id: int, cycle: int | None, key: str, **facts: Any) -> sa.RowMapping:
+        """The row of a link that exists, whatever this database thought of it: by its key, else a new one (F57).
+
+        Of a cycle that nothing names, or that another link has taken, it becomes the next.
+        """
+        known = self.one(sa.select(links).where(links.c.key == key))
+        if known is not None:
+            self.change(sa.update(links).where(links.c.id == known["id"]).values(**facts, updated_at=self.now))
+        else:
+            taken = {row["cycle"] for row in self.of_bill(bill_id)}
+            cycle = cycle if cycle is not None and cycle not in taken else max(taken, default=0) + 1
+            self.add_once(
+                links, bill_id=bill_id, cycle=cycle, key=key, **facts, created_at=self.now, updated_at=self.now
+            )
+        return self.connection.execute(sa.select(links).where(links.c.key == key)).mappings().one()
+
+    def withdraw(self, link: sa.RowMapping, *, reason: str) -> None:
+        """End a link that was never made, reserved or not: another of the same bill exists (F57)."""
+        ended = {"state": LinkState.WITHDRAWN, "reason": reason, "reserved_at": None, "updated_at": self.now}
+        self.change(sa.update(links).where(links.c.id == link["id"], links.c.clio_id.is_(None)).values(**ended))
+
+    def keys(self, keys: Collection[str]) -> set[str]:
+        """Those of these keys that we know."""
+        return set(self.connection.execute(sa.select(links.c.key).where(links.c.key.in_(keys))).scalars())
+
     def note(self, link_id: int, *, reason: str) -> None:
         """Why a link that is still alive is to end."""
         self.change(sa.update(links).where(links.c.id == link_id).values(reason=reason))

@@ -6,17 +6,28 @@ import sqlalchemy as sa
 
 from orchestrator.domain.ids import effect_key
 from orchestrator.storage.repository import Repository
-from orchestrator.storage.tables import messages
+from orchestrator.storage.tables import links, messages
+
+
+def steps_of(cycle: int) -> tuple[str, str]:
+    """The steps at which the message may stand that brings the link of this cycle."""
+    return "invoice", f"revised-{cycle}"
+
+
+def message_key(bill_id: int, step: str, link_key: str) -> str:
+    return effect_key("message", bill_id, step, link_key)
 
 
 class Messages(Repository):
-    def want(self, *, bill_id: int, link_id: int, cycle: int) -> sa.RowMapping:
+    def want(self, *, bill_id: int, link_id: int, link_key: str, cycle: int) -> sa.RowMapping:
         """The message that brings this link: `invoice` as long as none may have reached the client, else `revised-CYCLE`."""
         first = self.one(sa.select(messages).where(messages.c.bill_id == bill_id, messages.c.step == "invoice"))
-        step = "invoice" if first is None or first["state"] in ("wanted", "withheld") else f"revised-{cycle}"
+        steps = steps_of(cycle)
+        step = steps[0] if first is None or first["state"] in ("wanted", "withheld") else steps[1]
         values = {
             "link_id": link_id,
-            "key": effect_key("message", bill_id, step, link_id),
+            # Of facts only: row ids would differ in a database restored from a backup (F57).
+            "key": message_key(bill_id, step, link_key),
             "state": "wanted",
             "reason": None,
             "created_at": self.now,
@@ -36,6 +47,12 @@ class Messages(Repository):
 
     def move(self, row_id: int, state: str, **values: Any) -> None:
         self.change(sa.update(messages).where(messages.c.id == row_id).values(state=state, **values))
+
+    def doubt(self, reason: str) -> int:
+        """Of every message still wanted whose link has existed, note that it may have been sent; returns of how many."""
+        existed = sa.select(links.c.id).where(links.c.clio_id.is_not(None))
+        wanted = sa.and_(messages.c.state == "wanted", messages.c.link_id.in_(existed))
+        return self.change(sa.update(messages).where(wanted).values(state="unknown", reason=reason))
 
     def of_bill(self, bill_id: int) -> list[sa.RowMapping]:
         return self.rows(sa.select(messages).where(messages.c.bill_id == bill_id).order_by(messages.c.id))

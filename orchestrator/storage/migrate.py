@@ -38,8 +38,13 @@ def newest() -> str:
     return head
 
 
+def known_revisions() -> set[str]:
+    """Every revision that this code can bring to the newest."""
+    return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
 def revision_of(connection: sa.Connection) -> str | None:
-    """The revision a database is at; None for an empty one."""
+    """The revision of a database, None for one without a schema."""
     return MigrationContext.configure(connection).get_current_revision()
 
 

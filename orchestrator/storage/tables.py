@@ -38,6 +38,8 @@ jobs = Table(
     Column("holder", String(120)),
     Column("rung_at", Double),
     Column("sent_at", Instant),
+    # When it was taken for sent because a database restored from a backup could not know (F57).
+    Column("doubted_at", Instant),
     Column("intent", Json),
     Column("evidence", Json),
     Column("reason", String(64)),
@@ -86,6 +88,23 @@ drains = Table(
     Column("sweep_began", Instant),
     Column("sweep_at", Text),
     Column("found_by_sweep", Integer, nullable=False, default=0),
+)
+
+# One row: which life of the database this is, how far it came, and whether effects may leave (F57).
+lineage = Table(
+    "lineage",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("era", String(64), nullable=False),
+    Column("count", sa.BigInteger, nullable=False, default=0),
+    Column("gate", String(16), nullable=False, default="open"),
+    Column("past_era", String(64)),
+    Column("cause", String(32)),
+    # The last moment this database certainly knew; NULL when nothing can be said.
+    Column("since", Instant),
+    Column("began_at", Instant),
+    Column("adopted_at", Instant),
+    Column("recovered_at", Instant),
 )
 
 pulses = Table(

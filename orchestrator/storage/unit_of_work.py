@@ -21,6 +21,7 @@ from orchestrator.storage.exceptions import Exceptions
 from orchestrator.storage.imagined import Imagined
 from orchestrator.storage.jobs import Jobs
 from orchestrator.storage.journal import Journal
+from orchestrator.storage.lineage import Lineage
 from orchestrator.storage.links import Links
 from orchestrator.storage.messages import Messages
 from orchestrator.storage.mirror import Mirror
@@ -152,6 +153,10 @@ class Work:
     @cached_property
     def connections(self) -> Connections:
         return Connections(self.connection, lambda: self.now)
+
+    @cached_property
+    def lineage(self) -> Lineage:
+        return Lineage(self.connection, lambda: self.now)
 
     @cached_property
     def pulses(self) -> Pulses:

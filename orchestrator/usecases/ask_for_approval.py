@@ -11,6 +11,7 @@ from orchestrator.engine.runtime import Runtime
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.create_task import ask_by_task
+from orchestrator.usecases.lost_past import lost_days
 
 PURPOSE = "approve_time"
 
@@ -50,10 +51,11 @@ def _asked(rt: Runtime, work: Work, last: Row | None) -> bool:
 
 
 def _ask(rt: Runtime, work: Work, matter: Matter, entries: Sequence[Row]) -> None:
-    key = effect_key("approval-task", matter.id, rt.local_date(work.now))
+    days = (rt.local_date(work.now), *lost_days(rt, work))
+    key, *other_keys = (effect_key("approval-task", matter.id, day) for day in days)
     amount = Money(sum(entry["total_cents"] for entry in entries), matter.currency or rt.currency)
     ask_by_task(
-        work, key, PURPOSE, matter=matter, title=f"Approve the time on {matter.display_number}: {amount}",
+        work, key, PURPOSE, matter=matter, other_keys=other_keys, title=f"Approve the time on {matter.display_number}: {amount}",
         text=(
             f"{len(entries)} entries come to {amount}. Please look through the matter's unbilled time in Clio and correct it "
             "where needed. Completing this task approves what has not changed in the last minutes before."

@@ -23,6 +23,7 @@ LOUD = (
     "client_email_invalid",
     "client_redacted",
     "no_link_account",
+    "link_ended_unseen",
 )
 
 
@@ -112,6 +113,9 @@ def _want(rt: Runtime, work: Work, bill: Bill, ask: Ask) -> Ask | Silence:
     history = work.links.of_bill(bill.id)
     if history and not _another(work, history[-1], ask):
         return Silence("link_over")
+    if history and history[-1]["reason"] == "link_ended_unseen" and history[-1]["amount_cents"] == ask.amount_cents:
+        # We expired it for a reason that has passed, or a person did on purpose: only a person knows (F57).
+        return Silence("link_ended_unseen", loud=True)
     work.links.want(
         bill_id=bill.id, rail=rt.settings.links.rail, amount_cents=ask.amount_cents, currency=ask.currency,
         account_id=ask.account_id,

@@ -8,6 +8,7 @@ from orchestrator.domain.links import LinkAsk, LinkState, RemoteLink
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.effects import Effect, Intent, Unneeded
 from orchestrator.errors import NeedsReview, Rejected
+from orchestrator.storage.lineage import Life
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.ask_for_payment import ask_for_payment, what_to_ask
 from orchestrator.usecases.fresh_bills import refresh
@@ -23,6 +24,10 @@ QUOTA_WORDS = ("limit", "quota", "maximum", "too many", "exceed")
 
 class CreateLink(Effect[RemoteLink]):
     """The link of one reservation."""
+
+    def doubtful(self, life: Life) -> bool:
+        """Every link there was is adopted before a recovery ends: what is wanted later cannot have been made before."""
+        return life.recovered_at is not None and self.job.created_at <= life.recovered_at
 
     def look(self) -> Intent | Unneeded:
         refresh(self.rt, self.job, since_due=False)
@@ -55,8 +60,7 @@ class CreateLink(Effect[RemoteLink]):
 
     def search(self, intent: Intent) -> Sequence[RemoteLink]:
         """Links, active or not, that carry our key; another for the same bill is somebody else's and left alone (F09)."""
-        since = (self.job.sent_at or self.rt.clock()) - SEARCH_MARGIN
-        made = self.rt.practice(Urgency.MONEY).links_created_since(since)
+        made = self.rt.practice(Urgency.MONEY).links_created_since(self.sent_since - SEARCH_MARGIN)
         if not self.rt.settings.clio.link_return_url:
             return self._unkeyed(made, intent["bill_id"])
         key = intent["return_url"].rsplit("/", 1)[-1]
@@ -72,6 +76,8 @@ class CreateLink(Effect[RemoteLink]):
     def record(self, work: Work, intent: Intent, made: RemoteLink) -> None:
         link = work.links.get(self.job.payload["link_id"])
         assert link is not None
+        if link["clio_id"] == made.id:
+            return  # a recovery was here first
         known = {"clio_id": made.id, "etag": made.etag, "url": made.url, "expires_at": made.expires_at}
         work.links.move(link, LinkState.LIVE, **known)
         work.audit.line(

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from orchestrator.domain.ids import short_key
+from orchestrator.domain.kinds import Kind
 from orchestrator.domain.matters import Matter
 from orchestrator.domain.money import Money
 from orchestrator.domain.reasons import meaning
@@ -18,12 +19,15 @@ DUE_IN = timedelta(days=3)
 
 
 def ask_for_bill(
-    work: Work, request: Mapping[str, Any], *, request_id: int, matter: Matter, why: str
-) -> None:  # fmt: skip
-    """Intend the task that asks a person to generate this bill: Clio has no call that creates one (API notes §2)."""
+    work: Work, request: Mapping[str, Any], *, request_id: int, matter: Matter, why: str, other_keys: Sequence[str] = ()
+) -> None:
+    """Intend the task that asks a person to generate this bill: Clio has no call that creates one (API notes §2).
+
+    `other_keys` are those it would have had if it was asked for on a day that the database lost (F57).
+    """
     amount = Money(request["amount_cents"], request["currency"])
     ask_by_task(
-        work, request["key"], "generate_bill", matter=matter, request_id=request_id,
+        work, request["key"], "generate_bill", matter=matter, request_id=request_id, other_keys=list(other_keys),
         title=f"Generate the bill for {matter.display_number}: {amount}",
         text=(
             f"{len(request['entry_ids'])} approved entries from {request['period_start']} to {request['period_end']} "
@@ -42,7 +46,7 @@ def ask_by_task(
         "key": key, "purpose": purpose, "matter_id": matter.id,
         "name": f"{title} [{marked}]", "description": f"{text} Reference {marked}.", **facts,
     }  # fmt: skip
-    work.tasks.intend(key, purpose, matter_id=matter.id, **facts)
+    work.tasks.intend(key, purpose, matter_id=matter.id, **{n: fact for n, fact in facts.items() if n != "other_keys"})
     work.jobs.add("task.create", key, **payload)
 
 
@@ -79,10 +83,14 @@ class CreateTask(Effect[int]):
 
     def search(self, intent: Intent) -> Sequence[int]:
         practice = self.rt.practice(Urgency(self.job.urgency))
-        return [task.id for task in practice.tasks_named(short_key(self.job.payload["key"]), intent["matter_id"])]
+        keys = [self.job.payload["key"], *(self.job.payload.get("other_keys", ()) if self.lost else ())]
+        return [task.id for key in keys for task in practice.tasks_named(short_key(key), intent["matter_id"])]
 
     def record(self, work: Work, intent: Intent, made: int) -> None:
         work.tasks.made(self.job.payload["key"], made)
+        if self.adopted:
+            # It was there before we knew of it, and may have been completed unseen.
+            work.dirty.mark(Kind.TASK, [made])
         if "request_id" in self.job.payload:
             work.billing.move(self.job.payload["request_id"], "asked", task_id=made)
         work.audit.line("task.created", "task", made, matter_id=intent["matter_id"])

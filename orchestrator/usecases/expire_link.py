@@ -13,6 +13,8 @@ from orchestrator.usecases.ask_for_payment import ask_for_payment
 class ExpireLink(Effect[RemoteLink]):
     """One link, over."""
 
+    sees_itself = True
+
     seen: RemoteLink | None = None
 
     def look(self) -> Intent | Unneeded:

@@ -190,6 +190,8 @@ class CreateWebhook(Effect[RemoteWebhook]):
 class RenewWebhook(Effect[RemoteWebhook]):
     """A later end for one subscription."""
 
+    sees_itself = True
+
     def look(self) -> Intent | Unneeded:
         theirs = self._theirs()
         if theirs is None or theirs.expires_at is None or theirs.expires_at - self.rt.clock() >= HALF_LIFE:

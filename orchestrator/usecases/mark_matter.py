@@ -24,6 +24,8 @@ def mark_matters(rt: Runtime, work: Work, bill: Bill, *, was: str | None) -> Non
 class MarkMatter(Effect[str]):
     """The field as it should be now: yes once the matter has paid bills and owes nothing on an issued one."""
 
+    sees_itself = True
+
     def look(self) -> Intent | Unneeded:
         field = self.rt.settings.notes.paid_field
         matter_id = self.job.payload["matter_id"]

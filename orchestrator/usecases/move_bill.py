@@ -33,6 +33,8 @@ def _target(rt: Runtime, bill: Bill) -> BillState | None:
 class MoveBill(Effect[Bill]):
     """One step of the state ladder, under If-Match; refused, it becomes a person's task (API notes §1)."""
 
+    sees_itself = True
+
     def look(self) -> Intent | Unneeded:
         bill = self.rt.practice(Urgency(self.job.urgency)).bill(self.job.payload["bill_id"])
         target = BillState(self.job.payload["target"])

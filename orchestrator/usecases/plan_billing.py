@@ -21,6 +21,7 @@ from orchestrator.storage.jobs import Job
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.create_task import ask_for_bill
+from orchestrator.usecases.lost_past import lost_days
 from orchestrator.usecases.sync import read_twice
 from orchestrator.usecases.sync_activities import Activities
 from orchestrator.usecases.sync_bills import Bills
@@ -123,7 +124,9 @@ def _ask(rt: Runtime, work: Work, candidate: Candidate, drafts: Mapping[int, Seq
     matter, kind = candidate.matter, candidate.decision.kind
     today = _today(rt, work)
     start = min(entry.worked_on for entry in candidate.entries)
-    key = effect_key("billing-request", matter.id, start, today, kind)
+    key, *other_keys = (
+        effect_key("billing-request", matter.id, start, day, kind) for day in (today, *lost_days(rt, work))
+    )
     request: dict[str, Any] = {
         "matter_id": matter.id, "kind": kind, "period_start": start, "period_end": today, "key": key,
         "amount_cents": candidate.cents, "currency": matter.currency or rt.currency,
@@ -139,7 +142,9 @@ def _ask(rt: Runtime, work: Work, candidate: Candidate, drafts: Mapping[int, Seq
     work.audit.line(
         "request.made", "request", request_id, matter_id=matter.id, cents=candidate.cents, why=candidate.decision.reason
     )
-    ask_for_bill(work, request, request_id=request_id, matter=matter, why=candidate.decision.reason)
+    ask_for_bill(
+        work, request, request_id=request_id, matter=matter, why=candidate.decision.reason, other_keys=other_keys
+    )
     return Verdict.ASK, candidate.decision.reason
 
 

@@ -24,6 +24,8 @@ def resolve_exception(rt: Runtime, exception_id: int, *, by: str, note: str, dry
             raise Rejected(BY_RETRY.format(job=row["job_id"]))
         work.exceptions.resolve(exception_id)
         work.audit.line("exception.resolved", "exception", exception_id, actor=by, kind=row["kind"], why=note)
+        if row["kind"] == "link_ended_unseen":
+            work.links.note(work.links.of_bill(row["subject_id"])[-1]["id"], reason="link_replaced")
         if row["subject_kind"] == Kind.BILL:
             work.dirty.mark(Kind.BILL, [row["subject_id"]])
     return row

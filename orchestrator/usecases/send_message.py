@@ -10,10 +10,13 @@ from orchestrator.domain.ids import effect_key
 from orchestrator.domain.letters import Finished, Letter
 from orchestrator.domain.links import LinkState
 from orchestrator.domain.money import Money
+from orchestrator.domain.topics import Urgency
 from orchestrator.engine.effects import Effect, Intent, Unneeded
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import NeedsReview, Rejected
 from orchestrator.storage.audit import WORKER
+from orchestrator.storage.lineage import Life
+from orchestrator.storage.messages import message_key, steps_of
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.ask_for_payment import what_to_ask
@@ -22,7 +25,7 @@ from orchestrator.usecases.fresh_bills import refresh
 
 def want_message(rt: Runtime, work: Work, link: Row) -> None:
     """Intend the message that brings this link, at the end of the present batch: one re-read serves them all."""
-    message = work.messages.want(bill_id=link["bill_id"], link_id=link["id"], cycle=link["cycle"])
+    message = work.messages.want(bill_id=link["bill_id"], link_id=link["id"], link_key=link["key"], cycle=link["cycle"])
     batch = rt.settings.mail.batch_seconds
     now = work.now.timestamp()
     at = datetime.fromtimestamp(math.ceil(now / batch) * batch, UTC) if batch else work.now
@@ -45,6 +48,10 @@ class SendMessage(Effect[str]):
     """One message, at most once: what a relay may have taken is never sent again by itself (F75)."""
 
     finished: Finished | None = None
+
+    def doubtful(self, life: Life) -> bool:
+        """Its link is the first to exist: a message that was wanted after the recovery carries one nobody knew before."""
+        return life.recovered_at is not None and self.job.created_at <= life.recovered_at
 
     def look(self) -> Intent | Unneeded:
         if self.rt.mailer is None:
@@ -74,13 +81,36 @@ class SendMessage(Effect[str]):
         return self.rt.mailer.send(message.message, sender=message.sender, recipient=message.recipient)
 
     def search(self, intent: Intent) -> Sequence[str]:
-        """A relay cannot be asked what it took: only a person can say."""
+        """A relay cannot be asked what it took: only a person can say, or the communication that was logged of it (F57)."""
+        if self.lost is not None:
+            return self._logged(intent)
         raise NeedsReview(
             f"No answer for {intent['message_id']} after the message was handed over.", reason="mail_outcome_unknown"
         )
 
-    def record(self, work: Work, intent: Intent, made: str) -> None:  # noqa: ARG002
-        message_sent(work, self.job.payload, intent["message_id"], at=work.now, actor=WORKER)
+    def _logged(self, intent: Intent) -> Sequence[str]:
+        """The communication in Clio of a message that the database forgot; without one it may still have gone (F75)."""
+        with self.rt.read() as work:
+            link = work.links.get(self.job.payload["link_id"])
+        assert link is not None
+        practice = self.rt.practice(Urgency(self.job.urgency))
+        keys = [message_key(link["bill_id"], step, link["key"]) for step in steps_of(link["cycle"])]
+        found = [str(one) for key in keys for one in practice.communications_keyed(key)]
+        if not found:
+            raise NeedsReview(
+                f"{intent['message_id']} may have been sent before the database was restored.",
+                reason="mail_before_restore",
+            )
+        return found[:1]
+
+    def record(self, work: Work, intent: Intent, made: str) -> None:
+        payload = self.job.payload
+        if self.adopted:
+            known = {"message_id": intent["message_id"], "communication_id": int(made)}
+            work.messages.move(payload["message_id"], "sent", sent_at=work.now, reason=None, **known)
+            work.audit.line("message.adopted", "bill", payload["bill_id"], link_id=payload["link_id"])
+        else:
+            message_sent(work, payload, intent["message_id"], at=work.now, actor=WORKER)
 
     def unneeded(self, work: Work, reason: str) -> None:
         self._withhold(work, reason)
@@ -93,6 +123,8 @@ class SendMessage(Effect[str]):
     def _withhold(self, work: Work, reason: str) -> None:
         """Note that nothing was sent, unless the message brings another link by now, or has been sent."""
         message = work.messages.get(self.job.payload["message_id"])
+        if self.lost is not None and message is not None and message["state"] == "unknown":
+            return  # it may have reached the client before the database was restored
         if message is not None and message["link_id"] == self.job.payload["link_id"] and message["state"] != "sent":
             work.messages.move(message["id"], "withheld", reason=reason)
 

@@ -9,6 +9,7 @@ from orchestrator.engine.runtime import Runtime
 from orchestrator.ports import Page, PracticeManagement
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
+from orchestrator.usecases.recover import notice_forgotten
 
 
 class Links:
@@ -23,6 +24,7 @@ class Links:
 
     def apply(self, rt: Runtime, work: Work, reading: Sequence[RemoteLink]) -> None:
         """Close our rows of links that are no longer active; report a live one that somebody made by hand (F09)."""
+        notice_forgotten(rt, work, reading)
         ours = work.links.by_clio_ids([link.id for link in reading])
         alive = work.links.alive([link.bill_id for link in reading if link.bill_id is not None])
         for link in reading:

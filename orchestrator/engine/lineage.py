@@ -1,0 +1,62 @@
+"""Notice that the database is older than what was done with it, and let nothing leave before that is found out (F57)."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import structlog
+
+from orchestrator.engine.runtime import Runtime
+from orchestrator.errors import Transient
+from orchestrator.storage.lineage import Cause, Life, Mark, Reached
+from orchestrator.storage.unit_of_work import Work
+
+log = structlog.get_logger()
+
+
+def watch(rt: Runtime, *, starting: bool = False) -> None:
+    """Compare the database with its marks outside, begin to recover if it is behind them, and mark how far it is now.
+
+    Only a process that is `starting` minds that there is no mark: a running one has made it, and makes it again.
+    """
+    if not rt.marks:
+        return
+    # The marks first: the database only grows meanwhile, so one that is ahead of it is ahead for good.
+    seen = [_read(mark, starting=starting) for mark in rt.marks]
+    with rt.uow(quietly=True) as work:
+        cause = regression(work.lineage.life(), seen, starting=starting)
+        if cause is not None:
+            begin(work, cause, settle_seconds=rt.settings.engine.settle_seconds)
+        reached = work.lineage.advance()
+    for mark in rt.marks:
+        mark.write(reached)
+
+
+def _read(mark: Mark, *, starting: bool) -> Reached | None:
+    try:
+        return mark.read()
+    except Transient:
+        if starting:
+            raise
+        return None
+
+
+def regression(life: Life, seen: Sequence[Reached | None], *, starting: bool) -> Cause | None:
+    """Why this database must be taken for an older copy of itself, or None: what is not known counts as regressed."""
+    marks = [mark for mark in seen if mark is not None and mark.era != life.past_era]
+    if any(mark.era != life.era for mark in marks):
+        return Cause.OTHER
+    if any(mark.count > life.count for mark in marks):
+        return Cause.BEHIND
+    return Cause.UNMARKED if starting and life.count > 0 and not any(seen) else None
+
+
+def begin(work: Work, cause: Cause, *, settle_seconds: float) -> None:
+    """Shut the gate, and intend the adoption of what the lost part of the past has made."""
+    # Another database's mark, or a link out of nowhere, says nothing about how much is missing.
+    since = None if cause in (Cause.OTHER, Cause.UNKNOWN_LINK) else work.lineage.last_known()
+    life = work.lineage.begin(cause, since=since)
+    # What left a moment before may not be visible yet (F03).
+    settled = work.now + timedelta(seconds=settle_seconds)
+    work.jobs.add("recovery.adopt", life.era, at=settled, era=life.era)
+    work.audit.line("recovery.began", "database", life.era[:12], why=cause, since=since.isoformat() if since else None)
+    log.warning("recovery.began", cause=cause, since=since.isoformat() if since else None)

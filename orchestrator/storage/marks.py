@@ -1,0 +1,71 @@
+"""A mark outside the database of how far it was: what a restored copy of it cannot bring back with it (F57)."""
+
+import json
+import logging
+import os
+from pathlib import Path
+
+import redis
+
+from orchestrator.errors import Transient
+from orchestrator.storage.lineage import Reached
+
+log = logging.getLogger(__name__)
+
+
+class FileMark:
+    """A small file, on another volume than the database if it can be: what is restored together regresses together."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> Reached | None:
+        try:
+            return _read(self._path.read_bytes())
+        except FileNotFoundError:
+            return None
+
+    def write(self, reached: Reached) -> None:
+        beside = self._path.with_name(f"{self._path.name}.{os.getpid()}")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with beside.open("wb") as file:
+                file.write(_written(reached))
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(self._path)
+        except OSError as trouble:
+            log.warning("lineage.unmarked", extra={"kind": type(trouble).__name__})
+
+
+class RedisMark:
+    """A key in the broker, which is backed up with nothing."""
+
+    def __init__(self, store: "redis.Redis", key: str) -> None:
+        self._store = store
+        self._key = key
+
+    def read(self) -> Reached | None:
+        try:
+            found = self._store.get(self._key)
+        except redis.RedisError as away:
+            raise Transient(f"Redis does not answer ({type(away).__name__}).") from away
+        return _read(found) if isinstance(found, bytes) else None
+
+    def write(self, reached: Reached) -> None:
+        try:
+            self._store.set(self._key, _written(reached))
+        except redis.RedisError as trouble:
+            log.warning("lineage.unmarked", extra={"kind": type(trouble).__name__})
+
+
+def _written(reached: Reached) -> bytes:
+    return json.dumps({"era": reached.era, "count": reached.count}).encode()
+
+
+def _read(found: bytes) -> Reached | None:
+    try:
+        said = json.loads(found)
+        return Reached(str(said["era"]), int(said["count"]))
+    except (ValueError, KeyError, TypeError):
+        return None

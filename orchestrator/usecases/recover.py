@@ -1,0 +1,185 @@
+"""F57: the database is older than what was done with it → what the lost past made is adopted before anything new is done.
+
+First our links at Clio, compared in full: those we forgot become rows again, under the cycle that their key names. Then the
+sweeps, from watermarks that are as old as the database is. When all of it was read, effects may leave again, and whatever may
+have been done already is searched for before it is sent (`engine.effects`).
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from orchestrator.domain.asking import account_for
+from orchestrator.domain.ids import effect_key
+from orchestrator.domain.kinds import SWEPT, Kind
+from orchestrator.domain.links import LinkState, RemoteLink
+from orchestrator.domain.topics import Urgency
+from orchestrator.engine import lineage
+from orchestrator.engine.effects import step
+from orchestrator.engine.runtime import Runtime
+from orchestrator.errors import Transient
+from orchestrator.storage.jobs import Job
+from orchestrator.storage.lineage import Cause
+from orchestrator.storage.unit_of_work import Work
+from orchestrator.usecases.send_message import want_message
+
+OURS = re.compile(r"/thanks/([0-9a-f]{64})/?$")
+"""The end of a return address that carries our key, wherever our public address was at the time."""
+
+CYCLES = 200
+"""Links of one bill among which a forgotten one is looked for by its key."""
+
+AT_ONCE = 200
+"""Rows read between two renewals of the lease: one page of Clio's lists."""
+
+LOOK_AGAIN_SECONDS = 1.0
+IN_DOUBT = "mail_before_restore"
+
+
+def key_of(link: RemoteLink) -> str | None:
+    """The key of ours that a link carries, or None when it is somebody else's."""
+    found = OURS.search(link.redirect_url or "")
+    return found[1] if found else None
+
+
+def adopt_links(job: Job, rt: Runtime) -> None:
+    """Compare our links with Clio's list in full, and make those that this database forgot its own again."""
+    with rt.read() as work:
+        life = work.lineage.life()
+        live = {row["clio_id"] for row in work.links.listed(states=[LinkState.LIVE], limit=100_000)}
+    if life.era != job.payload["era"] or not life.recovering:
+        with step(rt, job):
+            return  # a later recovery does it
+    practice = rt.practice(Urgency(job.urgency))
+    try:
+        accounts = practice.bank_accounts()
+        seen = {link.id: link for link in _held(rt, job, practice.links_created_since(life.lost_from))}
+        seen |= {link.id: link for link in _held(rt, job, practice.active_links())}
+        seen |= {link.id: link for link in practice.links.by_ids(sorted(live - seen.keys()))}
+    except Transient as trouble:
+        # Everything waits for this: it is tried for as long as it takes.
+        with rt.uow() as work:
+            pause = trouble.retry_after or LOOK_AGAIN_SECONDS * 5
+            work.jobs.hand_back(job, pause_seconds=pause, counted=False, detail=str(trouble))
+        return
+    with step(rt, job) as work:
+        work.mirror.put_accounts(accounts)
+        adopted = adopt(rt, work, seen.values())
+        work.lineage.adopted()
+        for kind in SWEPT:
+            work.dirty.begin_again(kind)
+        _sweep(work)
+        work.jobs.add("recovery.finish", life.era, era=life.era)
+        work.audit.line("recovery.adopted", "database", life.era[:12], links=adopted)
+
+
+def adopt(rt: Runtime, work: Work, links: Iterable[RemoteLink]) -> int:
+    """Give every link of ours that this database does not know its row; those that are over first. Returns how many."""
+    work.messages.doubt(IN_DOUBT)
+    seen = [link for link in links if link.bill_id is not None and link.amount_cents is not None]
+    ours = work.links.by_clio_ids([link.id for link in seen])
+    for link in seen:
+        row = ours.get(link.id)
+        if row is not None and not link.active and row["state"] == LinkState.LIVE:
+            work.links.move(row, _state(link), etag=link.etag, reason=_end(work, link))
+            work.dirty.mark(Kind.BILL, [row["bill_id"]])
+            if link.payment_id is not None:
+                work.dirty.mark(Kind.PAYMENT, [link.payment_id])
+    forgotten = [link for link in seen if link.id not in ours and key_of(link) is not None]
+    return sum(_adopt(rt, work, link) for link in sorted(forgotten, key=lambda link: (link.active, link.created_at)))
+
+
+def _adopt(rt: Runtime, work: Work, link: RemoteLink) -> bool:
+    assert link.bill_id is not None
+    assert link.amount_cents is not None
+    key = str(key_of(link))
+    rival = work.links.alive([link.bill_id]).get(link.bill_id)
+    if link.active and rival is not None and rival["key"] != key:
+        if rival["clio_id"] is not None:
+            work.exceptions.open(
+                "foreign_link", link.id, f"Links {rival['clio_id']} and {link.id} for bill {link.bill_id} are both live.",
+                subject=("bill", link.bill_id),
+            )  # fmt: skip
+            return False
+        work.links.withdraw(rival, reason="link_replaced")
+    account = account_for(work.mirror.accounts(), currency=link.currency, chosen=None)
+    account_id = rt.settings.links.account_id or (account.id if account is not None else 0)
+    row = work.links.adopt(
+        bill_id=link.bill_id, cycle=_cycle(link, key), key=key, rail=rt.settings.links.rail, state=_state(link),
+        amount_cents=link.amount_cents, currency=link.currency, account_id=account_id, clio_id=link.id,
+        etag=link.etag, url=link.url, expires_at=link.expires_at, reserved_at=link.created_at,
+        reason=None if link.active else _end(work, link),
+    )  # fmt: skip
+    want_message(rt, work, row)
+    work.messages.doubt(IN_DOUBT)  # before the next link's: a client who may have this message gets a revised one
+    work.audit.line("link.adopted", "link", row["id"], clio_id=link.id, bill_id=link.bill_id, state=row["state"])
+    work.dirty.mark(Kind.BILL, [link.bill_id])
+    if link.payment_id is not None:
+        work.dirty.mark(Kind.PAYMENT, [link.payment_id])
+    return True
+
+
+def _state(link: RemoteLink) -> LinkState:
+    return LinkState.LIVE if link.active else LinkState.USED if link.payment_id is not None else LinkState.EXPIRED
+
+
+def _end(work: Work, link: RemoteLink) -> str | None:
+    """Why it is over, if no payment was made with it: its time, or something that nobody here saw."""
+    if link.payment_id is not None:
+        return None
+    return "time" if link.expires_at is not None and link.expires_at <= work.now else "link_ended_unseen"
+
+
+def _cycle(link: RemoteLink, key: str) -> int | None:
+    """Which link of its bill it was: its key says so, being made of these facts; None for a key from other facts."""
+    bill_id, cents, currency = link.bill_id, link.amount_cents, link.currency
+    return next((n for n in range(1, CYCLES + 1) if effect_key("link", bill_id, n, cents, currency) == key), None)
+
+
+def _held(rt: Runtime, job: Job, rows: Iterable[RemoteLink]) -> Iterator[RemoteLink]:
+    """The rows, while the lease is renewed with every page: a long list outlasts it."""
+    for number, row in enumerate(rows, 1):
+        if number % AT_ONCE == 0:
+            with rt.uow(quietly=True) as work:
+                work.jobs.renew(job, lease_seconds=rt.settings.engine.lease_seconds)
+        yield row
+
+
+def finish_recovery(job: Job, rt: Runtime) -> None:
+    """Open the gate once every kind was swept and every mark drained since the adoption; until then, look again."""
+    with rt.uow(quietly=True) as work:
+        life = work.lineage.life()
+        behind = unswept(work)
+        if life.era == job.payload["era"] and life.recovering and (behind or work.jobs.reading()):
+            if behind:
+                _sweep(work)
+            said = f"Waiting for {', '.join(behind) or 'what the sweeps marked'}."
+            work.jobs.hand_back(job, pause_seconds=LOOK_AGAIN_SECONDS, counted=False, detail=said)
+            return
+    with step(rt, job) as work:
+        if life.era == job.payload["era"] and work.lineage.life().recovering:
+            work.lineage.recovered()
+            work.audit.line("recovery.ended", "database", life.era[:12], why=life.cause)
+
+
+def unswept(work: Work) -> list[Kind]:
+    """The kinds that no sweep has read to the end since our links were adopted."""
+    adopted_at = work.lineage.life().adopted_at
+    marks = {kind: work.dirty.watermark(kind) for kind in SWEPT}
+    return [kind for kind, mark in marks.items() if mark is None or adopted_at is None or mark < adopted_at]
+
+
+def _sweep(work: Work) -> None:
+    """Intend a sweep beside those of the beat, once an hour until every kind was swept."""
+    work.jobs.add("sweep", work.lineage.life().era, f"{work.now:%Y-%m-%dT%H}")
+
+
+def notice_forgotten(rt: Runtime, work: Work, links: Iterable[RemoteLink]) -> None:
+    """Begin to recover when Clio has a link of ours that this database has never heard of: it is an older copy (F57)."""
+    life = work.lineage.life()
+    if life.recovering or rt.settings.dry_run:
+        return
+    # What was there when a recovery began has been judged by it.
+    new = (link for link in links if life.began_at is None or link.created_at > life.began_at)
+    keys = {key for link in new if (key := key_of(link)) is not None}
+    if keys - work.links.keys(keys):
+        lineage.begin(work, Cause.UNKNOWN_LINK, settle_seconds=rt.settings.engine.settle_seconds)
