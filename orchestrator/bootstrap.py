@@ -4,7 +4,7 @@ import hashlib
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from http import HTTPStatus
 from typing import Protocol
@@ -127,6 +127,16 @@ def begin(rt: Runtime) -> None:
             "This database is a live worker's: a dry run needs one of its own, for instance "
             "ORCH_DATABASE_URL=sqlite:///var/dry-run.sqlite3."
         )
+
+
+@contextmanager
+def clock_alone(settings: Settings) -> Iterator[Clock]:
+    """The firm's clock for a command whose database is not there yet, or is about to be another."""
+    if not settings.clock_url:
+        yield wall_clock
+        return
+    with closing(MovedClock(settings.clock_url)) as moved:
+        yield moved
 
 
 def _clock(settings: Settings, engine: sa.Engine) -> Clock:

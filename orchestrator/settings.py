@@ -130,7 +130,7 @@ class EngineSettings(Group):
     open_databases: int = Field(default=8, ge=1)
     grace_seconds: float = Field(default=20, gt=0)
     deaf_seconds: float = Field(default=90, gt=0)
-    mark: Path | None = None
+    mark_dir: Path | None = None
 
 
 class SweepSettings(Group):
@@ -321,7 +321,9 @@ class Settings(BaseSettings):
     def mark(self) -> Path | None:
         """The file outside the database that remembers how far it was; beside a SQLite database unless set."""
         path = self.database_url.partition("sqlite:///")[2]
-        return self.engine.mark or (Path(f"{path}.mark") if path and path != ":memory:" else None)
+        if self.engine.mark_dir is not None:
+            return self.engine.mark_dir / f"{self.of}.mark"
+        return Path(f"{path}.mark") if path and path != ":memory:" else None
 
     @property
     def public_address(self) -> str:

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from orchestrator.cli import (
+    backup,
     bills,
     config,
     connect,
@@ -74,6 +75,8 @@ app.add_typer(config.app, name="config")
 
 app.command("status")(status.status)
 app.command("doctor")(doctor.doctor)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 for name, noun in {
     "connect": connect,
     "bills": bills,

@@ -56,6 +56,7 @@ def list_jobs(
     from orchestrator.cli.firm import one_of, opened
     from orchestrator.domain.topics import TOPICS
     from orchestrator.storage.jobs import JobState
+    from orchestrator.usecases.lost_past import recovery_said
     from orchestrator.usecases.show_jobs import show_jobs
 
     one_of(state, JobState, "--state")
@@ -66,7 +67,11 @@ def list_jobs(
             say_json(rows)
         else:
             title = "Jobs of a dry run (nothing leaves)" if rt.settings.dry_run else "Jobs"
-            Page(rt.settings.firm.zone).table(title, JOBS, rows)
+            page = Page(rt.settings.firm.zone)
+            with rt.read() as work:
+                if (recovering := recovery_said(work)) is not None:
+                    page.line(recovering, "bold")
+            page.table(title, JOBS, rows)
 
 
 @app.command("show")

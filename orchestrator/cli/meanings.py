@@ -58,7 +58,7 @@ MEANINGS = {
     "engine.open_databases": "firms whose database one process stays connected to",
     "engine.grace_seconds": "how long a worker told to stop may finish what it holds",
     "engine.deaf_seconds": "this long without a sign of life, a process ends itself to be started anew",
-    "engine.mark": "a file, best on another volume, that remembers how far the database was; by default beside a SQLite one",
+    "engine.mark_dir": "a folder, best on another volume, that remembers how far the database was; else it is beside SQLite",
     "sweep.interval_seconds": "how often we look for what webhooks lost",
     "metrics.token": "who shows it may read /metrics; without one the page is not there",
     "sweep.overlap_seconds": "how far each look reaches back",

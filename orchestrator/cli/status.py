@@ -20,8 +20,8 @@ def status(ctx: typer.Context, as_json: JsonOption = False, every: EveryOption =
 
     With --all one line for each firm, and JSON a list of firm, ready, findings, oldest_due_seconds, exceptions (how many).
 
-    JSON: firm, dry_run, at, ready, findings, jobs, oldest_due_seconds, next_due_at, bills, links (by state, and budget),
-    messages, payments, exceptions, sweeps, webhooks, receipts, pulses, books.
+    JSON: firm, dry_run, at, ready, findings, jobs, recovery, oldest_due_seconds, next_due_at, bills,
+    links (by state, and budget), messages, payments, exceptions, sweeps, webhooks, receipts, pulses, books.
     """
     from zoneinfo import ZoneInfo
 
@@ -83,6 +83,7 @@ def _draw(page: Page, found: dict[str, Any]) -> None:
             "Jobs": found["jobs"],
             "Oldest due": age(found["oldest_due_seconds"]),
             "Next due": found["next_due_at"],
+            "Recovered": found["recovery"]["recovered_at"] if found["recovery"] else None,
             "Webhooks": found["webhooks"],
             "Deliveries": found["receipts"],
             "Signs of life": {name: f"{age(seconds)} ago" for name, seconds in found["pulses"].items()},

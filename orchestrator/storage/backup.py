@@ -15,7 +15,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from orchestrator.errors import OrchestratorError
+from orchestrator.errors import Rejected
 from orchestrator.storage.migrate import known_revisions, revision_of
 from orchestrator.storage.unit_of_work import UnitOfWork
 
@@ -23,7 +23,7 @@ ASIDE = "before_"
 """How the name of a schema begins that holds a PostgreSQL database which was replaced; never part of a backup."""
 
 
-class BackupRefused(OrchestratorError):
+class BackupRefused(Rejected):
     """The backup or the restoring cannot be done; the sentence says why, and what to do."""
 
 

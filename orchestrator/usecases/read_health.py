@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from orchestrator.engine.runtime import Runtime
+from orchestrator.usecases.lost_past import recovery_said
 
 DEAF_AFTER_SECONDS = 90.0
 """A heartbeat goes through the broker every 15 s; this long without one, workers are deaf whatever they look like (F52)."""
@@ -30,6 +31,9 @@ def read_health(rt: Runtime) -> Health:
         now = work.now
         subscriptions = work.subscriptions.all()
         jobs, oldest = work.jobs.counts(), work.jobs.oldest_due()
+        recovering = recovery_said(work)
+    if recovering is not None:
+        findings.append(recovering)
     heartbeat, beat = ages.get("heartbeat"), ages.get("beat")
     if beat is None or beat["age_seconds"] > DEAF_AFTER_SECONDS:
         findings.append("The beat process is silent: start or restart `orchestrator beat`.")

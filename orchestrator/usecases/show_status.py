@@ -19,6 +19,7 @@ def show_status(rt: Runtime) -> dict[str, Any]:
             "ready": health.ready,
             "findings": health.findings,
             "jobs": work.jobs.counts(),
+            "recovery": _recovery(work),
             "oldest_due_seconds": health.facts["oldest_due_seconds"],
             "next_due_at": work.jobs.next_due(),
             "bills": work.billing.counts(),
@@ -32,6 +33,15 @@ def show_status(rt: Runtime) -> dict[str, Any]:
             "pulses": health.facts["pulses"],
             "books": {"balance_cents": work.journal.balance(), "held_cents": work.journal.held()},
         }
+
+
+def _recovery(work: Work) -> dict[str, Any] | None:
+    """The last recovery, or the one under way; None for a database that never lost anything."""
+    life = work.lineage.life()
+    if life.began_at is None:
+        return None
+    facts = {name: getattr(life, name) for name in ("cause", "since", "began_at", "adopted_at", "recovered_at")}
+    return {"recovering": life.recovering, **facts}
 
 
 def budget(work: Work) -> dict[str, Any] | None:

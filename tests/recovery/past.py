@@ -33,7 +33,7 @@ class Past:
     @contextmanager
     def firm(self, passing: Passing = unharmed):
         with open_firm(
-            self.sandbox, self.url, passing=passing, environment={"engine": {"mark": str(self._mark)}}
+            self.sandbox, self.url, passing=passing, environment={"engine": {"mark_dir": str(self._mark)}}
         ) as firm:
             yield firm
 

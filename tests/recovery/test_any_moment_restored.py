@@ -24,7 +24,7 @@ from tests.recovery.past import (
 )
 
 SEEDS = [int(os.environ["ORCH_TEST_SEED"])] if "ORCH_TEST_SEED" in os.environ else list(range(48))
-JOBS_UNTIL_LOST = (30, 190)
+JOBS_UNTIL_LOST = (6, 60)
 """Among which claims of the life the backup is taken: it begins with the first bill, and something is lost after it."""
 
 
@@ -46,7 +46,7 @@ class Shaken:
     """Dies once at each of some points while recovering: whoever starts next goes on."""
 
     def __init__(self, dice, times):
-        self._at = {dice.randint(1, 160) for _ in range(times)}
+        self._at = {dice.randint(1, 120) for _ in range(times)}
         self._passed = 0
 
     def __call__(self, point):
@@ -62,7 +62,7 @@ def test_F57_a_copy_from_any_moment_repeats_nothing_and_loses_nothing(sandbox, r
     dice = random.Random(f"F57:{seed}")
     past = Past(sandbox, url, tmp_path)
     copy = CopyAt(past, dice.randint(*JOBS_UNTIL_LOST))
-    with contextlib.suppress(Died), past.firm(DieAt(past, copy, dice.randint(20, 1500))) as firm:
+    with contextlib.suppress(Died), past.firm(DieAt(past, copy, dice.randint(20, 450))) as firm:
         lost_hours(firm, first_hours(firm))
         to_its_end(firm, look_in_the_relay_s_log)
     assert past.file.exists(), "the life was over before the backup"
