@@ -24,7 +24,7 @@ from orchestrator.clients.meaning import Answered, announced, lost, meaning
 from orchestrator.domain.topics import Urgency
 from orchestrator.errors import OrchestratorError, Paced, Shut, Transient
 from orchestrator.ports import Pacer
-from orchestrator.telemetry import counters, trace
+from orchestrator.telemetry import counters, spans, trace
 
 log = structlog.get_logger()
 
@@ -201,7 +201,8 @@ class ApiClient:
         """Whatever the provider answered within the deadline, as bytes."""
         method, path, search, headers, content = sending
         status, began = None, time.monotonic()
-        with attempt(self._seconds) as current:
+        span = spans.span(f"{method} {self._provider}", path=path)
+        with attempt(self._seconds) as current, span as note:
             try:
                 url = self.base_url + path + search
                 with self._http.stream(method, url, headers=headers, content=content) as response:
@@ -219,6 +220,7 @@ class ApiClient:
                 raise lost(method, kind) from None
             finally:
                 self._count(method, status, seconds := time.monotonic() - began)
+                note(status=status)
                 # The path holds ids; a query or a body may hold what a client would recognise.
                 log.debug(
                     "call.made",

@@ -18,6 +18,7 @@ from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from orchestrator.errors import OrchestratorError, OutcomeUnknown, Rejected, Transient
+from orchestrator.telemetry import spans
 
 ASKED_TO_WAIT_SECONDS = 300.0
 """Greylisting relays accept after some minutes; asking sooner only spends attempts (F77)."""
@@ -114,7 +115,10 @@ class SmtpMailer:
         for address in (sender, recipient):
             if not ADDRESS.fullmatch(address):
                 raise Rejected("An envelope address is not plain ASCII.", reason="mail_address_refused")
-        with _Session(self._relay, self._tls, monotonic() + self._timeout) as session:
+        with (
+            spans.span("SMTP", relay=self._relay.host),
+            _Session(self._relay, self._tls, monotonic() + self._timeout) as session,
+        ):
             steps: dict[Stage, Callable[[], tuple[int, bytes]]] = {
                 CONNECT: session.open,
                 LOGIN: session.log_in,

@@ -11,7 +11,7 @@ from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import NeedsReview
 from orchestrator.storage.jobs import Job, JobState, LostLease
 from orchestrator.storage.unit_of_work import DatabaseTrouble
-from orchestrator.telemetry import trace
+from orchestrator.telemetry import spans, trace
 
 UNKNOWN_TOPIC_SECONDS = 30.0
 
@@ -30,7 +30,8 @@ def run(rt: Runtime, book: Book, job_id: int) -> bool:
     rt.passing(Point.CLAIMED)
     about = {"firm": rt.firm, "job": job.id, "topic": job.topic, "attempt": job.attempts}
     trace_id = job.trace_id or trace.begun_by(job.topic, job.key)
-    with trace.bound(**about, bill=job.payload.get("bill_id"), trace_id=trace_id):
+    span = spans.span(f"job {job.topic}", firm=rt.firm, job=job.id, attempt=job.attempts)
+    with trace.bound(**about, bill=job.payload.get("bill_id"), trace_id=trace_id), span:
         _do(rt, book, job)
     return True
 

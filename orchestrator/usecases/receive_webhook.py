@@ -15,7 +15,7 @@ from orchestrator.engine.runtime import Runtime
 from orchestrator.storage.repository import Row
 from orchestrator.storage.subscriptions import ALARM_AT
 from orchestrator.storage.unit_of_work import Work
-from orchestrator.telemetry import trace
+from orchestrator.telemetry import spans, trace
 
 log = structlog.get_logger()
 
@@ -88,7 +88,9 @@ def receive(
     rt.passing(Point.RECEIPT_STORED)
     for kind, new in desk.marks.items():
         for object_id in new:
-            log.info("webhook.received", firm=rt.firm, kind=kind, id=object_id, trace_id=traces[kind])
+            about = {"firm": rt.firm, "kind": kind, "id": object_id}
+            with trace.bound(trace_id=traces[kind]), spans.span("webhook.received", **about):
+                log.info("webhook.received", **about, trace_id=traces[kind])
     return answers
 
 
