@@ -5,6 +5,7 @@ OrchestratorError
  │    ├── Paced        held back by our own request budget: not the job's fault, so the attempt is not counted
  │    ├── NeedsConnection   the firm must reconnect or wait for a token: not counted either
  │    ├── Shut         the provider denies what all such work needs (403, 410, a moved path): not counted either
+ │    ├── Away              the other side is down or busy for everybody: not counted, the work has an age limit instead
  │    └── Stale        what we looked at has moved on (412, changed row): read and decide again
  ├── Rejected          refused for good; the same request is never sent again
  ├── OutcomeUnknown    it may have happened; settle, search, adopt — never blindly resend
@@ -47,6 +48,12 @@ class NeedsConnection(Transient):
 
 class Shut(Transient):
     """The provider denies what all such work needs, not this job: it waits, and goes on by itself (F42, F46)."""
+
+    counted = False
+
+
+class Away(Transient):
+    """The other side is down or busy, for this work as for any other: waiting is no failed attempt (F77)."""
 
     counted = False
 

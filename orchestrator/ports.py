@@ -186,7 +186,7 @@ class Mailer(Protocol):
     def send(self, message: bytes, *, sender: str, recipient: str) -> str:
         """Hand over one RFC 5322 message; returns the relay's answer.
 
-        `Transient` when the relay refused for now or was not reached, `Rejected` when it refused for good,
+        `Away` when the relay refused for now or was not reached, `Rejected` when it refused for good,
         `OutcomeUnknown` when the connection was lost after the last byte of DATA (F75).
         """
         ...

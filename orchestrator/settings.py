@@ -88,6 +88,8 @@ class MailSettings(Group):
     sender: str | None = Field(default=None, alias="from")
     batch_seconds: int = Field(default=60, ge=0)
     timeout_seconds: float = Field(default=10, gt=0)
+    oldest_hours: int = Field(default=96, ge=1)
+    client_daily_limit: int | None = Field(default=None, ge=1)
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True)
 
@@ -113,6 +115,7 @@ class LinkSettings(Group):
     account_id: int | None = None
     issued_from: date | None = None
     pay_hosts: tuple[str, ...] = ("clio.com",)
+    hold_closed: bool = False
 
 
 class NoteSettings(Group):

@@ -17,11 +17,14 @@ from time import monotonic
 from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from orchestrator.errors import OrchestratorError, OutcomeUnknown, Rejected, Transient
+from orchestrator.errors import Away, OrchestratorError, OutcomeUnknown, Rejected
 from orchestrator.telemetry import spans
 
 ASKED_TO_WAIT_SECONDS = 300.0
-"""Greylisting relays accept after some minutes; asking sooner only spends attempts (F77)."""
+"""Greylisting relays accept after some minutes; asking sooner only annoys them (F77)."""
+
+AWAY_SECONDS = 60.0
+"""A relay that does not answer is asked once a minute, whatever waits for it."""
 
 NOT_ABOUT_THE_LETTER = frozenset({530, 552})
 """5xx that pass: we must log in first (our settings, not the letter), and a mailbox that is full today (F77)."""
@@ -36,7 +39,7 @@ class Stage:
     name: str
     good: int = 2
     refusal: str | None = None
-    silence: type[Transient | OutcomeUnknown] = Transient
+    silence: type[Away | OutcomeUnknown] = Away
 
 
 CONNECT = Stage("connecting")
@@ -53,14 +56,10 @@ def verdict(stage: Stage, code: int, enhanced: str = "") -> OrchestratorError:
     """What an unwelcome answer at `stage` means; its words stay out, for relays repeat addresses in them."""
     seen = f"The mail relay answered {f'{code} {enhanced}'.strip()} to {stage.name}."
     if 400 <= code <= 499 or code in NOT_ABOUT_THE_LETTER:  # noqa: PLR2004 — reply classes of RFC 5321
-        return Transient(seen, retry_after=ASKED_TO_WAIT_SECONDS)
+        return Away(seen, retry_after=ASKED_TO_WAIT_SECONDS)
     if 500 <= code <= 599:  # noqa: PLR2004
-        return (
-            Rejected(seen, reason=stage.refusal)
-            if stage.refusal
-            else Transient(seen, retry_after=ASKED_TO_WAIT_SECONDS)
-        )
-    return stage.silence(seen)
+        return Rejected(seen, reason=stage.refusal) if stage.refusal else Away(seen, retry_after=ASKED_TO_WAIT_SECONDS)
+    return _silent(stage, seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,7 @@ class SmtpMailer:
     def send(self, message: bytes, *, sender: str, recipient: str) -> str:
         """Hand over one RFC 5322 message; returns the relay's answer.
 
-        `Transient` when the relay refused for now or was not reached, `Rejected` when it refused for good,
+        `Away` when the relay refused for now or was not reached, `Rejected` when it refused for good,
         `OutcomeUnknown` when the connection was lost after the last byte of DATA (F75).
         """
         for address in (sender, recipient):
@@ -231,7 +230,11 @@ def _ask(stage: Stage, act: Callable[[], tuple[int, bytes]]) -> str:
 
 
 def _lost(stage: Stage) -> OrchestratorError:
-    return stage.silence(f"The connection to the mail relay was lost at {stage.name}.")
+    return _silent(stage, f"The connection to the mail relay was lost at {stage.name}.")
+
+
+def _silent(stage: Stage, seen: str) -> OrchestratorError:
+    return Away(seen, retry_after=AWAY_SECONDS) if stage.silence is Away else OutcomeUnknown(seen)
 
 
 def _dotted(message: bytes) -> bytes:

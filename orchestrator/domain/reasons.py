@@ -74,6 +74,13 @@ REASONS: dict[str, Reason] = {
     "link_replaced": Reason("its amount no longer matched the bill"),
     "time": Reason("its days were over"),
     "link_over": Reason("the link it would have carried is over"),
+    "closed_matter_held": Reason(
+        "its matter is closed, and the firm wants no links for such bills",
+        "Reopen the matter, or change [links] hold_closed.",
+    ),
+    "client_daily_limit": Reason(
+        "the client was sent as many messages today as the firm allows; this one follows tomorrow"
+    ),
     "link_expired_by_hand": Reason("a person of the firm had the link expired"),
     # ── what needs a person ──
     "parked_by_hand": Reason(
@@ -118,6 +125,14 @@ REASONS: dict[str, Reason] = {
         "the database was restored from a backup, and the message may have been sent in the time that it forgot",
         "Look in the relay's log for the Message-ID. If it was accepted: `orchestrator jobs settle ID`. "
         "If not: `orchestrator jobs retry ID --resend`.",
+    ),
+    "message_too_old": Reason(
+        "the message could not leave for so long that its words may no longer be right",
+        "Look at the bill; then `orchestrator jobs retry ID` sends it now, if it is still wanted.",
+    ),
+    "mail_relay_away": Reason(
+        "the mail relay has not taken a message for an hour; every message is kept and tried again",
+        "Look at the relay and at ORCH_MAIL__URL; messages leave by themselves once it answers.",
     ),
     "mail_refused": Reason(
         "the mail relay refused the message", "Read the relay's answer kept with the job; correct and retry."

@@ -268,6 +268,8 @@ class Jobs(Repository):
             "state": sa.case((fresh, JobState.READY), else_=JobState.SENT),
             "sent_at": sa.case((fresh, None), else_=jobs.c.sent_at),
             "attempts": 0,
+            # It falls due anew, unless its time has not come: what was decided long ago is judged as of today (F61).
+            "not_before": sa.case((jobs.c.not_before > self.now, jobs.c.not_before), else_=self.now),
             "rung_at": None,
             "held_until": None,
             "updated_at": self.now,

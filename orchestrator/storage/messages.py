@@ -1,12 +1,13 @@
 """Client messages, one for each (bill, step)."""
 
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from orchestrator.domain.ids import effect_key
 from orchestrator.storage.repository import Repository
-from orchestrator.storage.tables import links, messages
+from orchestrator.storage.tables import bills, links, messages
 
 
 def steps_of(cycle: int) -> tuple[str, str]:
@@ -53,6 +54,13 @@ class Messages(Repository):
         existed = sa.select(links.c.id).where(links.c.clio_id.is_not(None))
         wanted = sa.and_(messages.c.state == "wanted", messages.c.link_id.in_(existed))
         return self.change(sa.update(messages).where(wanted).values(state="unknown", reason=reason))
+
+    def sent_to_client(self, client_id: int, *, since: datetime) -> int:
+        """How many messages this client was sent since then, those in doubt included."""
+        theirs = sa.select(sa.func.count()).select_from(messages.join(bills, bills.c.id == messages.c.bill_id))
+        doubtful = sa.and_(messages.c.state == "unknown", messages.c.created_at >= since)
+        left = sa.or_(messages.c.sent_at >= since, doubtful)
+        return int(self.connection.execute(theirs.where(bills.c.client_id == client_id, left)).scalar_one())
 
     def of_bill(self, bill_id: int) -> list[sa.RowMapping]:
         return self.rows(sa.select(messages).where(messages.c.bill_id == bill_id).order_by(messages.c.id))

@@ -152,6 +152,12 @@ class Mirror(Repository):
         )
         return list(self.connection.execute(chosen).scalars())
 
+    def open_bill_ids_of_matter(self, matter_id: int) -> list[int]:
+        joined = sa.select(bills.c.id).join(bill_matters, bill_matters.c.bill_id == bills.c.id)
+        over = [BillState.PAID, BillState.VOID, BillState.DELETED]
+        mine = joined.where(bill_matters.c.matter_id == matter_id, bills.c.state.not_in(over))
+        return list(self.connection.execute(mine).scalars())
+
     def silence(self, bill_id: int, reason: str | None) -> None:
         """Why no link is asked for, or None when that reason has gone."""
         self.change(sa.update(bills).where(bills.c.id == bill_id).values(silence=reason))

@@ -7,6 +7,7 @@ from orchestrator.domain.asking import Ask, Silence, decide
 from orchestrator.domain.bills import Bill
 from orchestrator.domain.kinds import Kind
 from orchestrator.domain.links import LinkState
+from orchestrator.domain.matters import MatterStatus
 from orchestrator.domain.payments import FELL_THROUGH
 from orchestrator.domain.reasons import meaning
 from orchestrator.engine.effects import step
@@ -50,6 +51,10 @@ def what_to_ask(rt: Runtime, work: Work, bill: Bill) -> Ask | Silence:
         bill.issued_on is None or bill.issued_on < rt.settings.links.issued_from
     ):
         return Silence("issued_before_start")
+    if rt.settings.links.hold_closed and any(
+        matter.status is MatterStatus.CLOSED for matter in work.mirror.matters(bill.matter_ids).values()
+    ):
+        return Silence("closed_matter_held")
     try:
         return decide(
             bill,

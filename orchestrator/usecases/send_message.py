@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from orchestrator.domain.asking import Ask
@@ -13,7 +13,7 @@ from orchestrator.domain.money import Money
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.effects import Effect, Intent, Unneeded
 from orchestrator.engine.runtime import Runtime
-from orchestrator.errors import NeedsReview, Rejected
+from orchestrator.errors import Away, NeedsReview, Rejected
 from orchestrator.storage.audit import WORKER
 from orchestrator.storage.lineage import Life
 from orchestrator.storage.messages import message_key, steps_of
@@ -21,6 +21,12 @@ from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.ask_for_payment import what_to_ask
 from orchestrator.usecases.fresh_bills import refresh
+
+PUT_OFF = "client_daily_limit"
+AWAY = "mail_relay_away"
+
+LONG_AWAY = timedelta(hours=1)
+"""How long a message may wait for the relay before a person is told; none is ever dropped for it."""
 
 
 def want_message(rt: Runtime, work: Work, link: Row) -> None:
@@ -61,6 +67,9 @@ class SendMessage(Effect[str]):
             unneeded = self._unneeded(work)
             if unneeded is not None:
                 return unneeded
+            if self._enough_today(work):
+                return Unneeded(PUT_OFF)
+            self._require_young(work)
             letter = self._letter(work)
         self.finished = self.rt.letters.write(letter, now=self.rt.clock())
         return {
@@ -78,7 +87,11 @@ class SendMessage(Effect[str]):
         assert self.finished is not None
         assert self.rt.mailer is not None
         message = self.finished
-        return self.rt.mailer.send(message.message, sender=message.sender, recipient=message.recipient)
+        try:
+            return self.rt.mailer.send(message.message, sender=message.sender, recipient=message.recipient)
+        except Away:
+            self._tell_when_long()
+            raise
 
     def search(self, intent: Intent) -> Sequence[str]:
         """A relay cannot be asked what it took: only a person can say, or the communication that was logged of it (F57)."""
@@ -111,14 +124,49 @@ class SendMessage(Effect[str]):
             work.audit.line("message.adopted", "bill", payload["bill_id"], link_id=payload["link_id"])
         else:
             message_sent(work, payload, intent["message_id"], at=work.now, actor=WORKER)
+            work.exceptions.close(AWAY, "relay")
 
     def unneeded(self, work: Work, reason: str) -> None:
+        if reason == PUT_OFF:
+            self._put_off(work)
+            return
         self._withhold(work, reason)
         work.audit.line("message.withheld", "bill", self.job.payload["bill_id"], why=reason)
 
     def refused(self, work: Work, refusal: Rejected) -> str | None:
         self._withhold(work, refusal.reason)
         return None
+
+    def _enough_today(self, work: Work) -> bool:
+        """Whether the client has had the firm's daily measure of messages, by the office's date (F72)."""
+        most = self.rt.settings.mail.client_daily_limit
+        bill = work.mirror.bills([self.job.payload["bill_id"]])[self.job.payload["bill_id"]]
+        if most is None or bill.client is None:
+            return False
+        zone = self.rt.settings.firm.zone
+        midnight = datetime.combine(self.rt.local_date(work.now), time(), zone).astimezone(UTC)
+        return work.messages.sent_to_client(bill.client.id, since=midnight) >= most
+
+    def _put_off(self, work: Work) -> None:
+        payload, tomorrow = self.job.payload, work.now + timedelta(days=1)
+        work.messages.move(payload["message_id"], "wanted", reason=PUT_OFF)
+        work.jobs.add(
+            "message.send", payload["message_id"], payload["link_id"], tomorrow.isoformat(), at=tomorrow, **payload
+        )
+        work.audit.line("message.put_off", "bill", payload["bill_id"], why=PUT_OFF)
+
+    def _require_young(self, work: Work) -> None:
+        """The facts were read anew, but words and dates were right for the day the message fell due (F61)."""
+        hours = self.rt.settings.mail.oldest_hours
+        if work.now - self.job.not_before > timedelta(hours=hours):
+            raise NeedsReview(f"It has been due for more than {hours} hours.", reason="message_too_old")
+
+    def _tell_when_long(self) -> None:
+        with self.rt.uow() as work:
+            if work.now - self.job.not_before >= LONG_AWAY:
+                work.exceptions.open(
+                    AWAY, "relay", f"Messages have waited since {self.job.not_before:%Y-%m-%d %H:%M} UTC."
+                )
 
     def _withhold(self, work: Work, reason: str) -> None:
         """Note that nothing was sent, unless the message brings another link by now, or has been sent."""

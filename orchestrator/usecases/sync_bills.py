@@ -41,7 +41,9 @@ class Bills:
         read_at = rt.clock()
         matter_ids = {matter_id for bill in read for matter_id in bill.matter_ids}
         with rt.read() as work:
-            unknown = sorted(matter_ids - work.mirror.matters(matter_ids).keys())
+            # Whether a matter is closed decides only for a firm that says so; otherwise what we know of one will do.
+            known = set() if rt.settings.links.hold_closed else work.mirror.matters(matter_ids).keys()
+            unknown = sorted(matter_ids - known)
             rows = work.mirror.bill_rows([bill.id for bill in read])
             matched = {bill_id for bill_id, row in rows.items() if row["request_id"] is not None}
             unmatched = {matter_id for bill in read if bill.id not in matched for matter_id in bill.matter_ids}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from orchestrator.domain.kinds import Kind
 from orchestrator.domain.matters import Matter, MatterStatus
 from orchestrator.engine.runtime import Runtime
 from orchestrator.ports import Page, PracticeManagement
@@ -19,7 +20,7 @@ class Matters:
     def complete(self, rt: Runtime, practice: PracticeManagement, read: Sequence[Matter]) -> Sequence[Matter]:  # noqa: ARG002
         return read
 
-    def apply(self, rt: Runtime, work: Work, reading: Sequence[Matter]) -> None:  # noqa: ARG002
+    def apply(self, rt: Runtime, work: Work, reading: Sequence[Matter]) -> None:
         """Keep the matters; one that closed, or reached another stage, is planned for now, not at the next hour (W3)."""
         known = work.mirror.matters([matter.id for matter in reading])
         work.mirror.put_matters(reading)
@@ -28,6 +29,8 @@ class Matters:
             closed = matter.status is MatterStatus.CLOSED and (
                 before is None or before.status is not MatterStatus.CLOSED
             )
+            if rt.settings.links.hold_closed and before is not None and before.status is not matter.status:
+                work.dirty.mark(Kind.BILL, work.mirror.open_bill_ids_of_matter(matter.id))
             staged = before is not None and before.stage != matter.stage
             if before is not None and (closed or staged):
                 work.jobs.add("billing.plan", f"matter:{matter.id}", matter.updated_at.isoformat())
