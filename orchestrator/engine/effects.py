@@ -189,7 +189,8 @@ def _adopt_or_resend(effect: Effect[Made]) -> None:
 def _adopted(effect: Effect[Made], intent: Intent) -> bool:
     """Search for it, and record what is there; False when a complete search found nothing."""
     try:
-        found = effect.search(intent)
+        # Asked twice before it counts as absent: one empty answer may be a lagging replica's (F40), and the price is a double.
+        found = effect.search(intent) or effect.search(intent)
     except Rejected as refusal:
         # A refused search says nothing about the effect: neither that it failed nor that it may be sent again.
         raise NeedsReview(f"The search for it was refused: {refusal}", reason=refusal.reason) from refusal

@@ -9,7 +9,10 @@ from orchestrator.storage.jobs import Job
 from orchestrator.usecases.sync_bills import Bills
 
 STALE_AFTER = timedelta(seconds=120)
-"""How old a reading may be for making a link; a message's must be younger than the moment it fell due (F61, F62)."""
+"""How old a reading may be for making a link, which can be expired again."""
+
+JUST_NOW = timedelta(seconds=30)
+"""How old it may be for a message, which cannot; it must also be younger than the moment the message fell due (F61, F62)."""
 
 BATCH = 200
 
@@ -20,7 +23,7 @@ def refresh(rt: Runtime, job: Job, *, since_due: bool) -> None:
     With `since_due` a reading made before the job fell due does not count.
     """
     now = rt.clock()
-    oldest = max(job.not_before, now - STALE_AFTER) if since_due else now - STALE_AFTER
+    oldest = max(job.not_before, now - JUST_NOW) if since_due else now - STALE_AFTER
     with rt.read() as work:
         due = {int(payload["bill_id"]) for payload in work.jobs.due_payloads(job.topic, limit=BATCH - 1)}
         rows = work.mirror.bill_rows(due | {job.payload["bill_id"]})

@@ -120,6 +120,18 @@ def test_F04_what_a_complete_search_does_not_find_is_sent_once_more(firm):
     one_link_one_mail(firm)
 
 
+def test_F40_one_empty_answer_to_the_search_does_not_mean_that_nothing_was_made(firm):
+    firm.issued_bill()
+    firm.sandbox.fault(LINKS, "lose_answer")
+    firm.sandbox.fault("GET /clio_payments/links", "empty_data", skip=1)  # the first reads are the sweep's
+    firm.later(minutes=16)
+    assert link_job(firm)["state"] == JobState.SENT
+    firm.later(minutes=2)
+    firm.later(minutes=2)
+    assert calls(firm, LINKS) == 1
+    one_link_one_mail(firm)
+
+
 def test_F62_what_is_not_wanted_any_more_is_not_sent_once_more(firm):
     """The search shows that the first attempt made nothing; by then the bill is void."""
     bill = firm.issued_bill()

@@ -50,7 +50,7 @@ MUTATIONS = (
     ),
     Mutation(
         "lease check in the mark",
-        (Edit(JOBS, "            jobs.c.held_until > real_now(),\n            state=JobState.SENT,", "            state=JobState.SENT,"),),
+        (Edit(JOBS, "            jobs.c.held_until > real_now(),\n            # A regression", "            # A regression"),),
         (f"{TEST_JOBS}::test_F11_a_lease_that_ran_out_is_too_late_for_sending_even_if_nobody_took_over",),
     ),
     Mutation(
@@ -60,8 +60,18 @@ MUTATIONS = (
     ),
     Mutation(
         "look again before sending again",
-        (Edit(EFFECTS, "        _send(effect, effect.look())\n\n\n@contextmanager", "        _send(effect, job.intent)\n\n\n@contextmanager"),),
+        (Edit(EFFECTS, "        _send(effect, effect.look())\n\n\ndef _adopted", "        _send(effect, job.intent)\n\n\ndef _adopted"),),
         (f"{TEST_EFFECTS}::test_F62_what_is_not_wanted_any_more_is_not_sent_once_more",),
+    ),
+    Mutation(
+        "search twice",
+        (Edit(EFFECTS, "effect.search(intent) or effect.search(intent)", "effect.search(intent)"),),
+        (f"{TEST_EFFECTS}::test_F40_one_empty_answer_to_the_search_does_not_mean_that_nothing_was_made",),
+    ),
+    Mutation(
+        "search before the first sending after a restore",
+        (Edit(EFFECTS, "    if not _adopted(effect, looked):\n        _send(effect, looked)", "    _send(effect, looked)"),),
+        ("tests/recovery/test_restored_backup.py::test_F57_two_lost_hours_are_found_again_and_nothing_is_done_twice",),
     ),
     Mutation(
         "reading the bill just before a message",
