@@ -6,11 +6,13 @@ worker that fetched it. Dropping is safe whatever it was: a message is only a be
 
 import binascii
 from base64 import b64decode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from queue import Empty
 from typing import Any
 
 import structlog
-from kombu.transport import redis
+from kombu.transport import redis, virtual
 
 log = structlog.get_logger()
 
@@ -44,8 +46,35 @@ class _Undelivered(Exception):
         self.trouble = trouble
 
 
+class QoS(redis.QoS):
+    """Credit that comes back though the broker was away when a message was acknowledged (F51).
+
+    kombu counts a message as in hand until Redis has taken its acknowledgement, and takes nothing while all credit is in
+    hand: with every hand's acknowledgement lost a worker stays connected and never asks again. What Redis still holds
+    it gives out once more after `VISIBILITY_SECONDS`, as a bell for a job that is done.
+    """
+
+    def ack(self, delivery_tag: Any) -> None:
+        with self._given_back(delivery_tag):
+            super().ack(delivery_tag)  # type: ignore[no-untyped-call]
+
+    def reject(self, delivery_tag: Any, requeue: bool = False) -> None:
+        with self._given_back(delivery_tag):
+            super().reject(delivery_tag, requeue)  # type: ignore[no-untyped-call]
+
+    @contextmanager
+    def _given_back(self, delivery_tag: Any) -> Iterator[None]:
+        try:
+            yield
+        except Exception:
+            virtual.QoS.ack(self, delivery_tag)
+            raise
+
+
 class Channel(redis.Channel):
     """A channel on which an item that cannot be parsed counts as read."""
+
+    QoS = QoS
 
     def _brpop_read(self, **options: Any) -> Any:
         try:
