@@ -31,12 +31,17 @@ class Fleet:
     database_url: str
     environment: dict[str, str]
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    restarts: bool = False
+    """Whether what ends is started again, as a container engine would; else it fails the test."""
+    ended: list[str] = field(default_factory=list)
+    commands: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def address(self) -> str:
         return f"http://{self.environment['ORCH_LISTEN']}"
 
     def start(self, *command: str) -> None:
+        self.commands[command[0]] = command
         with (self.folder / f"{command[0]}.log").open("ab") as log:
             self.running[command[0]] = subprocess.Popen(
                 [sys.executable, "-m", "orchestrator.cli", *command], cwd=CONFIG.parent, env=CLEAN | self.environment,
@@ -69,12 +74,19 @@ class Fleet:
         except httpx.HTTPError:
             return False
 
+    def tend(self) -> None:
+        """See that every process that was started runs; one that ended is started again, or fails the test."""
+        for name in [name for name, process in self.running.items() if process.poll() is not None]:
+            assert self.restarts, f"{name} ended:\n{self.said()[-3000:]}"
+            self.ended.append(name)
+            self.kill(name)
+            self.start(*self.commands[name])
+
     def until(self, holds: Callable[[], Any], *, seconds: float = 40) -> None:
         """Wait for it, while every process that was started keeps running."""
         end = time.monotonic() + seconds
         while not holds():
-            for name, process in self.running.items():
-                assert process.poll() is None, f"{name} ended:\n{self.said()[-3000:]}"
+            self.tend()
             assert time.monotonic() < end, f"it never came about:\n{self.said()[-3000:]}"
             time.sleep(0.1)
 
