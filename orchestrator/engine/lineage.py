@@ -20,10 +20,16 @@ def watch(rt: Runtime, *, starting: bool = False) -> None:
     """
     if not rt.marks:
         return
-    # The marks first: the database only grows meanwhile, so one that is ahead of it is ahead for good.
+    with rt.read() as work:
+        known = work.lineage.life()
+    # Before the life that they are compared with: the database only grows meanwhile, so a mark ahead of it is ahead for good.
     seen = [_read(mark, starting=starting) for mark in rt.marks]
+    if known.count == 0 and not any(seen):
+        # Marked before it first counts: processes that start together must not take each other's first count for a lost mark.
+        for mark in rt.marks:
+            mark.write(Reached(known.era, 0))
     with rt.uow(quietly=True) as work:
-        cause = regression(work.lineage.life(), seen, starting=starting)
+        cause = regression(work.lineage.life(), seen, starting=starting and known.count > 0)
         if cause is not None:
             begin(work, cause, settle_seconds=rt.settings.engine.settle_seconds)
         reached = work.lineage.advance()
@@ -59,4 +65,4 @@ def begin(work: Work, cause: Cause, *, settle_seconds: float) -> None:
     settled = work.now + timedelta(seconds=settle_seconds)
     work.jobs.add("recovery.adopt", life.era, at=settled, era=life.era)
     work.audit.line("recovery.began", "database", life.era[:12], why=cause, since=since.isoformat() if since else None)
-    log.warning("recovery.began", cause=cause, since=since.isoformat() if since else None)
+    log.warning("recovery.began", why=cause)

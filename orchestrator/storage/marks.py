@@ -1,16 +1,16 @@
 """A mark outside the database of how far it was: what a restored copy of it cannot bring back with it (F57)."""
 
 import json
-import logging
 import os
 from pathlib import Path
 
 import redis
+import structlog
 
 from orchestrator.errors import Transient
 from orchestrator.storage.lineage import Reached
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 
 class FileMark:
@@ -35,7 +35,7 @@ class FileMark:
                 os.fsync(file.fileno())
             beside.replace(self._path)
         except OSError as trouble:
-            log.warning("lineage.unmarked", extra={"kind": type(trouble).__name__})
+            log.warning("lineage.unmarked", kind=type(trouble).__name__)
 
 
 class RedisMark:
@@ -56,7 +56,7 @@ class RedisMark:
         try:
             self._store.set(self._key, _written(reached))
         except redis.RedisError as trouble:
-            log.warning("lineage.unmarked", extra={"kind": type(trouble).__name__})
+            log.warning("lineage.unmarked", kind=type(trouble).__name__)
 
 
 def _written(reached: Reached) -> bytes:
