@@ -5,7 +5,7 @@ UV_PIN := 0.13.8
 STAMP  := .venv/.lock-$(shell cat requirements-dev.lock pyproject.toml | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-mutations crash bench check fmt lock up migrate shell clean
+.PHONY: help setup demo test test-all test-mutations crash crash-fleet bench check fmt lock up migrate shell clean
 
 help: ## Print this list.
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -44,6 +44,11 @@ SEEDS ?= 2000
 
 crash: setup ## Play 2,000 seeded schedules of death, freezing and lost answers (SEEDS=n).
 	@$(BIN)/python -m tests.crash --seeds $(SEEDS)
+
+MINUTES ?= 10
+
+crash-fleet: setup ## Kill, freeze and cut off a real fleet on PostgreSQL and Redis for 10 minutes (MINUTES=n SEED=n).
+	@$(BIN)/python -m tests.crash.besiege --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json $(JSON))
 
 check: setup ## Run what CI runs beside the tests: format, lint, types, import contracts.
 	$(BIN)/ruff format --check .

@@ -100,8 +100,8 @@ def own_postgres(*, durable: bool = False) -> Iterator[Server]:
             lambda: psycopg.connect(f"{url}/postgres", connect_timeout=1).close(),
             **identity,
         )  # fmt: skip
-        server.start()
         try:
+            server.start()
             yield server
         finally:
             server.end(signal.SIGINT)  # fast: it does not wait for clients to leave
@@ -145,8 +145,8 @@ def own_valkey(folder: Path, *options: str) -> Iterator[Server]:
         ],
         ping,
     )
-    server.start()
     try:
+        server.start()
         yield server
     finally:
         server.end()

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from orchestrator.engine.points import Point
-from orchestrator.sandbox.client import SandboxRefused
+from orchestrator.sandbox.client import SandboxClient, SandboxRefused
 from orchestrator.storage.jobs import LIVE, JobState
 from tests.crash.stage import Judged, Life, Stage
 from tests.crash.stories import STORIES, Later, Story, When
@@ -36,6 +36,9 @@ BLOWS = tuple((kind, place) for kind, places in PLACES.items() for place in plac
 
 LASTS_LONGER = {Point.EFFECT_MARKED_SENT, Seam.COMMITTED}
 """Frozen here, only the time that really passed keeps a worker from sending: the freeze is longer than its lease."""
+
+EVERY_ROW = 1_000_000
+"""A siege leaves more rows behind than any screen shows."""
 
 CANARIES = ("bo@clients.test", "Bo Ferris")
 
@@ -224,9 +227,9 @@ def judge(life: Judged, outcome: Outcome, said: str) -> None:
     sandbox, breaches = life.sandbox, outcome.breaches
     verdict, counts = sandbox.oracle(), sandbox.counts()
     with life.desk.read() as work:
-        rows = work.jobs.listed(limit=5000)
+        rows = work.jobs.listed(limit=EVERY_ROW)
         held, balance = work.journal.held(), work.journal.balance()
-        told = work.exceptions.listed(limit=5000)
+        told = work.exceptions.listed(limit=EVERY_ROW)
         alive = {row["clio_id"] for row in work.links.listed(states=["live"])}
     asked_a_person = {row["subject_id"] for row in told if row["kind"] == "payment_reversed"}
     in_hand = {row["subject_id"] for row in told if row["kind"] == "payment_unallocated"}
@@ -263,15 +266,15 @@ def judge(life: Judged, outcome: Outcome, said: str) -> None:
         {row["topic"] for row in rows if row["state"] in LIVE and row["not_before"] <= now}
         - {"engine.heartbeat", "sweep"}
     )
-    scripted = [fault for fault in sandbox.faults() if fault["do"] == "retry_after"]
-    outcome.weather.update(f"{fault['on']} {fault['do']}" for fault in sandbox.faults() if fault["hits"])
+    outcome.weather.update(struck(sandbox))
+    slowed = sum(times for name, times in outcome.weather.items() if name.endswith(" retry_after"))
     for holds, words in (
         (balance == 0, f"the ledger sums to {balance}"),
         (held == received - went_back, f"the books hold {held}, Clio {received - went_back}"),
         (unseen <= in_hand, f"money of {sorted(unseen - in_hand)} went back unseen"),
         (not busy, f"it is not idle: {busy}"),
         (alive == there, f"live links: ours {sorted(alive)}, Clio's {sorted(there)}"),
-        (counts["rate_limited"] <= sum(fault["hits"] for fault in scripted), "more was asked than the budget allows"),
+        (counts["rate_limited"] <= slowed, "more was asked than the budget allows"),
         (
             not any(canary in said for canary in (*CANARIES, sandbox.access_token)),
             "a log line names a person or a token",
@@ -279,6 +282,14 @@ def judge(life: Judged, outcome: Outcome, said: str) -> None:
     ):
         if not holds:
             breaches.append(words)
+
+
+def struck(sandbox: SandboxClient) -> Counter[str]:
+    """How often each of the scripted faults that stand there has struck."""
+    times: Counter[str] = Counter()
+    for fault in sandbox.faults():
+        times[f"{fault['on']} {fault['do']}"] += fault["hits"]
+    return +times
 
 
 def _ours(entry: dict[str, Any]) -> bool:

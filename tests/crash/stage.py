@@ -1,9 +1,10 @@
 """A firm's life at the price of a copied file: one sandbox, one prepared database, and processes that come and go."""
 
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
@@ -58,7 +59,9 @@ class Database:
         if self._server:
             self._say(f"CREATE DATABASE {self._name}_kept TEMPLATE {self._name}")
         else:
-            shutil.copyfile(self._folder / f"{self._name}.sqlite3", self._folder / f"{self._name}.kept")
+            # Not copied as a file: a connection that somebody still has open keeps what was committed in the log beside it.
+            with closing(sqlite3.connect(self._folder / f"{self._name}.sqlite3")) as whole:
+                whole.execute("VACUUM INTO ?", [str(self._folder / f"{self._name}.kept")])
 
     def afresh(self) -> None:
         if self._server:
