@@ -19,6 +19,10 @@ from tests.crash.schedules import EVERY_ROW
 from tests.crash.siege import Siege, besieged, found, lay_siege
 
 
+LONGEST = 400
+"""Characters of a breach on the screen; the file has all of it."""
+
+
 def main() -> int:
     """The command; 0 when every effect is there once and nothing is lost."""
     parser = argparse.ArgumentParser(prog="python -m tests.crash.besiege", description=__doc__)
@@ -95,7 +99,7 @@ def _show(figures: dict[str, Any], console: Console) -> None:
         table.add_row(words, str(figure))
     console.print(table)
     for breach in figures["breaches"]:
-        console.print(breach, style="red", markup=False, highlight=False, soft_wrap=True)
+        console.print(breach[:LONGEST], style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":
