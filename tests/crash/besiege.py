@@ -18,7 +18,6 @@ from rich.table import Table
 from tests.crash.schedules import EVERY_ROW
 from tests.crash.siege import Siege, besieged, found, lay_siege
 
-
 LONGEST = 400
 """Characters of a breach on the screen; the file has all of it."""
 

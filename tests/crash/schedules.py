@@ -230,7 +230,7 @@ def judge(life: Judged, outcome: Outcome, said: str) -> None:
         rows = work.jobs.listed(limit=EVERY_ROW)
         held, balance = work.journal.held(), work.journal.balance()
         told = work.exceptions.listed(limit=EVERY_ROW)
-        alive = {row["clio_id"] for row in work.links.listed(states=["live"])}
+        alive = {row["clio_id"] for row in work.links.listed(states=["live"], limit=EVERY_ROW)}
     asked_a_person = {row["subject_id"] for row in told if row["kind"] == "payment_reversed"}
     in_hand = {row["subject_id"] for row in told if row["kind"] == "payment_unallocated"}
     missing = [one for one in verdict.pop("missing") if one.get("bill_id") not in asked_a_person]
