@@ -29,11 +29,12 @@ def test_F10_a_fleet_under_siege_loses_nothing_and_repeats_nothing(tmp_path):
 
 
 def of(folder):
-    """The processes whose command line or environment names this folder."""
+    """The processes whose command line, environment or working directory names this folder; servers overwrite the first two."""
     found_there = set()
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             words = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+            words += os.fsencode((process / "cwd").readlink())
             if str(folder).encode() in words and int(process.name) != os.getpid():
                 found_there.add(int(process.name))
     return found_there
