@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +49,30 @@ def run_worker(app: Celery, *, concurrency: int, run_dir: Path, grace_seconds: f
         _end_after(grace_seconds)
 
     signals.worker_shutting_down.connect(stopping)
+    signals.worker_process_init.connect(_leave_the_broker_to_the_parent)
     signals.worker_ready.connect(lambda **_: watchdog.start(), weak=False)
     try:
         worker.start()
     finally:
         watchdog.stop()
     return int(worker.exitcode or 0)
+
+
+def _leave_the_broker_to_the_parent(**_: Any) -> None:
+    """A child begun while the worker was connected lets go of its connections, which only the parent uses.
+
+    A socket that a child still holds stays in the parent's epoll after the parent closed it, ready for ever, and the worker
+    turns in a circle at full speed from the first lost connection on.
+    """
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for number in [int(entry.name) for entry in Path("/dev/fd").iterdir()]:
+        with suppress(OSError):  # the folder's own, closed by now, and whatever is no socket
+            inherited = socket.socket(fileno=number)
+            family = inherited.family
+            inherited.detach()
+            if family in (socket.AF_INET, socket.AF_INET6):
+                os.dup2(nothing, number)  # the number stays taken: objects that were copied may still close it
+    os.close(nothing)
 
 
 class _Ear:

@@ -16,7 +16,8 @@ log = structlog.get_logger()
 def watch(rt: Runtime, *, starting: bool = False) -> None:
     """Compare the database with its marks outside, begin to recover if it is behind them, and mark how far it is now.
 
-    Only a process that is `starting` minds that there is no mark: a running one has made it, and makes it again.
+    Only a process that is `starting` minds that there is no mark: a running one has made it, and makes it again. Where Redis
+    alone remembers, nobody minds: it may be flushed at any time, and that must cost nobody a look (F50).
     """
     if not rt.marks:
         return
@@ -29,7 +30,8 @@ def watch(rt: Runtime, *, starting: bool = False) -> None:
         for mark in rt.marks:
             mark.write(Reached(known.era, 0))
     with rt.uow(quietly=True) as work:
-        cause = regression(work.lineage.life(), seen, starting=starting and known.count > 0)
+        mind = starting and known.count > 0 and any(mark.lasting for mark in rt.marks)
+        cause = regression(work.lineage.life(), seen, starting=mind)
         if cause is not None:
             begin(work, cause, settle_seconds=rt.settings.engine.settle_seconds)
         reached = work.lineage.advance()

@@ -53,7 +53,10 @@ class Reached:
 
 
 class Mark(Protocol):
-    """One place that remembers."""
+    """One place that remembers; a `lasting` one is missing only if somebody took it away."""
+
+    @property
+    def lasting(self) -> bool: ...
 
     def read(self) -> Reached | None:
         """What was last noted; None when nothing was, or nothing legible. `Transient` when the place cannot be reached."""

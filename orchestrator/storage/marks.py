@@ -16,6 +16,8 @@ log = structlog.get_logger()
 class FileMark:
     """A small file, on another volume than the database if it can be: what is restored together regresses together."""
 
+    lasting = True
+
     def __init__(self, path: Path) -> None:
         self._path = path
 
@@ -40,6 +42,8 @@ class FileMark:
 
 class RedisMark:
     """A key in the broker, which is backed up with nothing."""
+
+    lasting = False
 
     def __init__(self, store: "redis.Redis", key: str) -> None:
         self._store = store

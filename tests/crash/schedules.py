@@ -120,7 +120,8 @@ class Outcome:
     seconds: float = 0.0
 
     def told(self) -> dict[str, Any]:
-        return asdict(self)
+        counted = {name: dict(value) for name, value in vars(self).items() if isinstance(value, Counter)}
+        return asdict(self) | {name: {str(key): n for key, n in value.items()} for name, value in counted.items()}
 
 
 def play(stage: Stage, seed: int) -> Outcome:

@@ -62,6 +62,7 @@ class Database:
             # Not copied as a file: a connection that somebody still has open keeps what was committed in the log beside it.
             with closing(sqlite3.connect(self._folder / f"{self._name}.sqlite3")) as whole:
                 whole.execute("VACUUM INTO ?", [str(self._folder / f"{self._name}.kept")])
+            shutil.copyfile(self._folder / f"{self._name}.sqlite3.mark", self._folder / f"{self._name}.kept.mark")
 
     def afresh(self) -> None:
         if self._server:
@@ -71,6 +72,8 @@ class Database:
         for left in self._folder.glob(f"{self._name}.sqlite3*"):
             left.unlink()
         shutil.copyfile(self._folder / f"{self._name}.kept", self._folder / f"{self._name}.sqlite3")
+        # With the mark of that moment: else each life would begin by recovering from the one before (F57).
+        shutil.copyfile(self._folder / f"{self._name}.kept.mark", self._folder / f"{self._name}.sqlite3.mark")
 
     def close(self) -> None:
         for name in (self._name, f"{self._name}_kept") if self._server else ():
@@ -145,6 +148,10 @@ class Stage:
         )
 
 
+PAUSES = {403, 410, 429}
+"""Answers after which a process leaves Clio, or one of its doors, alone for minutes of real time."""
+
+
 class Judged(Protocol):
     """What is judged: the outside's own record, and the firm's database."""
 
@@ -198,7 +205,7 @@ class Life:
         return self._other
 
     def _called(self, _method: str, _path: str, status: int | None) -> None:
-        self._paused |= status == 429
+        self._paused |= status in PAUSES
         self.trouble(Seam.CALLED)
 
     def restart(self) -> None:
@@ -239,6 +246,11 @@ class Life:
 
     # ── time ──
 
+    def _still(self) -> str:
+        with self.desk.read() as work:
+            busy = [row for row in work.jobs.listed(states=LIVE, limit=100) if row["not_before"] <= work.now]
+        return "; ".join(f"{row['topic']} is {row['state']} after {row['attempts']} ({row['detail']})" for row in busy)
+
     def work(self) -> None:
         """Do all that is due now and what follows from it, whatever becomes of the processes that do it."""
         self.surviving(lambda: self._work(self.rt, self._beat))
@@ -251,13 +263,13 @@ class Life:
             ring_due(rt, lambda _firm, job_id, _topic, _urgency, rung=bells: rung.append(job_id))
             for job_id in bells:
                 ran += run(rt, BOOK, job_id)
-            assert ran < 2000, "the firm does not come to rest"
+            assert ran < 2000, f"the firm does not come to rest: {self._still()}"
             if not bells:
                 with self.desk.read() as work:
                     quiet = quiet + 1 if work.jobs.idle() else 0
                 self._pass_real_time()
                 if self._paused:
-                    # The pause that Clio asked for is real time, up to an hour of it; a new process begins after it.
+                    # The pause that Clio asked for, and the rest of a door that it shut, is real time, up to an hour of it; a new process begins after it.
                     if rt is self.rt:
                         self.restart()
                         rt, beat = self.rt, self._beat

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 import redis
@@ -19,6 +20,7 @@ from orchestrator.storage.unit_of_work import UnitOfWork, connect
 from tests.databases import HeldClock
 from tests.firm import CONFIG
 from tests.servers import own_valkey
+from tests.workflows.hands import HANDS
 from tests.workflows.wire import a_wire
 from workflows.alive import Silent, check
 from workflows.app import bell, celery_app
@@ -247,6 +249,34 @@ def test_F51_after_redis_was_killed_a_worker_hears_again_by_itself(tmp_path, dat
         assert bench.process.poll() is None
         assert {row["attempts"] for row in bench.rows()} == {1}
         assert bench.stop()[0] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_a_worker_whose_child_was_replaced_before_its_connections_were_cut_stays_at_rest(bench, redis_url):
+    bench.start(deaf=600)
+    bench.up()
+    [hand, *_] = children(bench.process.pid)
+    os.kill(hand, signal.SIGKILL)
+    bench.until(lambda: len(children(bench.process.pid)) == HANDS and hand not in children(bench.process.pid))
+    bench.ring("after", seconds=0)
+    bench.until(lambda: bench.states() == ["done"])
+    with redis.Redis.from_url(redis_url) as store:
+        store.client_kill_filter(_type="normal", skipme=True)
+    time.sleep(2)
+    before = cpu_seconds(bench.process.pid)
+    time.sleep(4)
+    assert cpu_seconds(bench.process.pid) - before < 0.6
+    assert bench.stop()[0] == 0
+
+
+def children(pid):
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()]
+
+
+def cpu_seconds(pid):
+    figures = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(figures[11]) + int(figures[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @pytest.mark.slow
