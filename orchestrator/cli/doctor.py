@@ -64,7 +64,7 @@ def _examined(ctx: typer.Context, settings: "Settings") -> Iterator[dict[str, st
             "check": "settings",
             "level": "problem",
             "said": str(wrong),
-            "do": "Mend this first; the rest follows from it.",
+            "do": "Do what the finding says; nothing else can be looked at before.",
         }
         return
     try:
@@ -80,9 +80,11 @@ def _say(page: Page, firm: str, rows: list[dict[str, str]], *, as_json: bool) ->
         say_json({"firm": firm, "ok": levels == {"ok"}, "findings": rows})
     else:
         page.table("Findings", FINDINGS, rows)
-        first = next((row for row in rows if row["level"] == "problem"), None)
+        problems = (row for row in rows if row["level"] == "problem")
+        # A firm that is not connected yet has nothing for the processes to do.
+        first = min(problems, key=lambda row: row["check"] != "connection", default=None)
         if first is not None:
-            page.line(f"Do this first: {first['do']}", "bold")
+            page.line(f"First, {first['check']}: {first['do']}", "bold")
         elif "warning" not in levels:
             page.line("All is well.", "bold")
     if "problem" in levels:

@@ -13,7 +13,7 @@ def test_the_doctor_says_what_is_wrong_and_what_to_do_first(cli):
     assert found["connection"]["level"] == "ok"
     assert found["webhooks"]["level"] == "problem", "nobody listens at this firm's address"
     assert "webhooks health" in found["webhooks"]["do"]
-    assert "Do this first: " in cli("doctor").stdout
+    assert "First, " in cli("doctor").stdout
 
 
 def test_the_doctor_is_of_use_when_nothing_is_there(cli, tmp_path):
