@@ -99,8 +99,8 @@ def _literals(node: ast.expr) -> Iterator[str]:
             yield found.value
 
 
-INTERNAL = {"time"}
-"""Why a link row is over when nothing but time passed: never shown as a reason for silence."""
+INTERNAL = {"time", "reason"}
+"""Why a link row is over when nothing but time passed, and the name of an error's field: never shown as a reason."""
 
 
 def test_every_reason_the_code_gives_is_one_that_people_can_read_about():
