@@ -152,6 +152,7 @@ def test_I7_nothing_that_a_fleet_writes_names_a_person_or_a_secret(haunted, post
 DOOR = """
 import sys
 from starlette.routing import Route
+from orchestrator.api.app import create_app
 from orchestrator.bootstrap import build
 from orchestrator.cli import logs
 from orchestrator.settings import load
@@ -161,7 +162,7 @@ settings = load(database_url=sys.argv[1], listen=f"127.0.0.1:{sys.argv[2]}", env
 logs.configure(production=True, secrets=settings.secrets)
 rt = build(settings)
 migrate(rt.uow.engine)
-server = processes._server(settings, rt)
+server = processes._server(settings, create_app(rt))
 async def fails(request):
     raise ValueError(sys.argv[3])
 server.config.app.router.routes.append(Route("/fails", fails))
@@ -178,6 +179,7 @@ def test_I7_the_web_server_tells_where_a_request_failed_and_none_of_its_words(da
         stderr=subprocess.PIPE,
         text=True,
     )
+    said = ""
     try:
         answer = _once_listening(f"http://127.0.0.1:{port}/fails")
         said = process.stderr.readline()
@@ -196,7 +198,8 @@ def test_I7_the_web_server_tells_where_a_request_failed_and_none_of_its_words(da
 
 
 def _once_listening(url: str) -> httpx.Response:
-    return httpx.Client(transport=httpx.HTTPTransport(retries=8), trust_env=False, timeout=10).get(url)
+    with httpx.Client(transport=httpx.HTTPTransport(retries=8), trust_env=False, timeout=10) as client:
+        return client.get(url)
 
 
 def test_I7_a_command_that_fails_quotes_no_secret():
