@@ -230,6 +230,7 @@ class Life:
     def _frozen(self, blow: Blow) -> None:
         """This process stands still past its lease; another does all there is to do, and then this one goes on."""
         self.trouble.asleep = True
+        paused = self._paused
         try:
             if self.settings.engine.lease_seconds <= SHORT_LEASE:
                 time.sleep(self.settings.engine.lease_seconds * 0.6)
@@ -243,6 +244,7 @@ class Life:
             self._work(other, Beat(other))
         finally:
             self.trouble.asleep = False
+            self._paused |= paused  # what was shut for the one that stood still is shut for it yet
 
     # ── time ──
 
