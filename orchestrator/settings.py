@@ -9,6 +9,7 @@ Many firms share one environment (docs/many-firms.md). `ORCH_FIRM_NAME__X` is X 
 import os
 import re
 import tomllib
+from abc import abstractmethod
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -200,9 +201,9 @@ class _Environment(EnvSettingsSource):
         read = {name.removesuffix("_file"): _content(*told) for name, told in heard.items() if name.endswith("_file")}
         return plain | read
 
+    @abstractmethod
     def _heard(self, said: Mapping[str, str]) -> dict[str, tuple[str, str]]:
         """By the name of the setting: the variable that says it, and what it says."""
-        raise NotImplementedError
 
     @property
     def _firm(self) -> str:
