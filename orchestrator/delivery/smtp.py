@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
-from time import monotonic
+from time import monotonic, sleep
 from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -25,6 +25,9 @@ ASKED_TO_WAIT_SECONDS = 300.0
 
 AWAY_SECONDS = 60.0
 """A relay that does not answer is asked once a minute, whatever waits for it."""
+
+HICCUP_SECONDS = 0.3
+"""A connection lost before the greeting is opened a second time after this: a relay that restarts costs no minute."""
 
 NOT_ABOUT_THE_LETTER = frozenset({530, 552})
 """5xx that pass: we must log in first (our settings, not the letter), and a mailbox that is full today (F77)."""
@@ -160,6 +163,18 @@ class _Session(smtplib.SMTP):
         self.close()
 
     def open(self) -> tuple[int, bytes]:
+        """Greet the relay; nothing of the letter is said yet, so a greeting that got lost is asked for once more."""
+        try:
+            return self._greeted()
+        except smtplib.SMTPResponseException:
+            raise
+        except OSError:
+            self.close()
+            self.ehlo_resp = self.helo_resp = None  # said to a connection that is gone
+            sleep(min(HICCUP_SECONDS, self._left()))
+            return self._greeted()
+
+    def _greeted(self) -> tuple[int, bytes]:
         answer = self.connect(self._relay.host, self._relay.port)
         if answer[0] != 220:  # noqa: PLR2004
             return answer

@@ -27,6 +27,7 @@ class Script:
 
     says: dict[str, str] = field(default_factory=dict)
     hang_up_after_data: bool = False
+    turned_away: int = 0
     accepted: list[bytes] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
     secure: list[bool] = field(default_factory=list)
@@ -53,6 +54,12 @@ class Script:
 
 
 class ScriptedSMTP(SMTP):
+    def connection_made(self, transport):
+        if self.event_handler.turned_away > 0:
+            self.event_handler.turned_away -= 1
+            transport.abort()
+        super().connection_made(transport)
+
     async def smtp_DATA(self, arg):
         if answer := self.event_handler.says.get("DATA"):
             await self.push(answer)
@@ -131,9 +138,11 @@ class Line:
 def bare_relay(behave: Callable[[Line], None]) -> Iterator[str]:
     """A relay that takes one connection and does with it what `behave` says; yields its host:port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        place = f"127.0.0.1:{listener.getsockname()[1]}"
 
         def serve() -> None:
             connection, _ = listener.accept()
+            listener.close()
             with connection, suppress(ConnectionError):
                 line = Line(connection)
                 with line.lines:
@@ -141,7 +150,7 @@ def bare_relay(behave: Callable[[Line], None]) -> Iterator[str]:
 
         thread = threading.Thread(target=serve)
         thread.start()
-        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        yield place
         thread.join(10)
         assert not thread.is_alive()
 

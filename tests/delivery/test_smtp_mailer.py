@@ -80,6 +80,22 @@ def test_f75_a_line_lost_after_data_is_unknown(relay):
     assert len(script.accepted) == 1  # it was taken: sending again would have been the client's second letter
 
 
+def test_f77_a_greeting_that_got_lost_is_asked_for_once_more_and_the_letter_goes_once(relay):
+    place, script = relay()
+    script.turned_away = 1
+    hand_over(place)
+    assert script.accepted == [MESSAGE]
+
+
+def test_f77_a_relay_that_hangs_up_twice_is_away(relay):
+    place, script = relay()
+    script.turned_away = 2
+    with pytest.raises(Transient) as caught:
+        hand_over(place)
+    assert caught.value.retry_after == 60
+    assert script.turned_away == 0  # asked twice, and no third time
+
+
 @pytest.mark.parametrize("command", [b"CONNECT", b"EHLO", b"MAIL", b"RCPT", b"DATA"])
 def test_a_line_lost_before_the_letter_is_transient(dead_line, command):
     with dead_line(lambda line: line.talk_until(command)) as place, pytest.raises(Transient):
