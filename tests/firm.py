@@ -46,8 +46,7 @@ class Firm:
 
     def work(self, *, most: int = 2000) -> int:
         """Do all that is due now, and what follows from it; returns how many jobs ran."""
-        time.sleep(0.021)  # the moved clock is asked at most every 20 ms
-        self.beat.tick(datetime.now(UTC))
+        self.tick()
         ran = 0
         quiet = 0
         while quiet < 2:
@@ -61,6 +60,11 @@ class Firm:
                 time.sleep(0.005)
                 self.rest_pauses()
         return ran
+
+    def tick(self) -> None:
+        """Let the beat see the present moment."""
+        time.sleep(0.021)  # the moved clock is asked at most every 20 ms
+        self.beat.tick(datetime.now(UTC))
 
     def work_only(self, job_id: int) -> bool:
         """Run this one job, if it is due."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
-from time import monotonic, sleep
+from time import monotonic
 from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -25,9 +25,6 @@ ASKED_TO_WAIT_SECONDS = 300.0
 
 AWAY_SECONDS = 60.0
 """A relay that does not answer is asked once a minute, whatever waits for it."""
-
-HICCUP_SECONDS = 0.3
-"""A connection lost before the greeting is opened a second time after this: a relay that restarts costs no minute."""
 
 NOT_ABOUT_THE_LETTER = frozenset({530, 552})
 """5xx that pass: we must log in first (our settings, not the letter), and a mailbox that is full today (F77)."""
@@ -171,7 +168,6 @@ class _Session(smtplib.SMTP):
         except OSError:
             self.close()
             self.ehlo_resp = self.helo_resp = None  # said to a connection that is gone
-            sleep(min(HICCUP_SECONDS, self._left()))
             return self._greeted()
 
     def _greeted(self) -> tuple[int, bytes]:

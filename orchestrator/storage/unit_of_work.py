@@ -1,9 +1,10 @@
 """One transaction at a time, opened here and committed here: the only commit in the project (style rule 11)."""
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -38,7 +39,6 @@ DatabaseTrouble: tuple[type[sa.exc.DBAPIError], ...] = (
 )
 """The database was away, full, read-only or took another's side in a deadlock: nothing about the work itself is wrong."""
 
-
 IDLE_SECONDS = 10
 LOCK_SECONDS = 20
 
@@ -48,11 +48,13 @@ ONE_WRITER = sa.text("SELECT pg_advisory_xact_lock(4077235002)")
 Its work is bounded by fifty requests a minute to Clio, not by this; claims, bells and webhook receipts go beside it.
 """
 
-
 MOST_CONNECTIONS = 16
 CONNECT_SECONDS = 5
 UNHEARD_MILLISECONDS = 15_000
 """What we sent and no machine acknowledged for so long was sent to nobody."""
+
+PROCESSES_AT_ONCE = 32
+"""So many may open one new SQLite file in the same moment."""
 
 
 def connect(url: str, *, kept: int = 8) -> sa.Engine:
@@ -74,8 +76,9 @@ def connect(url: str, *, kept: int = 8) -> sa.Engine:
     @sa.event.listens_for(engine, "connect")
     def tune(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves, below
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+        for pragma in ("busy_timeout=30000", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
+        _write_ahead(connection)
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
@@ -84,6 +87,18 @@ def connect(url: str, *, kept: int = 8) -> sa.Engine:
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch the file to WAL; of several that open a new file at once SQLite refuses all but one, whatever the timeout."""
+    for _ in range(PROCESSES_AT_ONCE):
+        with suppress(sqlite3.OperationalError):
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        # To begin to write does wait for its turn: after it, whoever came first has switched.
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+    connection.execute("PRAGMA journal_mode=WAL")
 
 
 class Work:

@@ -1,7 +1,6 @@
 """What happens while Clio denies us: work waits under one notice, nothing is dropped, and it goes on by itself."""
 
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from functools import partial
 
 import httpx
@@ -24,7 +23,7 @@ LINKS = "POST /clio_payments/links"
 
 def rounds(firm, times=3):
     """Time passes while nothing comes to rest: every job that waits is tried so often."""
-    firm.beat.tick(datetime.now(UTC))
+    firm.tick()
     for _ in range(times):
         firm.rest_pauses()
         for job_id in firm.bells():
