@@ -25,6 +25,7 @@ from orchestrator.usecases.mark_matter import MarkMatter
 from orchestrator.usecases.move_bill import MoveBill
 from orchestrator.usecases.plan_billing import plan_billing
 from orchestrator.usecases.read_account import read_account
+from orchestrator.usecases.reconcile_window import reconcile_window
 from orchestrator.usecases.recover import adopt_links, finish_recovery
 from orchestrator.usecases.send_message import SendMessage
 from orchestrator.usecases.write_note import CreateNote
@@ -74,6 +75,11 @@ def plan(job: Job, rt: Runtime) -> None:
 @workflow("links.allot")
 def allot(job: Job, rt: Runtime) -> None:
     allot_links(job, rt)
+
+
+@workflow("reconcile.window")
+def run_window(job: Job, rt: Runtime) -> None:
+    reconcile_window(job, rt)
 
 
 @workflow("task.create")

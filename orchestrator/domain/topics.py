@@ -27,6 +27,7 @@ TOPICS: dict[str, Urgency] = {
     "time.approve": Urgency.SWEEPS,
     "billing.plan": Urgency.SWEEPS,
     "links.allot": Urgency.MONEY,
+    "reconcile.window": Urgency.SWEEPS,
     # effects
     "task.create": Urgency.MESSAGES,
     "note.create": Urgency.SWEEPS,

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy import Boolean, Column, Date, Double, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint
 
-from orchestrator.storage.types import Instant, Json, Serial
+from orchestrator.storage.types import Instant, Json, Ordered, Serial
 
 metadata = sa.MetaData(
     naming_convention={
@@ -389,6 +389,65 @@ audit = Table(
     Column("subject_kind", String(32), nullable=False),
     Column("subject_id", String(64), nullable=False),
     Column("facts", Json, nullable=False),
+)
+
+# ── Reconciliation ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+# Append-only: a changed sighting is a new version, and `ended_by` names the row that followed. Whoever looks at the rows
+# up to an id sees what was known then (T44).
+movements = Table(
+    "movements",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("source", String(16), nullable=False),
+    Column("external_id", Ordered, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("account", String(64)),
+    Column("amount_cents", sa.BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("on", Date, nullable=False),
+    Column("at", Instant),
+    Column("kind", String(16), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("matter_id", sa.BigInteger, index=True),
+    Column("client_id", sa.BigInteger),
+    Column("bill_id", sa.BigInteger),
+    Column("payment_id", sa.BigInteger),
+    Column("parent", Ordered),
+    Column("digest", String(64), nullable=False),
+    Column("ended_by", sa.BigInteger),
+    Column("seen_at", Instant, nullable=False),
+    UniqueConstraint("source", "external_id", "version"),
+    Index("ix_movements_by_id", "account", "source", "external_id"),
+    Index("ix_movements_by_parent", "account", "source", "parent"),
+)
+
+breaks = Table(
+    "breaks",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    # Kind, account and the movements concerned: the same difference in the next run is the same break, and grows older.
+    Column("fingerprint", String(64), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("account", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("run_id", sa.BigInteger, nullable=False),
+    Column("reference", Text, nullable=False, default=""),
+    Column("matter_id", sa.BigInteger),
+    Column("money_cents", sa.BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("candidates", Json, nullable=False),
+    Column("movement_ids", Json, nullable=False),
+    # The day of its oldest movement: its age is counted from here.
+    Column("since", Date, nullable=False),
+    Column("owner", String(120)),
+    Column("why", Text),
+    Column("cure_by", Date),
+    Column("opened_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    _partial("uq_breaks_standing", "fingerprint", where="state IN ('open', 'reopened')"),
 )
 
 # ── A dry run ────────────────────────────────────────────────────────────────────────────────────────────────────────

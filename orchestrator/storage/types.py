@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -29,6 +30,9 @@ class Instant(sa.types.TypeDecorator[datetime]):
 
 Json = sa.JSON(none_as_null=True)
 Serial = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+Ordered = sa.String(200).with_variant(postgresql.VARCHAR(200, collation="C"), "postgresql")
+"""Text that both databases sort as Python does, by code point, so that sorted streams can be merged."""
 
 
 class real_now(FunctionElement[float]):  # noqa: N801  it reads like SQL's now()

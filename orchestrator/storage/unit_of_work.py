@@ -16,6 +16,7 @@ from orchestrator.ports import Clock
 from orchestrator.storage.approvals import Approvals
 from orchestrator.storage.audit import Audit
 from orchestrator.storage.billing import Billing
+from orchestrator.storage.breaks import Breaks
 from orchestrator.storage.connections import Connections
 from orchestrator.storage.dirty import DirtyMarks
 from orchestrator.storage.exceptions import Exceptions
@@ -26,6 +27,7 @@ from orchestrator.storage.lineage import Lineage
 from orchestrator.storage.links import Links
 from orchestrator.storage.messages import Messages
 from orchestrator.storage.mirror import Mirror
+from orchestrator.storage.movements import Movements
 from orchestrator.storage.pulses import Pulses
 from orchestrator.storage.receipts import Receipts
 from orchestrator.storage.subscriptions import Subscriptions
@@ -176,6 +178,14 @@ class Work:
     @cached_property
     def pulses(self) -> Pulses:
         return Pulses(self.connection, lambda: self.now)
+
+    @cached_property
+    def movements(self) -> Movements:
+        return Movements(self.connection, lambda: self.now)
+
+    @cached_property
+    def breaks(self) -> Breaks:
+        return Breaks(self.connection, lambda: self.now)
 
     @cached_property
     def imagined(self) -> Imagined:

@@ -7,8 +7,10 @@ from decimal import Decimal
 from orchestrator.domain.activities import Activity
 from orchestrator.domain.bills import Bill, BillKind, BillState
 from orchestrator.domain.contacts import Client
+from orchestrator.domain.ids import effect_key
 from orchestrator.domain.matters import BillingMethod, Matter, MatterStatus
 from orchestrator.domain.payments import Payment, PaymentState
+from orchestrator.storage.tables import breaks
 from tests.firm import START
 
 BO = Client(3, "Bo Ferris", "bo@clients.test")
@@ -47,3 +49,14 @@ def a_payment(**facts):
         account_id=6, created_at=START, updated_at=START,
     )  # fmt: skip
     return replace(payment, **facts)
+
+
+def a_break(work, **facts):
+    """The id of a stored break."""
+    values = {
+        "fingerprint": effect_key(*(str(facts[name]) for name in sorted(facts))), "kind": "unmapped_reference",
+        "account": "iolta", "state": "open", "run_id": 1, "reference": "", "money_cents": 100, "currency": "USD",
+        "cause": "", "candidates": [], "movement_ids": [1], "since": date(2026, 3, 1), "opened_at": START,
+        "updated_at": START,
+    } | facts  # fmt: skip
+    return work.connection.execute(breaks.insert().values(**values).returning(breaks.c.id)).scalar_one()
