@@ -13,11 +13,20 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -27,6 +36,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from orchestrator.domain.accounts import AccountClass, FirmAccount
+from orchestrator.domain.money import CURRENCY
 from orchestrator.errors import OrchestratorError
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -44,23 +55,26 @@ class Group(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _known_zone(zone: str) -> str:
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError) as unknown:
+        raise ValueError(f"{zone!r} is not a time zone name such as America/New_York") from unknown
+    return zone
+
+
+Zone = Annotated[str, AfterValidator(_known_zone)]
+"""The name of a time zone that this machine knows."""
+
+
 class FirmSettings(Group):
     name: str = "Your Firm LLP"
-    time_zone: str = "America/New_York"
+    time_zone: Zone = "America/New_York"
     locale: str = "en-US"
     phone: str | None = None
     address: str | None = None
     reply_to: str | None = None
     colour: str = "#1f3a5f"
-
-    @field_validator("time_zone")
-    @classmethod
-    def known_zone(cls, zone: str) -> str:
-        try:
-            ZoneInfo(zone)
-        except (KeyError, ValueError, OSError) as unknown:
-            raise ValueError(f"{zone!r} is not a time zone name such as America/New_York") from unknown
-        return zone
 
     @property
     def zone(self) -> ZoneInfo:
@@ -140,6 +154,90 @@ class EngineSettings(Group):
 class SweepSettings(Group):
     interval_seconds: int = Field(default=900, ge=1)
     overlap_seconds: int = Field(default=300, ge=0)
+
+
+class AccountSettings(Group):
+    """One bank account of the firm (`[[trust.accounts]]`); what is left out is the firm's."""
+
+    key: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")
+    account_class: AccountClass
+    clio_id: int | None = None
+    lawpay_ids: tuple[str, ...] = ()
+    bank_id: str | None = None
+    currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
+    time_zone: Zone | None = None
+
+
+def _named(said: Any) -> Any:
+    """A person written as a name alone."""
+    return {"name": said} if isinstance(said, str) else said
+
+
+class Signatory(Group):
+    """A person who may authorise draws; `clio_user_id` lets the completion of a Clio task be that person's word."""
+
+    name: str = Field(min_length=1)
+    clio_user_id: int | None = None
+
+
+class TrustSettings(Group):
+    """Trust accounts and who may do what with them; everything is off until an account is configured."""
+
+    accounts: tuple[AccountSettings, ...] = ()
+    jurisdiction: str | None = None
+    confirmed_by: str | None = None
+    signatories: tuple[Annotated[Signatory, BeforeValidator(_named)], ...] = ()
+    reviewers: tuple[str, ...] = ()
+    waivers: tuple[Literal["one_person_firm"], ...] = ()
+    trust_first: bool = False
+    ledger_writes: bool = False
+    firm_money_cap_cents: int = Field(default=20_000, ge=0)
+
+    @model_validator(mode="after")
+    def each_account_once(self) -> Self:
+        """Two rows that answer to one name would let one movement belong to two accounts."""
+        for what, names in (
+            ("key", [one.key for one in self.accounts]),
+            ("clio_id", [one.clio_id for one in self.accounts if one.clio_id is not None]),
+            ("lawpay_ids", [ident for one in self.accounts for ident in one.lawpay_ids]),
+            ("bank_id", [one.bank_id for one in self.accounts if one.bank_id is not None]),
+        ):
+            if twice := {str(name) for name in names if names.count(name) > 1}:  # type: ignore[arg-type]
+                raise ValueError(f"two accounts have the {what} {', '.join(sorted(twice))}")
+        return self
+
+    @property
+    def firm_accounts(self) -> tuple[FirmAccount, ...]:
+        """Every configured account, in the order of the profile."""
+        return tuple(FirmAccount(**{"currency": "USD", "time_zone": "UTC", **dict(one)}) for one in self.accounts)
+
+    def account_of(
+        self,
+        *,
+        clio_id: int | None = None,
+        lawpay_id: str | None = None,
+        bank_id: str | None = None,
+        key: str | None = None,
+    ) -> FirmAccount | None:
+        """The account that goes by this name, None when nobody configured it: no name is ever taken for a likeness (T1)."""
+        for account in self.firm_accounts:
+            if (
+                (clio_id is not None and account.clio_id == clio_id)
+                or (lawpay_id is not None and lawpay_id in account.lawpay_ids)
+                or (bank_id is not None and account.bank_id == bank_id)
+                or (key is not None and account.key == key)
+            ):
+                return account
+        return None
+
+    def signatory(self, *, name: str | None = None, clio_user_id: int | None = None) -> Signatory | None:
+        """The person on the list who has this name or this Clio user, None for anybody else (T19)."""
+        for person in self.signatories:
+            if (name is not None and person.name.casefold() == name.strip().casefold()) or (
+                clio_user_id is not None and person.clio_user_id == clio_user_id
+            ):
+                return person
+        return None
 
 
 class MetricsSettings(Group):
@@ -297,6 +395,7 @@ class Settings(BaseSettings):
     engine: EngineSettings = EngineSettings()
     sweep: SweepSettings = SweepSettings()
     metrics: MetricsSettings = MetricsSettings()
+    trust: TrustSettings = TrustSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -311,6 +410,17 @@ class Settings(BaseSettings):
         own, shared = OfFirm(settings_cls), OfAll(settings_cls)
         # The environment overrides main's profile; of any other firm it says only what all share, and the profile knows better.
         return (init_settings, own, shared, *profile) if cls.of == MAIN else (init_settings, own, *profile, shared)
+
+    @model_validator(mode="after")
+    def accounts_at_home(self) -> Self:
+        """An account that does not say otherwise is in the firm's zone and in its region's currency (T49, T50)."""
+        home = {"time_zone": self.firm.time_zone, "currency": CURRENCY[self.clio.region]}
+        accounts = tuple(
+            one.model_copy(update={name: value for name, value in home.items() if getattr(one, name) is None})
+            for one in self.trust.accounts
+        )
+        object.__setattr__(self, "trust", self.trust.model_copy(update={"accounts": accounts}))
+        return self
 
     @property
     def production(self) -> bool:

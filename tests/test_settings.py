@@ -170,3 +170,59 @@ def test_what_cannot_be_a_firm_s_name_is_never_looked_up(two_firms, name):
 
 def test_what_the_fleet_has_in_common_are_settings():
     assert Settings.model_fields.keys() >= FLEET
+
+
+IOLTA = {"key": "iolta", "account_class": "trust", "clio_id": 34, "lawpay_ids": ["card", "echeck"], "bank_id": "0123"}
+FIRM_ACCOUNT = {"key": "operating", "account_class": "operating", "clio_id": 12, "lawpay_ids": ["op"]}
+
+
+def with_trust(**said):
+    return load(config_dir=CONFIG, environment="test", trust={"accounts": [IOLTA, FIRM_ACCOUNT], **said})
+
+
+def test_T1_an_account_is_found_by_each_of_its_names_and_by_nothing_like_them():
+    trust = with_trust().trust
+    iolta = trust.account_of(key="iolta")
+    assert iolta is not None
+    assert iolta.is_trust
+    assert iolta == trust.account_of(clio_id=34) == trust.account_of(lawpay_id="echeck")
+    assert iolta == trust.account_of(bank_id="0123")
+    assert trust.account_of(clio_id=35) is None
+    assert trust.account_of(bank_id="123") is None
+    assert trust.account_of() is None
+
+
+def test_T49_an_account_is_in_the_firm_s_zone_and_its_region_s_currency_unless_it_says_otherwise():
+    own = {**IOLTA, "time_zone": "America/Denver", "currency": "CAD"}
+    settings = load(
+        config_dir=CONFIG, environment="test", clio={"region": "eu"},
+        trust={"accounts": [own, FIRM_ACCOUNT]},
+    )  # fmt: skip
+    assert [(one.time_zone, one.currency) for one in settings.trust.firm_accounts] == [
+        ("America/Denver", "CAD"),
+        ("America/New_York", "GBP"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"account_class": "savings"}, "account_class|Account_class|ACCOUNT_CLASS"),
+        ({"clio_id": 12}, "two accounts have the clio_id 12"),
+        ({"lawpay_ids": ["op"]}, "two accounts have the lawpay_ids op"),
+        ({"key": "operating"}, "two accounts have the key operating"),
+        ({"time_zone": "Mars/Olympus"}, "not a time zone"),
+    ],
+)
+def test_T1_an_account_of_unknown_class_or_with_another_s_name_is_refused(row, said):
+    with pytest.raises(Misconfigured, match=said):
+        with_trust(accounts=[{**IOLTA, **row}, FIRM_ACCOUNT])
+
+
+def test_T19_a_signatory_is_known_by_name_or_by_clio_user():
+    trust = with_trust(signatories=["Nora Harbor", {"name": "Ada Quill", "clio_user_id": 7}]).trust
+    assert trust.signatory(name="nora harbor").name == "Nora Harbor"
+    assert trust.signatory(clio_user_id=7).name == "Ada Quill"
+    assert trust.signatory(name="Iris") is None
+    assert trust.signatory(clio_user_id=8) is None
+    assert trust.signatory() is None

@@ -123,7 +123,16 @@ def values(settings: "Settings") -> Iterator[tuple[str, Any]]:
         )
         for place, value in parts.items():
             secret = isinstance(value, SecretStr) or place in SECRETS
-            yield place, ("set" if value else "not set") if secret else without_password(value)
+            yield place, ("set" if value else "not set") if secret else without_password(_rows(value))
+
+
+def _rows(value: Any) -> Any:
+    """Rows of a profile as plain data."""
+    from pydantic import BaseModel
+
+    if isinstance(value, tuple):
+        return [one.model_dump(mode="json") if isinstance(one, BaseModel) else one for one in value]
+    return value
 
 
 SECRETS = {"secret_key", "clio.client_secret", "clio.access_token", "lawpay.secret_key", "mail.url"}

@@ -65,4 +65,13 @@ MEANINGS = {
     "sweep.interval_seconds": "how often we look for what webhooks lost",
     "metrics.token": "who shows it may read /metrics; without one the page is not there",
     "sweep.overlap_seconds": "how far each look reaches back",
+    "trust.accounts": "the firm's bank accounts, their class, and what Clio, LawPay and the bank call them",
+    "trust.jurisdiction": "the profile in config/jurisdictions that the trust accounts are under; without one nothing is drawn",
+    "trust.confirmed_by": "the lawyer who confirmed that profile; until then nothing is drawn",
+    "trust.signatories": "who may authorise a draw",
+    "trust.reviewers": "who may sign a period's reconciliation",
+    "trust.waivers": "one_person_firm: the only authoriser may also sign the reconciliation",
+    "trust.trust_first": "propose a draw before a payment link is made for the rest",
+    "trust.ledger_writes": "enter lines into Clio's ledger ourselves; never bill payments",
+    "trust.firm_money_cap_cents": "the most of the firm's own money that may lie in a trust account for bank charges",
 }

@@ -32,7 +32,7 @@ from orchestrator.demo.processes import (
 from orchestrator.demo.report import Run, figures, show
 from orchestrator.demo.screen import Screen, screen
 from orchestrator.demo.story import Event, begin, cast_of, end, story
-from orchestrator.engine.runtime import CURRENCY
+from orchestrator.domain.money import CURRENCY
 from orchestrator.errors import OrchestratorError
 from orchestrator.sandbox import SandboxClient
 from orchestrator.sandbox.scenario import Scenario, load

@@ -5,6 +5,9 @@ from decimal import Decimal
 
 from orchestrator.errors import Rejected
 
+CURRENCY = {"us": "USD", "ca": "CAD", "eu": "GBP", "au": "AUD"}
+"""What Clio Payments takes in each region (API notes §10); Australia has none yet, so no account there will match."""
+
 
 @dataclass(frozen=True, order=True, slots=True)
 class Money:

@@ -116,6 +116,10 @@ REASONS: dict[str, Reason] = {
         "the money went to another account than the link named",
         "Move it in Clio and at the bank; never between trust and operating without authority.",
     ),
+    "account_class_disagrees": Reason(
+        "an account is not of the class that the firm configured, or nobody says of which it is",
+        "Correct [[trust.accounts]] or the account's type at Clio or LawPay; until they agree nothing is posted to it.",
+    ),
     "mail_outcome_unknown": Reason(
         "the mail relay took the message and then fell silent: the client may or may not have it",
         "Look in the relay's log for the Message-ID. If it was accepted: `orchestrator jobs settle ID`. "

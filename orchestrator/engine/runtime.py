@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from orchestrator.domain.front_door import DoorAnswer
+from orchestrator.domain.money import CURRENCY
 from orchestrator.domain.topics import Urgency
 from orchestrator.domain.webhooks import Subscription
 from orchestrator.engine.points import Passing, unharmed
@@ -14,9 +15,6 @@ from orchestrator.settings import Settings
 from orchestrator.storage.lineage import Mark
 from orchestrator.storage.unit_of_work import UnitOfWork, Work
 from orchestrator.storage.vault import Cipher
-
-CURRENCY = {"us": "USD", "ca": "CAD", "eu": "GBP", "au": "AUD"}
-"""What Clio Payments takes in each region (API notes §10); Australia has none yet, so no account there will match."""
 
 
 @dataclass(frozen=True)

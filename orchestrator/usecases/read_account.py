@@ -8,6 +8,7 @@ from orchestrator.engine.effects import step
 from orchestrator.engine.runtime import Runtime
 from orchestrator.storage.jobs import Job
 from orchestrator.usecases.ask_for_payment import ask_for_payment
+from orchestrator.usecases.confirm_accounts import confirm_at_clio
 
 HELD_BY_ACCOUNT = ("no_link_account", "currency_mismatch", "issued_before_start")
 """Reasons for silence that lie with the account or the firm's settings, not with the bill."""
@@ -23,6 +24,7 @@ def read_account(job: Job, rt: Runtime) -> None:
     recent = {link.id for link in practice.links_created_since(rt.clock() - WINDOW + timedelta(minutes=1))}
     with step(rt, job, {"users": users}) as work:
         work.mirror.put_accounts(accounts)
+        confirm_at_clio(rt, work, accounts)
         ours = work.links.by_clio_ids(active.keys() | recent).keys()
         # Links being made this moment are ours under a key we have reserved: counted as foreign they would count twice.
         foreign = [link for link in active.values() if link.id not in ours and not _keyed(link.redirect_url, rt)]

@@ -32,8 +32,11 @@ def _exact(amount: Any) -> int:
         raise ValueError("not an exact amount of money") from None
 
 
-def _known(kinds: type[AccountClass]) -> PlainValidator:
-    return PlainValidator(lambda value: kinds(value) if value in set(kinds) else None)
+def _account_class(said: Any) -> AccountClass | None:
+    try:
+        return AccountClass(said)
+    except ValueError:
+        return None
 
 
 Cents = Annotated[int, BeforeValidator(_exact)]
@@ -335,7 +338,7 @@ class PaymentRecord(Ref):
 
 class BankAccountRecord(Ref):
     name: str
-    type: Annotated[AccountClass | None, _known(AccountClass)]
+    type: Annotated[AccountClass | None, PlainValidator(_account_class)]
     currency: str | None
     clio_payments_enabled: bool
     default_account: bool
