@@ -1,4 +1,4 @@
-"""`orchestrator sandbox`: the stand-in Clio and mailbox, in the foreground."""
+"""`orchestrator sandbox`: the stand-in Clio, LawPay and mailbox, in the foreground."""
 
 import json
 import os
@@ -57,7 +57,7 @@ def sandbox(
     frozen: Annotated[bool, typer.Option(help="Let time pass only when told to.")] = False,
     rate_limit: Annotated[int | None, typer.Option(min=1, help="Requests a minute for each token.")] = None,
 ) -> None:
-    """Serve a stand-in Clio and a mailbox until Ctrl-C.
+    """Serve a stand-in Clio, LawPay and a mailbox until Ctrl-C.
 
     Its payment pages open in a browser; the lines it prints connect a worker to it.
     """
@@ -79,7 +79,7 @@ def sandbox(
     print("The sandbox has stopped.")
 
 
-def _write(path: Path, facts: dict[str, str]) -> None:
+def _write(path: Path, facts: dict[str, Any]) -> None:
     """Whole or not at all: whoever waits for the file finds all of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
@@ -87,10 +87,11 @@ def _write(path: Path, facts: dict[str, str]) -> None:
     part.replace(path)
 
 
-def _welcome(facts: dict[str, str]) -> str:
+def _welcome(facts: dict[str, Any]) -> str:
     return f"""\
 The sandbox is listening.
   Clio      {facts["clio_base_url"]}
+  LawPay    {facts["lawpay_base_url"]}
   Pages     {facts["url"]}
   Mailbox   {facts["smtp_url"]}
   Token     {facts["access_token"]}
@@ -100,6 +101,8 @@ To run the worker against it, in another terminal:
   export ORCH_CLOCK_URL={facts["clock_url"]}
   export ORCH_CLIO__BASE_URL={facts["clio_base_url"]}
   export ORCH_CLIO__ACCESS_TOKEN={facts["access_token"]}
+  export ORCH_LAWPAY__BASE_URL={facts["lawpay_base_url"]}
+  export ORCH_LAWPAY__SECRET_KEY={facts["lawpay_secret_key"]}
   export ORCH_MAIL__URL={facts["smtp_url"]}
   export ORCH_MAIL__FROM=billing@firm.example
   export ORCH_DATABASE_URL=sqlite:///var/sandbox-{os.getpid()}.sqlite3

@@ -86,6 +86,10 @@ class SandboxClient:
         """What was sent to Clio, word for word: method, path template, params and body."""
         return self._list("GET", "/sandbox/requests")
 
+    def lawpay_requests(self) -> list[Facts]:
+        """What was sent to LawPay, word for word."""
+        return self._list("GET", "/sandbox/lawpay/requests")
+
     def mail(self) -> list[Facts]:
         return self._list("GET", "/sandbox/mail")
 

@@ -8,7 +8,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from orchestrator.sandbox.acts import ACTS, act
+from orchestrator.sandbox.acts import VERBS, act
+from orchestrator.sandbox.acts.facts import Parties
 from orchestrator.sandbox.clock import moment_of, stamp
 from orchestrator.sandbox.firm.things import Facts
 from orchestrator.sandbox.oracle import verdict
@@ -56,11 +57,11 @@ async def do_act(sandbox: Sandbox, facts: Facts) -> Facts:
         left = sandbox.tokens.count(sandbox.grant, 0).remaining
         spent = min(int(facts.get("n", 1)), left)
         return {"spent": spent, "remaining": sandbox.tokens.count(sandbox.grant, spent).remaining}
-    return act(sandbox.books, verb, facts)
+    return act(Parties(sandbox.books, sandbox.gateway), verb, facts)
 
 
 async def acts(_: Sandbox, __: Facts) -> list[str]:
-    return [*ACTS, "stranger_calls"]
+    return [*VERBS, "stranger_calls"]
 
 
 async def add_fault(sandbox: Sandbox, facts: Facts) -> Facts:
@@ -110,6 +111,11 @@ async def requests(sandbox: Sandbox, _: Facts) -> list[Facts]:
     return list(sandbox.journal.requests)
 
 
+async def gateway_requests(sandbox: Sandbox, _: Facts) -> list[Facts]:
+    """The last 10,000 requests to LawPay as they were sent."""
+    return list(sandbox.journal.gateway_requests)
+
+
 async def mail(sandbox: Sandbox, _: Facts) -> list[Facts]:
     return [kept.shown() for kept in sandbox.mailbox.mails]
 
@@ -134,6 +140,7 @@ CONTROLS: tuple[tuple[str, str, Control], ...] = (
     ("DELETE", "/sandbox/effects", clear_effects),
     ("GET", "/sandbox/counts", counts),
     ("GET", "/sandbox/requests", requests),
+    ("GET", "/sandbox/lawpay/requests", gateway_requests),
     ("GET", "/sandbox/mail", mail),
     ("GET", "/sandbox/oracle", oracle),
 )

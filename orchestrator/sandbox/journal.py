@@ -26,6 +26,8 @@ class Journal:
         self.requests: deque[Facts] = deque(maxlen=_REMEMBERED)
         self.calls: Counter[str] = Counter()
         self.statuses: Counter[int] = Counter()
+        self.gateway_requests: deque[Facts] = deque(maxlen=_REMEMBERED)
+        self.gateway_calls: Counter[str] = Counter()
         self.rate_limited = 0
         self.peak_active_links = 0
         self.peak_links_in_24h = 0
@@ -45,6 +47,16 @@ class Journal:
         """Remember a request as it was sent, without its headers: no token is ever kept."""
         words = body.decode("utf-8", "replace")
         self.requests.append({"method": method, "path": template, "params": params, "body": words})
+
+    def called_gateway(self, method: str, template: str, status: int) -> None:
+        """Count one call to LawPay, apart from Clio's: only those have a budget."""
+        self.gateway_calls[f"{method} {template}"] += 1
+        self.gateway_calls[f"answered {status}"] += 1
+
+    def asked_gateway(self, method: str, template: str, params: list[tuple[str, str]], body: bytes) -> None:
+        """Remember a request to LawPay as it was sent, without its key."""
+        words = body.decode("utf-8", "replace")
+        self.gateway_requests.append({"method": method, "path": template, "params": params, "body": words})
 
     def link_made(self, active: int) -> None:
         """Move the peaks of both link quotas."""
@@ -76,6 +88,7 @@ class Journal:
             "total_calls": sum(self.calls.values()),
             "statuses": {str(status): n for status, n in sorted(self.statuses.items())},
             "rate_limited": self.rate_limited,
+            "lawpay_calls": dict(sorted(self.gateway_calls.items())),
             "peak_active_links": self.peak_active_links,
             "peak_links_in_24h": self.peak_links_in_24h,
         }

@@ -13,6 +13,8 @@ from orchestrator.sandbox.firm.books import Books
 from orchestrator.sandbox.firm.things import BankAccount, Contact, CustomField, Matter, User
 from orchestrator.sandbox.founding import found
 from orchestrator.sandbox.journal import Facts, Journal
+from orchestrator.sandbox.lawpay.accounts import open_gateway
+from orchestrator.sandbox.lawpay.gateway import Gateway
 from orchestrator.sandbox.mailbox import Mailbox
 from orchestrator.sandbox.scenario import Scenario, load
 from orchestrator.sandbox.webhooks import Courier
@@ -27,6 +29,9 @@ class Addresses:
     url: str
     clio_base_url: str
     lawpay_base_url: str
+    lawpay_secret_key: str
+    lawpay_accounts: dict[str, Facts]
+    lawpay_pages: dict[str, str]
     smtp_url: str
     access_token: str
 
@@ -60,6 +65,10 @@ class Sandbox:
         self.mailbox = Mailbox(self.journal, self.faults, self.clock)
         self.books: Books = found(scenario, clock=self.clock, journal=self.journal, seed=start.seed)
         self.books.public_url = self.url
+        self.gateway = Gateway(
+            clock=self.clock, journal=self.journal, seed=start.seed, firm=scenario.firm, rules=scenario.lawpay.rules()
+        )
+        self.doors: dict[str, Facts] = open_gateway(self.gateway, self.books, scenario)
         rules = scenario.tokens.rules()
         if start.rate_limit is not None:
             rules.rate_limit = start.rate_limit
@@ -86,6 +95,9 @@ class Sandbox:
             url=self.url,
             clio_base_url=self.url,
             lawpay_base_url=f"{self.url}/lawpay",
+            lawpay_secret_key=self.gateway.secret_key,
+            lawpay_accounts=self.doors,
+            lawpay_pages={slug: page.url for slug, page in self.gateway.pages.items()},
             smtp_url=self.smtp_url,
             access_token=self.grant.access_token,
         )

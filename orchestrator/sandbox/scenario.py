@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from orchestrator.sandbox.clio.tokens import TokenRules
 from orchestrator.sandbox.firm.books import Rules
+from orchestrator.sandbox.lawpay.gateway import GatewayRules
 from orchestrator.sandbox.refusal import unprocessable
 
 SCENARIOS = Path(__file__).parents[2] / "config" / "sandbox"
@@ -92,6 +93,29 @@ class Account(Entry):
     default: bool = False
 
 
+class GatewayAccount(Entry):
+    """A card and an eCheck account before one bank account, and the payment page that carries both."""
+
+    bank_account: str
+    page: str
+    title: str = ""
+    trust: Literal["true", "false", "unknown"] = "unknown"
+    credits_allowed: bool = False
+
+
+class LawPay(Entry):
+    """The firm at LawPay; without accounts its key opens an empty gateway."""
+
+    firm: str = "firm"
+    echeck_completes_after: float = 259_200
+    search_lag: float = 1.0
+    reference_required: bool = False
+    accounts: list[GatewayAccount] = []
+
+    def rules(self) -> GatewayRules:
+        return GatewayRules(**self.model_dump(exclude={"firm", "accounts"}))
+
+
 class Work(Entry):
     """One entry, or `count` alike, dated so many days before the start."""
 
@@ -164,6 +188,7 @@ class Scenario(Entry):
     practice_areas: list[Area] = []
     custom_fields: list[Custom] = []
     bank_accounts: list[Account] = Field(min_length=1)
+    lawpay: LawPay = LawPay()
     matters: list[Case] = []
     many: Many | None = None
 
@@ -174,7 +199,10 @@ class Scenario(Entry):
         areas = {area.key: set(area.stages) for area in self.practice_areas}
         customs = {custom.name for custom in self.custom_fields}
         _keys("matters", (case.key for case in self.matters))
-        _keys("bank_accounts", (account.key for account in self.bank_accounts))
+        accounts = _keys("bank_accounts", (account.key for account in self.bank_accounts))
+        _keys("lawpay.accounts: page", (account.page for account in self.lawpay.accounts))
+        for door in self.lawpay.accounts:
+            _known("lawpay.accounts.bank_account", door.bank_account, accounts)
         _known("token_user", self.token_user, users)
         if not any(account.type == "Operating" for account in self.bank_accounts):
             raise ValueError("bank_accounts: at least one must be Operating")

@@ -21,6 +21,8 @@ from orchestrator.sandbox.client import SandboxClient
 from orchestrator.sandbox.clio.app import ClioDoor
 from orchestrator.sandbox.clio.oauth import oauth_routes
 from orchestrator.sandbox.control import control_routes
+from orchestrator.sandbox.lawpay.app import LawPayDoor
+from orchestrator.sandbox.lawpay.page import page_routes
 from orchestrator.sandbox.mailbox import abort
 from orchestrator.sandbox.sandbox import Addresses, Sandbox, Start
 
@@ -65,13 +67,15 @@ class _Smtp(SMTP):
 
 
 def application(sandbox: Sandbox) -> Starlette:
-    """Every door of the sandbox. LawPay's will be one more Mount."""
+    """Every door of the sandbox."""
     return Starlette(
         routes=[
             Mount("/api/v4", ClioDoor(sandbox)),
+            Mount("/lawpay", LawPayDoor(sandbox)),
             *oauth_routes(sandbox),
             *control_routes(sandbox),
             *browser_routes(sandbox),
+            *page_routes(sandbox),
         ]
     )
 
@@ -126,6 +130,7 @@ class SandboxHandle(SandboxClient):
         self.addresses = addresses
         self.clio_base_url = addresses.clio_base_url
         self.lawpay_base_url = addresses.lawpay_base_url
+        self.lawpay_secret_key = addresses.lawpay_secret_key
         self.smtp_url = addresses.smtp_url
 
     @property

@@ -1,9 +1,8 @@
 """What people do: the attorney, the biller, the client, the bank. `ACTS` is the list."""
 
-from orchestrator.sandbox.acts import billing, office, paying
-from orchestrator.sandbox.acts.facts import Act, described
+from orchestrator.sandbox.acts import billing, gateway, office, paying
+from orchestrator.sandbox.acts.facts import Act, Dealing, Parties, described
 from orchestrator.sandbox.firm import bills
-from orchestrator.sandbox.firm.books import Books
 from orchestrator.sandbox.firm.things import Facts, Thing
 from orchestrator.sandbox.refusal import unprocessable
 
@@ -44,14 +43,23 @@ ACTS: dict[str, Act] = {
     "bulk": paying.bulk,
 }
 
+DEALINGS: dict[str, Dealing] = {
+    "lawpay_pay": gateway.lawpay_pay,
+    "lawpay_refund": gateway.lawpay_refund,
+    "lawpay_void": gateway.lawpay_void,
+    "lawpay_return_echeck": gateway.lawpay_return_echeck,
+    "set_lawpay_webhooks": gateway.set_lawpay_webhooks,
+}
 
-def act(books: Books, verb: str, facts: Facts) -> Facts:
+VERBS = (*ACTS, *DEALINGS)
+
+
+def act(parties: Parties, verb: str, facts: Facts) -> Facts:
     """Do what the verb says and show what came of it; a missing fact is named."""
-    doing = ACTS.get(verb)
-    if doing is None:
-        raise unprocessable(f"There is no act {verb}; choose from {', '.join(ACTS)}.")
+    if verb not in VERBS:
+        raise unprocessable(f"There is no act {verb}; choose from {', '.join(VERBS)}.")
     try:
-        result = doing(books, facts)
+        result = ACTS[verb](parties.books, facts) if verb in ACTS else DEALINGS[verb](parties, facts)
     except KeyError as error:
         raise unprocessable(f"{verb} needs {error.args[0]}.") from None
     except (ValueError, TypeError, ArithmeticError) as error:

@@ -1,6 +1,7 @@
 """Facts of an act read from JSON, and records described in full."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -10,8 +11,21 @@ from orchestrator.sandbox.clock import moment_of
 from orchestrator.sandbox.firm.books import Books
 from orchestrator.sandbox.firm.money import Bill
 from orchestrator.sandbox.firm.things import Facts, Thing
+from orchestrator.sandbox.lawpay.gateway import Gateway
 
 Act = Callable[[Books, Facts], Any]
+
+
+@dataclass(frozen=True)
+class Parties:
+    """Those between whom money moves."""
+
+    books: Books
+    gateway: Gateway
+
+
+Dealing = Callable[[Parties, Facts], Any]
+"""An act that does not end in Clio: LawPay or the bank has a part in it."""
 
 
 def money(value: Any) -> Decimal:

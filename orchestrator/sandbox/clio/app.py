@@ -40,7 +40,8 @@ class ClioDoor:
             books=self.sandbox.books,
         )
         self.sandbox.journal.asked(call.method, call.template, call.params, call.body)
-        await answer(self.sandbox, request, call.method, call.template, serve=partial(self._serve, call), send=send)
+        count = partial(self.sandbox.journal.called, call.method, call.template)
+        await answer(request, serve=partial(self._serve, call), send=send, count=count)
 
     async def _serve(self, call: Call) -> Reply:
         self.sandbox.clock.catch_up()
@@ -94,23 +95,16 @@ class ClioDoor:
 
 
 async def answer(
-    sandbox: Sandbox,
-    request: Request,
-    method: str,
-    template: str,
-    *,
-    serve: Callable[[], Awaitable[Reply]],
-    send: Send,
+    request: Request, *, serve: Callable[[], Awaitable[Reply]], send: Send, count: Callable[[int], None]
 ) -> None:
-    """Send what `serve` answers, count it, or cut the connection when it says so."""
-    journal = sandbox.journal
+    """Send what `serve` answers, count its status, or cut the connection when it says so."""
     try:
         reply = await serve()
     except Dropped:
-        journal.called(method, template, 0)
+        count(0)
         await cut(request)
         return
-    journal.called(method, template, reply.status)
+    count(reply.status)
     pace = reply.headers.pop("X-Sandbox-Drip", None)
     response: Response
     if pace is not None:

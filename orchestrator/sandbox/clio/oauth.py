@@ -3,6 +3,7 @@
 import base64
 import binascii
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -49,7 +50,8 @@ class TokenDoor:
             except OAuthError as error:
                 return oauth_error(error)
 
-        await answer(self.sandbox, request, "POST", "/oauth/token", serve=serve, send=send)
+        count = partial(self.sandbox.journal.called, "POST", "/oauth/token")
+        await answer(request, serve=serve, send=send, count=count)
 
     def _give(self, form: dict[str, str]) -> Reply:
         tokens = self.sandbox.tokens
