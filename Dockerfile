@@ -1,12 +1,17 @@
-# One image for api, worker, beat and migrate: the command says which. Nothing is written outside /tmp and /run/orchestrator.
-FROM python:3.12-slim AS libraries
+# One image for api, worker, beat and migrate: the command says which. Nothing is written outside /tmp, /run/orchestrator and the
+# volume of marks.
+FROM python:3.12-slim-trixie AS libraries
 COPY requirements.lock /
 RUN python -m venv /opt/venv \
  && /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary :all: -r /requirements.lock
 
-FROM python:3.12-slim
+FROM python:3.12-slim-trixie
+# pg_dump and pg_restore of the server's version: `orchestrator backup` and `restore` call them.
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends postgresql-client-17 \
+ && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin orchestrator \
- && install -d -m 0700 -o orchestrator /run/orchestrator \
+ && install -d -m 0700 -o orchestrator /run/orchestrator /var/lib/orchestrator \
  && printf '#!/bin/sh\nexec /opt/venv/bin/python -m orchestrator.cli "$@"\n' > /usr/local/bin/orchestrator \
  && chmod 0755 /usr/local/bin/orchestrator
 COPY --from=libraries /opt/venv /opt/venv

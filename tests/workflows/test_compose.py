@@ -137,6 +137,21 @@ def test_the_image_installs_by_hash_runs_as_nobody_special_and_names_no_host():
     assert all((ROOT / part).exists() for part in copied)
 
 
+@pytest.mark.parametrize("name", ["migrate", *PARTS])
+def test_the_mark_that_tells_an_old_copy_lies_on_a_volume_apart_from_the_database(name):
+    service = SERVICES[name]
+    volumes = dict(reversed(volume.split(":")[:2]) for volume in service["volumes"])
+    volume = volumes[service["environment"]["ORCH_ENGINE__MARK_DIR"]]
+    assert volume in FILE["volumes"]
+    assert volume not in {mount.split(":")[0] for mount in SERVICES["postgres"]["volumes"]}
+    assert f"-o orchestrator /run/orchestrator {service['environment']['ORCH_ENGINE__MARK_DIR']} " in DOCKERFILE
+
+
+def test_the_image_can_dump_the_very_server_it_is_run_with():
+    major = SERVICES["postgres"]["image"].split(":")[1]
+    assert f"postgresql-client-{major} " in DOCKERFILE
+
+
 def test_a_worker_has_longer_to_stop_than_its_grace_and_a_check_longer_than_it_takes():
     assert seconds(SERVICES["worker"]["stop_grace_period"]) > 20 + 5 + 10
     for name in PARTS:
@@ -167,7 +182,7 @@ def test_the_very_commands_and_health_checks_of_the_file_run(tmp_path, postgres_
     def environment(name):
         here = {
             "ORCH_CONFIG_DIR": str(ROOT / "config"), "ORCH_RUN_DIR": str(tmp_path / name),
-            "ORCH_BROKER_URL": redis_url, "ORCH_LISTEN": listen,
+            "ORCH_BROKER_URL": redis_url, "ORCH_LISTEN": listen, "ORCH_ENGINE__MARK_DIR": str(tmp_path / "marks"),
         }  # fmt: skip
         file = {key: filled(value) for key, value in SERVICES[name]["environment"].items()}
         file = {key: value.replace("/run/secrets", str(tmp_path)) for key, value in file.items()}
