@@ -1,8 +1,10 @@
 import itertools
 import json
+import resource
 import socket
 import threading
 import time
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -286,6 +288,18 @@ def test_F22_a_chunked_body_without_end_is_cut_off_at_the_cap_while_others_are_s
         # Closed at the cap, or told so.
         assert answer == b"" or answer.startswith(b"HTTP/1.1 413")
     assert door.deliver(door.body(2)) == 200
+
+
+def test_F22_a_gzip_bomb_is_kept_as_the_bytes_it_is_and_never_unpacked(door):
+    packer = zlib.compressobj(wbits=31)
+    bomb = b"".join([*(packer.compress(bytes(2**20)) for _ in range(100)), packer.flush()])
+    assert len(bomb) < CAP
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    packed = {"Content-Encoding": "gzip", "X-Hook-Signature": signed(bomb, door.secret("bill"))}
+    assert door.http.post(door.path(), content=bomb, headers=packed).status_code == 200
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20 * 1024  # kB: the door runs in this process
+    [receipt] = door.receipts()
+    assert (receipt["status"], bytes(receipt["body"])) == ("bad", bomb)
 
 
 def test_F22_a_body_of_just_the_cap_is_read(door):
