@@ -1,11 +1,14 @@
 """P4: how long Clio waits for our 200, against a handler in the same server that stores nothing."""
 
 import json
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
+from pathlib import Path
 
 from benchmarks.figure import Bound, Figure, Say, percentile
 from benchmarks.house import LIVE, busy_firm, sandbox_of, servers
@@ -48,6 +51,7 @@ def measure(quick: bool, say: Say) -> Figure:
             for group, address in (("bare", "/bare"), ("kept", path))
         ]
         seconds = send(fleet.environment["ORCH_LISTEN"], list(chain(*turns)), per_second=PER_SECOND)
+        synced = _syncs(real.folder)
     kept, bare = percentile(seconds["kept"], 0.99), percentile(seconds["bare"], 0.99)
     return Figure(
         value=kept / bare,
@@ -59,8 +63,22 @@ def measure(quick: bool, say: Say) -> Figure:
             "p50_ms": {group: round(percentile(values, 0.5) * 1000, 2) for group, values in seconds.items()},
             "p99_ms": {group: round(percentile(values, 0.99) * 1000, 2) for group, values in seconds.items()},
             "database": "PostgreSQL, fsync on",
+            "disk_sync_ms": {f"p{share}": round(percentile(synced, share / 100) * 1000, 2) for share in (50, 99)},
         },
     )
+
+
+def _syncs(folder: Path) -> list[float]:
+    """Seconds that this disk takes to sync one page of a log: what no durable answer can be quicker than."""
+    with (folder / "synced").open("wb", buffering=0) as log:
+
+        def one() -> float:
+            log.write(bytes(8192))
+            begin = time.perf_counter()
+            os.fdatasync(log.fileno())
+            return time.perf_counter() - begin
+
+        return [one() for _ in range(1000)]
 
 
 @contextmanager

@@ -16,6 +16,8 @@ from typing import Any
 from tests.firm import CONFIG
 
 OK = b"HTTP/1.1 200"
+KEPT_SECONDS = 2.0
+"""A connection idle for longer is not used again: the server closes it after five, perhaps just then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +46,18 @@ def send(address: str, knocks: Sequence[Knock], *, per_second: float) -> dict[st
 
 async def _all(plan: dict[str, Any]) -> dict[str, list[float]]:
     host, _, port = plan["address"].rpartition(":")
-    idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+    idle: list[tuple[float, asyncio.StreamReader, asyncio.StreamWriter]] = []
     answered: dict[str, list[float]] = {}
     begin = time.perf_counter() + 0.2
 
     async def one(place: int, group: str, path: str, body: str, signature: str) -> None:
         due = begin + place / plan["per_second"]
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        reader, writer = idle.pop() if idle else await asyncio.open_connection(host, int(port))
+        # The last one used is on top: when it has been idle for too long, so have all below.
+        if idle and time.perf_counter() - idle[-1][0] < KEPT_SECONDS:
+            _, reader, writer = idle.pop()
+        else:
+            reader, writer = await asyncio.open_connection(host, int(port))
         head = (
             f"POST {path} HTTP/1.1\r\nHost: {plan['address']}\r\nContent-Type: application/json\r\n"
             f"X-Hook-Signature: {signature}\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -61,10 +67,10 @@ async def _all(plan: dict[str, Any]) -> dict[str, list[float]]:
         answered.setdefault(group, []).append(time.perf_counter() - due)
         if not answer.startswith(OK):
             raise RuntimeError(f"{path} answered {answer[:40]!r}")
-        idle.append((reader, writer))
+        idle.append((time.perf_counter(), reader, writer))
 
     await asyncio.gather(*(one(place, *given) for place, given in enumerate(plan["knocks"])))
-    for _, writer in idle:
+    for _, _, writer in idle:
         writer.close()
     return answered
 
