@@ -87,8 +87,7 @@ async def rate_limit(sandbox: Sandbox, facts: Facts) -> Facts:
 
 
 async def settle(sandbox: Sandbox, _: Facts) -> Facts:
-    assert sandbox.courier is not None
-    return {"deliveries": await sandbox.courier.settle()}
+    return {"deliveries": await sandbox.settle()}
 
 
 async def effects(sandbox: Sandbox, facts: Facts) -> list[Facts]:

@@ -33,6 +33,23 @@ ON_WEBHOOKS = frozenset({"webhook_drop", "webhook_duplicate", "webhook_reorder"}
 # A mail fault strikes at one stage of a message; unless the script names another, at this one.
 ON_MAIL = {"refuse": "connect", "reply": "rcpt", "drop_after_data": "data", "slow": "data"}
 
+ON_LAWPAY = frozenset(
+    [
+        "lose_answer",
+        "drop_before",
+        "status",
+        "status_after",
+        "delay",
+        "drip",
+        "truncate",
+        "empty",
+        "html",
+        "empty_data",
+        "shift_page",
+    ]
+)
+PLACES: dict[str, Collection[str]] = {"webhook": ON_WEBHOOKS, "lawpay_webhook": ON_WEBHOOKS, "smtp": ON_MAIL.keys()}
+
 
 @dataclass
 class Fault:
@@ -70,7 +87,7 @@ class Faults:
 
     def add(self, on: str, do: str, *, times: int | None = 1, skip: int = 0, **params: Any) -> Fault:
         """Append one fault; a name that means nothing at that place is refused."""
-        place: Collection[str] = {"webhook": ON_WEBHOOKS, "smtp": ON_MAIL.keys()}.get(on, ON_CALLS)
+        place: Collection[str] = PLACES.get(on, ON_LAWPAY if " /lawpay/" in on else ON_CALLS)
         if do not in place:
             raise unprocessable(f"{do} is no fault of {on}; choose from {', '.join(sorted(place))}.")
         if on == "smtp":

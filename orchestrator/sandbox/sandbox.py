@@ -15,6 +15,7 @@ from orchestrator.sandbox.founding import found
 from orchestrator.sandbox.journal import Facts, Journal
 from orchestrator.sandbox.lawpay.accounts import open_gateway
 from orchestrator.sandbox.lawpay.gateway import Gateway
+from orchestrator.sandbox.lawpay.webhooks import Bell
 from orchestrator.sandbox.mailbox import Mailbox
 from orchestrator.sandbox.scenario import Scenario, load
 from orchestrator.sandbox.webhooks import Courier
@@ -54,6 +55,7 @@ class Sandbox:
         self.url = ""
         self.smtp_url = ""
         self.courier: Courier | None = None
+        self.bell: Bell | None = None
 
     def begin(self, start: Start) -> None:
         """Found the firm of a scenario; everything that was before is gone."""
@@ -75,13 +77,27 @@ class Sandbox:
         self.tokens = Tokens(self.books, rules)
         self.grant: Grant = self.tokens.ready(self.books.get(User, self.books.keys["users"][scenario.token_user]))
         self.courier = Courier(self.books, self.faults)
+        self.bell = Bell(self.gateway, self.faults)
 
     async def reset(self, start: Start) -> None:
         """Begin again with the same addresses; deliveries under way are dropped."""
-        old = self.courier
+        old = (self.courier, self.bell)
         self.begin(start)
-        if old is not None:
-            await old.close()
+        for carrier in old:
+            if carrier is not None:
+                await carrier.close()
+
+    async def close(self) -> None:
+        """Drop what is on its way to subscribers."""
+        for carrier in (self.courier, self.bell):
+            if carrier is not None:
+                await carrier.close()
+
+    async def settle(self) -> int:
+        """Wait until every webhook on its way was attempted; returns how many there were."""
+        assert self.courier is not None
+        assert self.bell is not None
+        return await self.courier.settle() + await self.bell.settle()
 
     async def tick(self) -> None:
         """Let sandbox time pass by itself, until cancelled."""

@@ -113,8 +113,7 @@ class _Running:
         finally:
             ticking.cancel()
             smtp.close()
-            if self.sandbox.courier is not None:
-                await self.sandbox.courier.close()
+            await self.sandbox.close()
             await asyncio.gather(ticking, return_exceptions=True)
 
     def stop(self) -> None:

@@ -270,6 +270,17 @@ def test_events_come_newest_first_without_a_start_and_oldest_first_with_one(clio
     assert codes(gateway.get("/events/none")) == (404, ["resource_not_found"])
 
 
+def test_F43_a_list_can_shift_while_it_is_read(clio, gateway, charge):
+    for _ in range(3):
+        charge()
+        clio.sandbox.clock_advance(1)
+    clio.sandbox.fault("GET /lawpay/v1/events", "shift_page", skip=1, times=None)
+    start = {"start_date": "2026-03-02T14:00:00.000Z", "page_size": 4}
+    pages = [get(gateway, "/events", **start, page=number)["results"] for number in (1, 2, 3)]
+    assert [len(page) for page in pages] == [4, 3, 0]
+    assert pages[0][-1] == pages[1][0]
+
+
 def test_a_refund_event_does_not_name_its_charge(clio, gateway, charge):
     one = charge().json()
     clio.sandbox.clock_advance(DAY)

@@ -41,7 +41,7 @@ def lawpay_return_echeck(parties: Parties, facts: Facts) -> Facts:
 
 def set_lawpay_webhooks(parties: Parties, facts: Facts) -> Facts:
     """Write the firm's webhook addresses in LawPay's web app: one comma-separated string for everybody."""
-    parties.gateway.live_events_urls = str(facts["urls"])
+    parties.gateway.set_addresses(str(facts["urls"]))
     return {"live_events_urls": parties.gateway.live_events_urls}
 
 

@@ -18,6 +18,7 @@ HOLD = timedelta(days=7)
 REFUNDABLE = timedelta(days=180)
 MOST = 10**14 - 1
 LONGEST = 128
+LONGEST_URLS = 1024
 
 
 @dataclass(kw_only=True)
@@ -56,6 +57,15 @@ class Gateway:
     def opaque(self) -> str:
         """An id of 22 characters of the URL-safe alphabet, which may begin with any of them."""
         return base64.urlsafe_b64encode(self._random.randbytes(16)).decode().rstrip("=")
+
+    def set_addresses(self, urls: str) -> None:
+        """Replace the firm's webhook addresses: one string for every integration it has."""
+        if len(urls) > LONGEST_URLS:
+            raise invalid("live_events_urls", "invalid_length")
+        self.live_events_urls = urls
+
+    def addresses(self) -> list[str]:
+        return [url.strip() for url in self.live_events_urls.split(",") if url.strip()]
 
     def account(self, ident: object, kind: str) -> Account:
         """The account a charge names; without a name the primary one for that way of paying, as at the real gateway."""

@@ -56,11 +56,11 @@ def ordered(rows: list[Facts], order_by: str | None) -> list[Facts]:
     return rows
 
 
-def page(rows: Sequence[Facts], params: Params) -> Facts:
+def page(rows: Sequence[Facts], params: Params, shift: int = 0) -> Facts:
     """One page; beyond the end it is empty, and a page larger than the largest is cut to it."""
     number, size = _count(params, "page", 1), min(_count(params, "page_size", 20), LARGEST_PAGE)
-    start = (number - 1) * size
-    return shapes.listed(list(rows[start : start + size]), page=number, size=size, total=len(rows))
+    start = max((number - 1) * size - shift, 0)
+    return shapes.listed(list(rows[start : start + size]), page=number, size=size, total=len(rows) + shift)
 
 
 def _count(params: Params, name: str, otherwise: int) -> int:
