@@ -16,6 +16,7 @@ from orchestrator.clients.clio.auth import REGIONS, App, ClioLogin, OwnAccount, 
 from orchestrator.clients.clio.client import HEADERS, REDIRECTS, Clio
 from orchestrator.clients.clio.webhooks import SUBSCRIPTIONS
 from orchestrator.clients.http import ApiClient, Credentials, knock
+from orchestrator.clients.lawpay.client import LawPay, SecretKey
 from orchestrator.clients.pacing import LocalPacer, RedisPacer, redis_store
 from orchestrator.clocks import DatabaseClock, MovedClock, wall_clock
 from orchestrator.delivery.letters import TemplateLetters
@@ -86,6 +87,7 @@ def build(
         return_urls=settings.clio.link_return_url,
     )
     views: dict[Urgency, PracticeManagement] = {urgency: clio.at(urgency) for urgency in Urgency}
+    lawpay = _lawpay(settings, on_call)
     mailer: Mailer | None = _mailer(settings)
     if settings.dry_run:
         rehearsal = Rehearsal(uow, settings.links.pay_hosts[0])
@@ -97,6 +99,7 @@ def build(
         uow=uow,
         clock=clock,
         practice=views.__getitem__,
+        gateway=LawPay(lawpay) if lawpay is not None else None,
         mailer=mailer,
         letters=letters or _letters(settings, base_url),
         cipher=cipher,
@@ -106,7 +109,27 @@ def build(
         door=partial(_at_the_door, settings.public_address, cipher),
         passing=passing or _ordered_death(settings),
         marks=_marks(settings, firm),
-        closing=(api.close, tokens.close, *((clock.close,) if isinstance(clock, MovedClock) else ())),
+        closing=(
+            api.close,
+            tokens.close,
+            *((lawpay.close,) if lawpay is not None else ()),
+            *((clock.close,) if isinstance(clock, MovedClock) else ()),
+        ),
+    )
+
+
+def _lawpay(settings: Settings, on_call: OnCall | None) -> ApiClient | None:
+    """The conversation with LawPay's gateway, which only ever reads: no key of ours can move money by mistake."""
+    base_url, key = settings.lawpay.base_url, settings.lawpay.secret_key
+    if base_url is None or key is None:
+        return None
+    return ApiClient(
+        base_url,
+        provider="LawPay",
+        credentials=SecretKey(key.get_secret_value()),
+        deadline_seconds=min(settings.lawpay.deadline_seconds, settings.engine.lease_seconds / 3),
+        on_call=on_call,
+        reads_only=True,
     )
 
 
@@ -251,7 +274,8 @@ def _pay_hosts(settings: Settings, base_url: str) -> tuple[str, ...]:
     """Outside production the sandbox's own page collects the money."""
     host = urlsplit(base_url).hostname or ""
     loopback = tuple(LOOPBACK) if not settings.production else ()
-    return (*settings.links.pay_hosts, *((host,) if not settings.production else ()), *loopback)
+    pages = {urlsplit(page).hostname or "" for page in settings.lawpay.pages.values()} - {""}
+    return (*settings.links.pay_hosts, *sorted(pages), *((host,) if not settings.production else ()), *loopback)
 
 
 def _ordered_death(settings: Settings) -> Passing:

@@ -13,6 +13,7 @@ from orchestrator.domain.accounts import BankAccount, Connection, KnownAccount
 from orchestrator.domain.activities import Activity
 from orchestrator.domain.bills import Bill, BillState
 from orchestrator.domain.contacts import User
+from orchestrator.domain.gateway import GatewayAccount, GatewayEvent, Transaction
 from orchestrator.domain.letters import Finished, Letter
 from orchestrator.domain.links import LinkAsk, RemoteLink
 from orchestrator.domain.matters import Matter
@@ -117,6 +118,28 @@ class PracticeManagement(Protocol):
     def create_webhook(self, ask: WebhookAsk) -> RemoteWebhook: ...
     def renew_webhook(self, webhook_id: int, etag: str, expires_at: datetime) -> RemoteWebhook: ...
     def delete_webhook(self, webhook_id: int) -> None: ...
+
+
+class Gateway(Protocol):
+    """LawPay: what it has seen. No verb takes or returns money, and none writes anything at all."""
+
+    def accounts(self) -> list[GatewayAccount]:
+        """Every account that our key may see, for cards and for eChecks, with what the gateway says of its class."""
+        ...
+
+    def transaction(self, transaction_id: str) -> Transaction:
+        """One transaction as it is now; `Rejected` when there is none, or when it lacks what a decision needs."""
+        ...
+
+    def events_since(self, moment: datetime, page: int = 1) -> Page[GatewayEvent]:
+        """Events at or after `moment`, oldest first; they are hints, may come twice, and pages may shift (F43)."""
+        ...
+
+    def transactions(
+        self, *, since: datetime, until: datetime | None = None, account_id: str | None = None, words: str | None = None
+    ) -> Iterator[Transaction]:
+        """Transactions created in this time, by an index that lags: compare what you search for again with each answer."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

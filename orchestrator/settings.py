@@ -94,8 +94,34 @@ class ClioSettings(Group):
 
 
 class LawPaySettings(Group):
+    """LawPay's gateway; without address and key there is none. `pages` are payment pages by the key of their account."""
+
     base_url: str | None = None
     secret_key: SecretStr | None = None
+    deadline_seconds: float = Field(default=10, gt=0)
+    poll_seconds: int = Field(default=300, ge=1)
+    pages: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def configured(self) -> bool:
+        return self.base_url is not None and self.secret_key is not None
+
+    @model_validator(mode="after")
+    def whole(self) -> Self:
+        """Half a connection would look like none, and every payment made at LawPay would stay unseen."""
+        if (self.base_url is None) != (self.secret_key is None):
+            missing = "BASE_URL" if self.base_url is None else "SECRET_KEY"
+            raise ValueError(f"ORCH_LAWPAY__{missing} is missing: LawPay needs an address and a key, or neither")
+        if self.base_url is not None and not _bare(self.base_url):
+            raise ValueError(
+                "ORCH_LAWPAY__BASE_URL is scheme and host, such as https://api.8am.com: /v1 is added to it"
+            )
+        return self
+
+
+def _bare(address: str) -> bool:
+    parts = urlsplit(address)
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and not (parts.path.rstrip("/") or parts.query)
 
 
 class MailSettings(Group):
@@ -124,8 +150,23 @@ class BillingSettings(Group):
     billing_user_id: int | None = None
 
 
+Rail = Literal["clio_payments", "lawpay_page"]
+
+
+class RailSettings(Group):
+    """Which rail some matters take (`[[links.rules]]`): those of a practice area, of an office, or of both."""
+
+    rail: Rail
+    practice_area: str | None = None
+    office: str | None = None
+    account: str | None = None
+
+
 class LinkSettings(Group):
-    rail: Literal["clio_payments", "lawpay_page"] = "clio_payments"
+    rail: Rail = "clio_payments"
+    rules: tuple[RailSettings, ...] = ()
+    office_field: str = "Office"
+    page_account: str | None = None
     days: int = Field(default=90, ge=1, le=90)
     account_id: int | None = None
     issued_from: date | None = None
@@ -422,6 +463,19 @@ class Settings(BaseSettings):
         object.__setattr__(self, "trust", self.trust.model_copy(update={"accounts": accounts}))
         return self
 
+    @model_validator(mode="after")
+    def pages_at_hand(self) -> Self:
+        """A rail that nobody connected, or a page of no account, would leave bills unasked for without a word."""
+        rails = {self.links.rail, *(rule.rail for rule in self.links.rules)}
+        if "lawpay_page" in rails and not self.lawpay.configured:
+            raise ValueError(
+                "[links] names the rail lawpay_page: set ORCH_LAWPAY__BASE_URL and ORCH_LAWPAY__SECRET_KEY"
+            )
+        named = {*self.lawpay.pages, self.links.page_account, *(rule.account for rule in self.links.rules)} - {None}
+        if strange := named - {account.key for account in self.trust.accounts}:
+            raise ValueError(f"no account of [[trust.accounts]] has the key {', '.join(sorted(map(str, strange)))}")
+        return self
+
     @property
     def production(self) -> bool:
         return self.environment == "production"
@@ -479,10 +533,14 @@ class Settings(BaseSettings):
             raise ValueError("ORCH_CLOCK_URL is only for ORCH_ENVIRONMENT=sandbox or test")
         if self.public_url and self.production and urlsplit(self.public_url).scheme != "https":
             raise ValueError("ORCH_PUBLIC_URL must start with https:// in production")
-        if self.production and self.clio.base_url:
-            parts = urlsplit(self.clio.base_url)
-            if parts.scheme != "https" and parts.hostname not in LOOPBACK:
-                raise ValueError("ORCH_CLIO__BASE_URL must start with https:// in production")
+        for name, address in (
+            ("ORCH_CLIO__BASE_URL", self.clio.base_url),
+            ("ORCH_LAWPAY__BASE_URL", self.lawpay.base_url),
+            *((f"[lawpay] pages.{key}", page) for key, page in self.lawpay.pages.items()),
+        ):
+            parts = urlsplit(address or "")
+            if self.production and address and parts.scheme != "https" and parts.hostname not in LOOPBACK:
+                raise ValueError(f"{name} must start with https:// in production")
         return self
 
 

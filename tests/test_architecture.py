@@ -216,7 +216,7 @@ def test_every_code_in_the_source_is_a_known_reason():
 
 def test_every_code_that_is_put_together_is_a_known_reason():
     ends = {"refused", "not_found", *meaning.FOR_THE_FIRM.values()}
-    assert {f"clio_{end}" for end in ends} <= REASONS.keys()
+    assert {f"{provider}_{end}" for provider in ("clio", "lawpay") for end in ends} <= REASONS.keys()
 
 
 def entries() -> dict[str, str]:

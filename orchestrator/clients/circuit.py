@@ -63,7 +63,11 @@ class Circuit:
 
 def door(method: str, path: str) -> str:
     """Method and path with ids taken out, which is what permissions, versions and moves are about."""
-    return f"{method} {re.sub(r'/[0-9]+', '/{id}', path)}"
+    return f"{method} {_ID.sub('/{id}', path)}"
+
+
+_ID = re.compile(r"/[0-9]+|(?<=/transactions)/[^/]+")
+"""Clio's ids are numbers; those of LawPay's transactions are letters, digits, - and _."""
 
 
 def _needed(status: int) -> int:

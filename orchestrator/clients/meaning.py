@@ -149,12 +149,15 @@ _REFUSALS: dict[int, Callable[[Answered], OrchestratorError]] = {
 
 
 def error_of(body: bytes) -> tuple[str, str]:
-    """Error type and text, redacted, from any of the shapes in use: object, OAuth's two strings, empty, HTML."""
+    """Error type and text, redacted, from any of the shapes in use: object, OAuth's two strings, a list, empty, HTML."""
     try:
         said = json.loads(body)
     except (ValueError, RecursionError):
         return "", ""
     error = said.get("error") if isinstance(said, dict) else None
+    match said:
+        case {"messages": [dict() as first, *_]}:  # LawPay's
+            return redacted(first.get("code")), redacted(first.get("message") or first.get("context"))
     match error:
         case dict():
             return redacted(error.get("type")), redacted(error.get("message"))

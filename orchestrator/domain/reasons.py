@@ -65,6 +65,12 @@ REASONS: dict[str, Reason] = {
         "no open operating account takes Clio Payments in its currency, or several do",
         "Enable Clio Payments on one operating account, or name it in [links] account_id.",
     ),
+    "no_page_account": Reason(
+        "no configured account of the right class has a payment page that LawPay vouches for, or several do",
+        "Configure one in [[trust.accounts]] and [lawpay] pages, or name it in the rule of [[links.rules]].",
+    ),
+    "payment_to_record": Reason("it was paid at LawPay, and Clio has not been told yet"),
+    "payment_in_question": Reason("a payment that may be for it waits for a person"),
     "payment_reversed": Reason(
         "a payment for it was refunded, charged back or returned",
         "Decide with the client; then `orchestrator exceptions resolve ID` lets a new link be made.",
@@ -119,6 +125,75 @@ REASONS: dict[str, Reason] = {
     "account_class_disagrees": Reason(
         "an account is not of the class that the firm configured, or nobody says of which it is",
         "Correct [[trust.accounts]] or the account's type at Clio or LawPay; until they agree nothing is posted to it.",
+    ),
+    "lawpay_refused": Reason(
+        "LawPay refused the request",
+        "Read LawPay's answer kept with the job, correct, and retry it.",
+    ),
+    "lawpay_not_found": Reason(
+        "LawPay does not know the transaction, or not in this mode",
+        "See whether the key is of the mode (test or live) in which the payment was made.",
+    ),
+    "lawpay_forbidden": Reason(
+        "LawPay denied the permission",
+        "Check the authorized application in LawPay; work waits and goes on by itself.",
+    ),
+    "lawpay_version_retired": Reason(
+        "LawPay no longer serves the version of the gateway we use",
+        "Upgrade the orchestrator. Work waits and goes on by itself.",
+    ),
+    "lawpay_path_moved": Reason(
+        "LawPay's gateway answers from another address",
+        "Check ORCH_LAWPAY__BASE_URL: the gateway has changed its host before. Work waits and goes on by itself.",
+    ),
+    "lawpay_key_refused": Reason(
+        "LawPay no longer accepts our key, or not from this address",
+        "Give a key that is at work: ORCH_LAWPAY__SECRET_KEY, then restart. Work waits and goes on by itself.",
+    ),
+    "lawpay_unreadable": Reason(
+        "LawPay sent a transaction we cannot read",
+        "Report it with the transaction's id; nothing else waits for it.",
+    ),
+    "payment_recorded": Reason("the payment stands in Clio already"),
+    "lawpay_account_unknown": Reason(
+        "money moves on an account at LawPay that is not configured",
+        "Name it in [[trust.accounts]] lawpay_ids; card and eCheck have ids of their own.",
+    ),
+    "lawpay_trust_unknown": Reason(
+        "LawPay does not say whether an account is trust or operating",
+        "Have LawPay mark the account; until then nothing is collected through it.",
+    ),
+    "lawpay_reference_edited": Reason(
+        "somebody paid with our reference, but changed it",
+        "Find the bill (the exception names what it may be), record the payment in Clio, then resolve.",
+    ),
+    "lawpay_reference_unknown": Reason(
+        "somebody paid on one of our pages under a reference that is not ours",
+        "Find out what it is for; record it in Clio or refund it, then resolve.",
+    ),
+    "lawpay_amount_differs": Reason(
+        "the amount paid on a page is not the amount asked",
+        "Record what came in Clio, or refund it; then resolve: the rest is asked for anew.",
+    ),
+    "lawpay_currency_differs": Reason(
+        "the payment is in another currency than was asked",
+        "Refund it at LawPay, or record it in Clio by hand; then resolve.",
+    ),
+    "lawpay_wrong_account": Reason(
+        "the payment went into another account than the page we sent",
+        "Never move it between trust and operating without authority: refund it, or let the responsible lawyer decide.",
+    ),
+    "lawpay_paid_twice": Reason(
+        "a page was paid a second time",
+        "Refund the second payment at LawPay, or agree with the client what it is for.",
+    ),
+    "lawpay_link_over": Reason(
+        "a page was paid after we had closed it in our books: LawPay cannot expire one",
+        "Compare with the bill: record the payment in Clio, or refund it.",
+    ),
+    "lawpay_bill_settled": Reason(
+        "a page was paid for a bill on which nothing was open any more",
+        "Refund it at LawPay, or agree with the client what it is for.",
     ),
     "mail_outcome_unknown": Reason(
         "the mail relay took the message and then fell silent: the client may or may not have it",

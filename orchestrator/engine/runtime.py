@@ -10,7 +10,7 @@ from orchestrator.domain.money import CURRENCY
 from orchestrator.domain.topics import Urgency
 from orchestrator.domain.webhooks import Subscription
 from orchestrator.engine.points import Passing, unharmed
-from orchestrator.ports import Clock, Letters, Mailer, PracticeManagement
+from orchestrator.ports import Clock, Gateway, Letters, Mailer, PracticeManagement
 from orchestrator.settings import Settings
 from orchestrator.storage.lineage import Mark
 from orchestrator.storage.unit_of_work import UnitOfWork, Work
@@ -32,6 +32,8 @@ class Runtime:
     subscriptions: Sequence[Subscription]
     holder: str
     clio_url: str = ""
+    gateway: Gateway | None = None
+    """LawPay, where the firm has it."""
     door: Callable[[], DoorAnswer] | None = None
     """Knock at our own public address from here, within seconds; it changes nothing."""
     passing: Passing = unharmed

@@ -1,0 +1,1 @@
+"""LawPay's payment gateway (AffiniPay, 8am): read only."""
