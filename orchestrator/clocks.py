@@ -67,6 +67,10 @@ class MovedClock:
     def close(self) -> None:
         self._http.close()
 
+    def ask_again(self) -> None:
+        """The next answer is a fresh one: for whoever has just moved the clock."""
+        self._seen = (float("-inf"), self._seen[1])
+
     def __call__(self) -> datetime:
         with self._turn:
             asked, now = self._seen

@@ -201,6 +201,8 @@ class _Session(smtplib.SMTP):
         for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
             with suppress(OSError):
                 plain = socket.create_connection((str(address[0]), port), timeout=self._left())
+                # The letter and its end are two small writes: the second would wait for the first one's late ACK, 40 ms.
+                plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 return self._tls.wrap_socket(plain, server_hostname=host) if self._relay.implicit_tls else plain
         raise ConnectionError("no address of the relay answered")
 
