@@ -31,10 +31,11 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T_co]):
-    """Some rows of a long list; `onward` is where it goes on, None at its end."""
+    """Some rows of a long list; `onward` is where it goes on, None at its end; `total` its length, if the provider says so."""
 
     rows: Sequence[T_co]
     onward: str | None
+    total: int | None = None
 
 
 class PageLost(Transient):

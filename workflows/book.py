@@ -10,6 +10,7 @@ from orchestrator.storage.jobs import Job
 from orchestrator.usecases import keep_house, sync
 from orchestrator.usecases.approve_time import approve_rested
 from orchestrator.usecases.ask_for_payment import allot_links
+from orchestrator.usecases.backfill_matters import backfill
 from orchestrator.usecases.create_link import CreateLink
 from orchestrator.usecases.create_task import CreateTask
 from orchestrator.usecases.expire_link import ExpireLink
@@ -60,6 +61,11 @@ def sweep(job: Job, rt: Runtime) -> None:
 @workflow("account.read")
 def account(job: Job, rt: Runtime) -> None:
     read_account(job, rt)
+
+
+@workflow("matters.backfill")
+def backfill_matters(job: Job, rt: Runtime) -> None:
+    backfill(job, rt)
 
 
 @workflow("time.approve")

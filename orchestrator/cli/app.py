@@ -18,6 +18,7 @@ from orchestrator.cli import (
     exceptions,
     jobs,
     links,
+    matters,
     payments,
     processes,
     sandbox,
@@ -79,6 +80,7 @@ app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 for name, noun in {
     "connect": connect,
+    "matters": matters,
     "bills": bills,
     "links": links,
     "payments": payments,

@@ -37,3 +37,5 @@ class Matter:
     updated_at: datetime
     currency: str | None = None
     custom_fields: dict[str, str] = field(default_factory=dict)
+    custom_number: str | None = None
+    client_reference: str | None = None

@@ -23,6 +23,7 @@ TOPICS: dict[str, Urgency] = {
     "sync.payment": Urgency.MONEY,
     "sweep": Urgency.SWEEPS,
     "account.read": Urgency.SWEEPS,
+    "matters.backfill": Urgency.SWEEPS,
     # deciding
     "time.approve": Urgency.SWEEPS,
     "billing.plan": Urgency.SWEEPS,
@@ -49,8 +50,9 @@ TOPICS: dict[str, Urgency] = {
     "engine.tidy": Urgency.SWEEPS,
 }
 
-PASSING = frozenset({"sweep", "account.read", "time.approve", "billing.plan", "links.allot", "webhooks.upkeep",
-                     "engine.heartbeat", "engine.tidy", *(topic for topic in TOPICS if topic.startswith("sync."))})  # fmt: skip
+PASSING = frozenset({"sweep", "account.read", "matters.backfill", "time.approve", "billing.plan", "links.allot",
+                     "webhooks.upkeep", "engine.heartbeat", "engine.tidy",
+                     *(topic for topic in TOPICS if topic.startswith("sync."))})  # fmt: skip
 """Topics whose keys are moments or generations: their finished rows can be forgotten without anything happening twice."""
 
 ADOPTING = frozenset({"recovery.adopt", "engine.heartbeat"})

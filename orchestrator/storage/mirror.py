@@ -13,6 +13,7 @@ from orchestrator.domain.bills import Bill, BillKind, BillState
 from orchestrator.domain.contacts import Client, EmailProblem
 from orchestrator.domain.matters import BillingMethod, Matter, MatterStatus
 from orchestrator.domain.payments import UNDER_WAY, Payment, PaymentState
+from orchestrator.domain.references import normalise
 from orchestrator.storage.repository import CHUNK, Repository
 from orchestrator.storage.tables import accounts, bill_matters, bills, entries, matters, payments
 
@@ -120,6 +121,7 @@ class Mirror(Repository):
                 field.name: getattr(bill, field.name) for field in dataclasses.fields(bill) if field.name != "client"
             } | _client_columns(bill.client)
             values |= {"matter_ids": list(bill.matter_ids), "next_states": sorted(bill.next_states), "read_at": read_at}
+            values["number_normalised"] = normalise(bill.number)
             # Clio's moments are whole seconds: within one, the reading that began later is the newer.
             self._forward(bills, values, bills.c.read_at <= read_at)
             for matter_id in bill.matter_ids:

@@ -162,6 +162,8 @@ matters = Table(
     Column("closed_on", Date),
     Column("currency", String(3)),
     Column("custom_fields", Json, nullable=False),
+    Column("custom_number", Text),
+    Column("client_reference", Text),
     Column("updated_at", Instant, nullable=False),
 )
 
@@ -171,6 +173,8 @@ bills = Table(
     Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
     Column("etag", String(80), nullable=False),
     Column("number", String(80), nullable=False),
+    # What `domain.references.normalise` makes of the number; NULL in rows that an older version wrote since.
+    Column("number_normalised", String(255), index=True),
     Column("state", String(32), nullable=False, index=True),
     Column("kind", String(32), nullable=False),
     Column("issued_on", Date),
@@ -227,6 +231,41 @@ accounts = Table(
     Column("currency", String(3)),
     Column("takes_clio_payments", Boolean, nullable=False),
     Column("is_default", Boolean, nullable=False),
+)
+
+# The matter-ID lookup table (W11): what a matter is called, and by whom. Nothing is deleted: a number that the matter no longer
+# has stays, not `current`, and still resolves; one that a person took back has `withdrawn_at`, and resolves no more.
+matter_references = Table(
+    "matter_references",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("provider", String(16), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("reference", String(255), nullable=False, index=True),
+    Column("normalised", String(255), nullable=False, index=True),
+    Column("matter_id", sa.BigInteger, nullable=False, index=True),
+    Column("source", String(16), nullable=False),
+    Column("current", Boolean, nullable=False, default=True),
+    Column("since", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("withdrawn_at", Instant),
+    _partial(
+        "uq_matter_references_standing", "provider", "kind", "reference", "matter_id", where="withdrawn_at IS NULL"
+    ),
+    # One word of a person on one text.
+    _partial("uq_matter_references_mapped", "provider", "reference", where="kind = 'mapped' AND withdrawn_at IS NULL"),
+)
+
+# A long reading of Clio that is done once: where it stopped, and how far it is.
+backfills = Table(
+    "backfills",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("began_at", Instant, nullable=False),
+    Column("place", Text),
+    Column("read", Integer, nullable=False, default=0),
+    Column("total", Integer),
+    Column("done_at", Instant),
 )
 
 # ── What we decided ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -30,6 +30,7 @@ from orchestrator.storage.mirror import Mirror
 from orchestrator.storage.movements import Movements
 from orchestrator.storage.pulses import Pulses
 from orchestrator.storage.receipts import Receipts
+from orchestrator.storage.references import References
 from orchestrator.storage.subscriptions import Subscriptions
 from orchestrator.storage.tasks import Tasks
 from orchestrator.telemetry.counters import DATABASE_WAIT_SECONDS
@@ -174,6 +175,10 @@ class Work:
     @cached_property
     def lineage(self) -> Lineage:
         return Lineage(self.connection, lambda: self.now)
+
+    @cached_property
+    def references(self) -> References:
+        return References(self.connection, lambda: self.now)
 
     @cached_property
     def pulses(self) -> Pulses:

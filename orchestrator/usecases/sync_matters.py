@@ -8,6 +8,7 @@ from orchestrator.domain.matters import Matter, MatterStatus
 from orchestrator.engine.runtime import Runtime
 from orchestrator.ports import Page, PracticeManagement
 from orchestrator.storage.unit_of_work import Work
+from orchestrator.usecases.map_reference import keep_numbers
 
 
 class Matters:
@@ -21,9 +22,14 @@ class Matters:
         return read
 
     def apply(self, rt: Runtime, work: Work, reading: Sequence[Matter]) -> None:
-        """Keep the matters; one that closed, or reached another stage, is planned for now, not at the next hour (W3)."""
+        """Keep the matters and their numbers (W11).
+
+        One that closed, or reached another stage, is planned for now, not at the next hour (W3).
+        """
         known = work.mirror.matters([matter.id for matter in reading])
         work.mirror.put_matters(reading)
+        # From the mirror, not from this reading: an older one would make the present number an alias (F17).
+        keep_numbers(work, work.mirror.matters([matter.id for matter in reading]).values())
         for matter in reading:
             before = known.get(matter.id)
             closed = matter.status is MatterStatus.CLOSED and (

@@ -14,6 +14,7 @@ WHY_NOT = {
     "demo": "plays on a sandbox of its own",
     "sandbox": "is itself the stand-in for the outside",
     "backup": "copies our own database into a new file, and changes nothing else",
+    "matters export": "writes our own table into a new file, and changes nothing else",
     "restore": "fills our own database from a file; what follows outside is decided by the recovery, at the next start",
     "migrate": "changes our own schema only, and every process refuses to start before it",
     "connect clio": "a person agrees in a browser, step by step, and may close it",

@@ -62,11 +62,11 @@ class Lists:
     ) -> Iterator[Page[R]]:
         """The readable rows of a list page by page, each id once, from the place `at` on; the others go to `on_bad_row`."""
         seen: set[int] = set()
-        for raws, onward in self._pages(path, {"fields": schema.fields(), "limit": PAGE, **(params or {})}, at):
+        for raws, onward, total in self._pages(path, {"fields": schema.fields(), "limit": PAGE, **(params or {})}, at):
             readable = (self._row(kind, schema, raw) for raw in raws)
             fresh = {row.id: row for row in readable if row is not None and row.id not in seen}
             seen |= fresh.keys()
-            yield Page(list(fresh.values()), onward)
+            yield Page(list(fresh.values()), onward, total)
 
     def _row(self, kind: str, schema: type[R], raw: Any) -> R | None:
         try:
@@ -86,24 +86,24 @@ class Lists:
 
     def _pages(
         self, path: str, params: Mapping[str, Param], at: str | None
-    ) -> Iterator[tuple[Sequence[Any], str | None]]:
+    ) -> Iterator[tuple[Sequence[Any], str | None, int | None]]:
         asked: Mapping[str, Param] | str = at or params
         turned = {_cursor(at)} if at else set()
         while True:
             try:
-                rows, onward = self.api.read(API + path, _page, asked)
+                rows, onward, total = self.api.read(API + path, _page, asked)
             except Refused as error:
                 if turned:
                     raise PageLost(f"Clio no longer knows page {len(turned) + 1} of {path} ({error.status}).") from None
                 raise
             if onward is None:
-                yield rows, None
+                yield rows, None, total
                 return
             asked = query = self._query(path, onward)
             if _cursor(query) in turned:
                 raise PageLost(f"Page {len(turned) + 1} of {path} leads back to an earlier one.")
             turned.add(_cursor(query))
-            yield rows, query
+            yield rows, query, total
 
     def _query(self, path: str, onward: str) -> str:
         """The query of a `next` link; the request itself always goes to our own base address."""
@@ -140,7 +140,7 @@ class Collection(Generic[T]):
         params = {**self.order, "updated_since": a_second_before(since)}
         page: Page[Any]
         for page in self.lists.pages(self.kind, self.path, self.schema, params, at):
-            yield Page([row.to_domain() for row in page.rows], page.onward)
+            yield Page([row.to_domain() for row in page.rows], page.onward, page.total)
 
     def where(self, params: Mapping[str, Param]) -> Iterator[T]:
         """Those rows of the list that `params` select."""
@@ -156,7 +156,7 @@ def data(answer: Any) -> Any:
     return answer["data"]
 
 
-def _page(answer: Any) -> tuple[Sequence[Any], str | None]:
+def _page(answer: Any) -> tuple[Sequence[Any], str | None, int | None]:
     if not isinstance(answer, dict) or not isinstance(answer.get("data"), list):
         raise Unreadable("no list")
     meta = answer.get("meta")
@@ -164,7 +164,8 @@ def _page(answer: Any) -> tuple[Sequence[Any], str | None]:
     onward = paging.get("next") if isinstance(paging, dict) else None
     if onward is not None and not isinstance(onward, str):
         raise Unreadable("next is no address")
-    return answer["data"], onward or None
+    records = meta.get("records") if isinstance(meta, dict) else None
+    return answer["data"], onward or None, records if isinstance(records, int) else None
 
 
 def complaint(error: ValidationError) -> str:

@@ -215,6 +215,8 @@ class MatterRecord(Record):
     matter_stage: Named | None = None
     currency: Coded | None = None
     custom_field_values: list[CustomFieldValueRecord] = Field(default_factory=list)
+    custom_number: str | None = None
+    client_reference: str | None = None
 
     def to_domain(self) -> Matter:
         return Matter(
@@ -232,6 +234,8 @@ class MatterRecord(Record):
             updated_at=self.updated_at,
             currency=None if self.currency is None else self.currency.code,
             custom_fields={one.field_name: one.value for one in self.custom_field_values if one.value is not None},
+            custom_number=self.custom_number,
+            client_reference=self.client_reference,
         )
 
 
