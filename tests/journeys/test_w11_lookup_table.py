@@ -8,7 +8,7 @@ import pytest
 from orchestrator.domain.references import Ambiguous, Resolved, Rung, Unknown
 from orchestrator.domain.topics import Urgency
 from orchestrator.errors import Rejected
-from orchestrator.storage.tables import matter_references
+from orchestrator.storage.tables import breaks, matter_references
 from orchestrator.usecases.backfill_matters import backfill_matters, backfill_stands, queue_backfill
 from orchestrator.usecases.exchange_references import NotImported, export_references, import_references
 from orchestrator.usecases.map_reference import map_reference, merge_matters, unmap_reference
@@ -244,3 +244,36 @@ def test_a_bill_number_that_is_also_a_matter_s_number_is_a_person_s_question(fir
     assert meaning(firm, "1001") == Ambiguous(tuple(sorted((firm.matter(), other))), Rung.EXACT)
     map_reference(firm.rt, "1001", firm.matter(), provider="lawpay", by="nora")
     assert meaning(firm, "1001") == Resolved(firm.matter(), Rung.EXACT)
+
+
+# ── breaks ──
+
+
+def a_break(firm, reference):
+    with firm.rt.uow() as work:
+        work.connection.execute(
+            breaks.insert().values(
+                fingerprint=reference, kind="unmapped_reference", account="iolta", state="open", run_id=1,
+                reference=reference, money_cents=60_000, currency="USD", cause="nobody knows it", candidates=[],
+                movement_ids=[], since=work.now.date(), opened_at=work.now, updated_at=work.now,
+            )
+        )  # fmt: skip
+
+
+def states(firm):
+    with firm.rt.read() as work:
+        return {row["reference"]: row["state"] for row in work.breaks.standing()}
+
+
+def test_a_mapping_has_the_breaks_that_it_explains_looked_at_again(firm):
+    a_break(firm, "RETAINER BO")
+    a_break(firm, "somebody else")
+    assert map_reference(firm.rt, "Retainer Bo", firm.matter(), provider="lawpay", by="nora")["reopened"] == 1
+    assert states(firm) == {"RETAINER BO": "reopened", "somebody else": "open"}
+    assert len(firm.jobs("reconcile.window")) == 1
+
+
+def test_a_matter_s_new_number_has_the_breaks_that_it_explains_looked_at_again(firm):
+    a_break(firm, "F-0815")
+    another(firm, custom_number="F-0815")
+    assert states(firm) == {"F-0815": "reopened"}
