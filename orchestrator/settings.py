@@ -113,15 +113,13 @@ class LawPaySettings(Group):
             missing = "BASE_URL" if self.base_url is None else "SECRET_KEY"
             raise ValueError(f"ORCH_LAWPAY__{missing} is missing: LawPay needs an address and a key, or neither")
         if self.base_url is not None and not _bare(self.base_url):
-            raise ValueError(
-                "ORCH_LAWPAY__BASE_URL is scheme and host, such as https://api.8am.com: /v1 is added to it"
-            )
+            raise ValueError("ORCH_LAWPAY__BASE_URL is an address such as https://api.8am.com: /v1 is added to it")
         return self
 
 
 def _bare(address: str) -> bool:
     parts = urlsplit(address)
-    return parts.scheme in {"http", "https"} and bool(parts.hostname) and not (parts.path.rstrip("/") or parts.query)
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and "/v1" not in parts.path and not parts.query
 
 
 class MailSettings(Group):

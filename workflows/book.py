@@ -24,7 +24,9 @@ from orchestrator.usecases.keep_webhooks import (
 from orchestrator.usecases.log_communication import LogCommunication
 from orchestrator.usecases.mark_matter import MarkMatter
 from orchestrator.usecases.move_bill import MoveBill
+from orchestrator.usecases.open_page import open_page
 from orchestrator.usecases.plan_billing import plan_billing
+from orchestrator.usecases.poll_lawpay import poll
 from orchestrator.usecases.read_account import read_account
 from orchestrator.usecases.reconcile_window import reconcile_window
 from orchestrator.usecases.recover import adopt_links, finish_recovery
@@ -68,6 +70,11 @@ def backfill_matters(job: Job, rt: Runtime) -> None:
     backfill(job, rt)
 
 
+@workflow("lawpay.poll")
+def poll_lawpay(job: Job, rt: Runtime) -> None:
+    poll(job, rt)
+
+
 @workflow("time.approve")
 def approve_time(job: Job, rt: Runtime) -> None:
     approve_rested(job, rt)
@@ -106,6 +113,11 @@ def mark_matter(job: Job, rt: Runtime) -> None:
 @workflow("bill.move")
 def move_bill(job: Job, rt: Runtime) -> None:
     perform(MoveBill(rt, job))
+
+
+@workflow("page.open")
+def make_page(job: Job, rt: Runtime) -> None:
+    open_page(job, rt)
 
 
 @workflow("link.create")

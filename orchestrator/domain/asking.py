@@ -3,18 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.domain.accounts import AccountClass, BankAccount
+from orchestrator.domain.accounts import AccountClass, BankAccount, FirmAccount
 from orchestrator.domain.bills import GONE, UNISSUED, Bill, BillKind
+from orchestrator.domain.links import Rail
 from orchestrator.errors import Rejected
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One link for this much, into this operating account."""
+    """One link for this much, into this operating account; on the rail of pages `account` is its configured key."""
 
     amount_cents: int
     currency: str
     account_id: int
+    rail: Rail = Rail.CLIO_PAYMENTS
+    account: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +28,21 @@ class Silence:
     loud: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class OnPage:
+    """The rail of payment pages, and the account whose page may collect this bill; None when there is no such account."""
+
+    account: FirmAccount | None
+
+
 def decide(
-    bill: Bill, *, accounts: Sequence[BankAccount], currency: str, account_id: int | None, reversed_: bool
-) -> Ask | Silence:
+    bill: Bill, *, accounts: Sequence[BankAccount], currency: str, account_id: int | None, reversed_: bool,
+    elsewhere: Silence | None = None, page: OnPage | None = None,
+) -> Ask | Silence:  # fmt: skip
     """What to ask for on a bill: balance less what is on its way, in the region's `currency`, else the first reason not to.
 
     `account_id` is the firm's choice of account, `reversed_` whether a payment of this bill came back and nobody has
-    decided yet (T28).
+    decided yet (T28), `elsewhere` why a payment that Clio does not know of silences it, `page` the other rail.
     """
     for applies, silence in (
         (bill.kind is not BillKind.REVENUE, Silence("trust_request")),
@@ -41,12 +52,17 @@ def decide(
         (bill.open_cents <= 0, Silence("payment_under_way")),
         ((bill.currency or currency) != currency, Silence("currency_mismatch", loud=True)),
         (reversed_, Silence("payment_reversed")),
+        (elsewhere is not None, elsewhere or Silence("payment_in_question")),
         (bill.client is None, Silence("client_missing", loud=True)),
     ):
         if applies:
             return silence
     if bill.client is not None and bill.client.email_problem is not None:
         return Silence(bill.client.email_problem, loud=True)
+    if page is not None:
+        if page.account is None:
+            return Silence("no_page_account", loud=True)
+        return Ask(bill.open_cents, currency, page.account.clio_id or 0, Rail.LAWPAY_PAGE, page.account.key)
     account = account_for(accounts, currency=currency, chosen=account_id)
     if account is None:
         return Silence("no_link_account", loud=True)

@@ -13,9 +13,9 @@ from urllib.parse import quote, urlsplit
 from orchestrator.domain.accounts import AccountClass, FirmAccount
 from orchestrator.domain.bills import BillKind
 from orchestrator.domain.ids import short_key
+from orchestrator.domain.links import Rail
 from orchestrator.errors import Rejected
 
-RAIL = "lawpay_page"
 LONGEST_REFERENCE = 128
 PREFIX = "ORC"
 NOTHING = "0"
@@ -136,7 +136,7 @@ def account_for_page(
 class RailRule:
     """Which rail a matter's bills take: the first rule that fits decides; what a rule leaves out fits everything."""
 
-    rail: str
+    rail: Rail
     practice_area: str | None = None
     office: str | None = None
     account: str | None = None

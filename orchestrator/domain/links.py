@@ -5,6 +5,13 @@ from datetime import datetime
 from enum import StrEnum
 
 
+class Rail(StrEnum):
+    """Whose page takes the money."""
+
+    CLIO_PAYMENTS = "clio_payments"
+    LAWPAY_PAGE = "lawpay_page"
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteLink:
     """A link as the rail knows it; `redirect_url` carries our key when the link is ours (W5)."""

@@ -69,6 +69,7 @@ REASONS: dict[str, Reason] = {
         "no configured account of the right class has a payment page that LawPay vouches for, or several do",
         "Configure one in [[trust.accounts]] and [lawpay] pages, or name it in the rule of [[links.rules]].",
     ),
+    "lawpay_not_read": Reason("LawPay's accounts have not been read yet"),
     "payment_to_record": Reason("it was paid at LawPay, and Clio has not been told yet"),
     "payment_in_question": Reason("a payment that may be for it waits for a person"),
     "payment_reversed": Reason(

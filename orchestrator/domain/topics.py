@@ -23,6 +23,7 @@ TOPICS: dict[str, Urgency] = {
     "sync.payment": Urgency.MONEY,
     "sweep": Urgency.SWEEPS,
     "account.read": Urgency.SWEEPS,
+    "lawpay.poll": Urgency.MONEY,
     "matters.backfill": Urgency.SWEEPS,
     # deciding
     "time.approve": Urgency.SWEEPS,
@@ -34,6 +35,7 @@ TOPICS: dict[str, Urgency] = {
     "note.create": Urgency.SWEEPS,
     "matter.mark": Urgency.SWEEPS,
     "bill.move": Urgency.MESSAGES,
+    "page.open": Urgency.MESSAGES,
     "link.create": Urgency.MESSAGES,
     "link.expire": Urgency.MONEY,
     "message.send": Urgency.MESSAGES,
@@ -50,7 +52,7 @@ TOPICS: dict[str, Urgency] = {
     "engine.tidy": Urgency.SWEEPS,
 }
 
-PASSING = frozenset({"sweep", "account.read", "matters.backfill", "time.approve", "billing.plan", "links.allot",
+PASSING = frozenset({"sweep", "lawpay.poll", "account.read", "matters.backfill", "time.approve", "billing.plan", "links.allot",
                      "webhooks.upkeep", "engine.heartbeat", "engine.tidy",
                      *(topic for topic in TOPICS if topic.startswith("sync."))})  # fmt: skip
 """Topics whose keys are moments or generations: their finished rows can be forgotten without anything happening twice."""
@@ -58,7 +60,12 @@ PASSING = frozenset({"sweep", "account.read", "matters.backfill", "time.approve"
 ADOPTING = frozenset({"recovery.adopt", "engine.heartbeat"})
 """What may run first of all after a regression: nothing is decided before our own links at Clio are known again (F57)."""
 
-SWEEPING = ADOPTING | {"recovery.finish", "sweep", *(topic for topic in TOPICS if topic.startswith("sync."))}
+SWEEPING = ADOPTING | {
+    "recovery.finish",
+    "sweep",
+    "lawpay.poll",
+    *(topic for topic in TOPICS if topic.startswith("sync.")),
+}
 """What may run next: reading the truth. Everything else waits until all of it was read."""
 
 

@@ -7,19 +7,29 @@ import sqlalchemy as sa
 
 from orchestrator.domain.books import Line
 from orchestrator.domain.ids import effect_key
+from orchestrator.domain.links import Rail
 from orchestrator.storage.repository import Repository
 from orchestrator.storage.tables import journal
 
+CLIO = Rail.CLIO_PAYMENTS
+
 
 class Journal(Repository):
-    def post(self, event: str, payment_id: int, sequence: int, lines: Iterable[Line], *, currency: str) -> bool:
-        """One entry for a payment that had `sequence` lines before; False when it stands already."""
+    def post(
+        self, event: str, payment_id: int, sequence: int, lines: Iterable[Line], *, currency: str, rail: Rail = CLIO
+    ) -> bool:  # fmt: skip
+        """One entry for a payment that had `sequence` lines before; False when it stands already.
+
+        Payments are numbered on each rail by itself: at Clio by its own id, of LawPay by the number of our row.
+        """
+        on = () if rail == CLIO else (str(rail),)
         posted = False
         for place, line in enumerate(lines):
             posted |= self.add_once(
                 journal,
-                key=effect_key("journal", payment_id, sequence, place),
+                key=effect_key("journal", *on, payment_id, sequence, place),
                 event=event,
+                rail=rail,
                 payment_id=payment_id,
                 account=line.account,
                 amount_cents=line.amount_cents,
@@ -30,12 +40,12 @@ class Journal(Repository):
             )
         return posted
 
-    def entries_of(self, payment_id: int) -> list[sa.RowMapping]:
-        return self.rows(sa.select(journal).where(journal.c.payment_id == payment_id).order_by(journal.c.id))
+    def entries_of(self, payment_id: int, *, rail: Rail = CLIO) -> list[sa.RowMapping]:
+        return self.rows(sa.select(journal).where(*_of(payment_id, rail)).order_by(journal.c.id))
 
     def payments_of_bill(self, bill_id: int) -> set[int]:
-        """The payments that have booked something on a bill."""
-        chosen = sa.select(journal.c.payment_id).where(journal.c.bill_id == bill_id)
+        """The payments at Clio that have booked something on a bill."""
+        chosen = sa.select(journal.c.payment_id).where(journal.c.bill_id == bill_id, journal.c.rail == CLIO)
         return set(self.connection.execute(chosen.distinct()).scalars())
 
     def balance(self) -> int:
@@ -54,14 +64,18 @@ class Journal(Repository):
     def listed(self, *, limit: int = 1000) -> list[sa.RowMapping]:
         return self.rows(sa.select(journal).order_by(journal.c.id).limit(limit))
 
-    def booked(self, payment_id: int) -> dict[tuple[str, int | None], int]:
+    def booked(self, payment_id: int, *, rail: Rail = CLIO) -> dict[tuple[str, int | None], int]:
         """What the books show of this payment: cents by account and bill."""
         shown: dict[tuple[str, int | None], int] = defaultdict(int)
-        for row in self.entries_of(payment_id):
+        for row in self.entries_of(payment_id, rail=rail):
             shown[row["account"], row["bill_id"]] += row["amount_cents"]
         return shown
 
-    def events_of(self, payment_id: int) -> int:
+    def events_of(self, payment_id: int, *, rail: Rail = CLIO) -> int:
         """How many lines this payment has so far: it rises with every entry, whatever accounts that touches."""
-        lines = sa.select(sa.func.count()).where(journal.c.payment_id == payment_id)
+        lines = sa.select(sa.func.count()).where(*_of(payment_id, rail))
         return int(self.connection.execute(lines).scalar_one())
+
+
+def _of(payment_id: int, rail: Rail) -> tuple[sa.ColumnElement[bool], ...]:
+    return journal.c.payment_id == payment_id, journal.c.rail == rail

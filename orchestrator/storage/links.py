@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orchestrator.domain.ids import effect_key
-from orchestrator.domain.links import LINK_TRANSITIONS, LinkState
+from orchestrator.domain.links import LINK_TRANSITIONS, LinkState, Rail
 from orchestrator.domain.quota import WINDOW, Use
 from orchestrator.errors import Stale
 from orchestrator.storage.repository import Repository
@@ -18,6 +18,10 @@ PER_USER = 50
 """Links active, and links created in 24 h, that Clio allows for each user of the account (API notes §10)."""
 
 ALIVE = (LinkState.WAITING, LinkState.RESERVED, LinkState.LIVE)
+
+
+_COUNTED = links.c.rail == Rail.CLIO_PAYMENTS
+"""Clio limits its own links; a payment page is an address and costs nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,10 @@ class Budget:
 
 
 class Links(Repository):
-    def want(self, *, bill_id: int, rail: str, amount_cents: int, currency: str, account_id: int) -> bool:
-        """One more link for a bill that has none alive; it waits for its share of the quotas."""
+    def want(
+        self, *, bill_id: int, rail: Rail, amount_cents: int, currency: str, account_id: int, account: str | None = None
+    ) -> bool:  # fmt: skip
+        """One more link for a bill that has none alive; on Clio's rail it waits for its share of the quotas."""
         last = self.connection.execute(
             sa.select(sa.func.max(links.c.cycle)).where(links.c.bill_id == bill_id)
         ).scalar_one()
@@ -49,10 +55,11 @@ class Links(Repository):
             bill_id=bill_id,
             cycle=cycle,
             rail=rail,
-            state=LinkState.WAITING,
+            state=LinkState.WAITING if rail == Rail.CLIO_PAYMENTS else LinkState.RESERVED,
             amount_cents=amount_cents,
             currency=currency,
             account_id=account_id,
+            account=account,
             key=effect_key("link", bill_id, cycle, amount_cents, currency),
             created_at=self.now,
             updated_at=self.now,
@@ -69,6 +76,10 @@ class Links(Repository):
     def by_clio_ids(self, clio_ids: Collection[int]) -> dict[int, sa.RowMapping]:
         return {row["clio_id"]: row for row in self.rows(sa.select(links).where(links.c.clio_id.in_(clio_ids)))}
 
+    def referred_to(self, reference_key: str) -> sa.RowMapping | None:
+        """The payment page that this part of a reference names."""
+        return self.one(sa.select(links).where(links.c.reference_key == reference_key).order_by(links.c.id).limit(1))
+
     def of_bill(self, bill_id: int) -> list[sa.RowMapping]:
         return self.rows(sa.select(links).where(links.c.bill_id == bill_id).order_by(links.c.cycle))
 
@@ -79,6 +90,13 @@ class Links(Repository):
         moved = sa.update(links).where(links.c.id == link["id"], links.c.state == link["state"])
         if self.change(moved.values(state=state, updated_at=self.now, **values)) != 1:
             raise Stale(f"Link {link['id']} moved while we looked.")
+
+    def claim(self, link: sa.RowMapping, transaction_id: str) -> None:
+        """The first payment made on a page is the one it was for; a page that is over already stays over."""
+        if link["state"] == LinkState.LIVE:
+            self.move(link, LinkState.USED, used_by=transaction_id)
+        else:
+            self.change(sa.update(links).where(links.c.id == link["id"]).values(used_by=transaction_id))
 
     def adopt(self, *, bill_id: int, cycle: int | None, key: str, **facts: Any) -> sa.RowMapping:
         """The row of a link that exists, whatever this database thought of it: by its key, else a new one (F57).
@@ -149,7 +167,7 @@ class Links(Repository):
             return None
         recent = sa.and_(links.c.reserved_at > self.now - WINDOW, links.c.state != LinkState.REFUSED)
         made = self.connection.execute(sa.select(links.c.reserved_at).where(recent)).scalars()
-        held = sa.select(links.c.expires_at).where(links.c.state.in_([LinkState.RESERVED, LinkState.LIVE]))
+        held = sa.select(links.c.expires_at).where(_COUNTED, links.c.state.in_([LinkState.RESERVED, LinkState.LIVE]))
         ends = list(self.connection.execute(held).scalars())
         known = [moment for moment in ends if moment is not None]
         # Of links that are not ours we know the number only: the newest of them may have been made when they were counted.
@@ -186,7 +204,7 @@ class Links(Repository):
         return self.tally(links.c.state)
 
     def _budget(self, row: sa.RowMapping) -> Budget:
-        held = sa.select(sa.func.count()).where(links.c.state.in_([LinkState.RESERVED, LinkState.LIVE]))
+        held = sa.select(sa.func.count()).where(_COUNTED, links.c.state.in_([LinkState.RESERVED, LinkState.LIVE]))
         recent = sa.and_(links.c.reserved_at > self.now - WINDOW, links.c.state != LinkState.REFUSED)
         made = sa.select(sa.func.count(), sa.func.min(links.c.reserved_at)).where(recent)
         active = self.connection.execute(held).scalar_one()

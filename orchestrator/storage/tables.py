@@ -268,6 +268,76 @@ backfills = Table(
     Column("done_at", Instant),
 )
 
+# ── What LawPay told us ──────────────────────────────────────────────────────────────────────────────────────────────
+
+# One row: how far its list of events was read, in its own time, which poll reads what rings from now on, and our secret path.
+lawpay_feed = Table(
+    "lawpay_feed",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("generation", Integer, nullable=False, default=1),
+    Column("watermark", Instant),
+    Column("began_at", Instant, nullable=False),
+    Column("accounts_read_at", Instant),
+    # When the list was last read to its end.
+    Column("polled_at", Instant),
+    Column("path_token", String(64), nullable=False),
+    Column("rung_at", Instant),
+)
+
+# Unique by the event's own id: one that comes twice, or on two pages, is read once (F43).
+lawpay_events = Table(
+    "lawpay_events",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("type", String(64), nullable=False),
+    Column("transaction_id", String(64), index=True),
+    Column("created_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+)
+
+lawpay_accounts = Table(
+    "lawpay_accounts",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("takes", String(16), nullable=False),
+    # NULL where the gateway does not say: never taken for operating (T1).
+    Column("trust", Boolean),
+    Column("currency", String(3), nullable=False),
+    Column("active", Boolean, nullable=False),
+)
+
+lawpay_transactions = Table(
+    "lawpay_transactions",
+    metadata,
+    Column("number", Serial, primary_key=True),
+    Column("id", String(64), nullable=False, unique=True),
+    Column("type", String(16), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("account_id", String(64), nullable=False),
+    Column("account", String(40)),
+    Column("amount_cents", sa.BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("method", String(16), nullable=False),
+    Column("refunded_cents", sa.BigInteger, nullable=False),
+    Column("charge_id", String(64), index=True),
+    Column("failure_code", String(64)),
+    Column("created_at", Instant, nullable=False),
+    Column("modified_at", Instant, nullable=False),
+    Column("read_at", Instant, nullable=False),
+    # When it was first known to be COMPLETED: what reads FAILED later is a return.
+    Column("completed_at", Instant),
+    # Of a charge: the link its reference names, whether it is what that asked for, and every way in which it is not.
+    Column("link_id", sa.BigInteger, index=True),
+    Column("matched", Boolean, nullable=False, default=False),
+    Column("deviations", Json, nullable=False),
+    # What of it is with the firm now, and what of that our books show.
+    Column("standing_cents", sa.BigInteger, nullable=False, default=0),
+    Column("booked_cents", sa.BigInteger, nullable=False, default=0),
+)
+
 # ── What we decided ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 approvals = Table(
@@ -339,6 +409,7 @@ links = Table(
     Column("state", String(16), nullable=False),
     Column("amount_cents", sa.BigInteger, nullable=False),
     Column("currency", String(3), nullable=False),
+    # Clio's account; 0 where the rail's account has no name at Clio.
     Column("account_id", sa.BigInteger, nullable=False),
     Column("key", String(64), nullable=False, unique=True),
     Column("clio_id", sa.BigInteger, unique=True),
@@ -350,6 +421,13 @@ links = Table(
     Column("reserved_at", Instant),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
+    # Of a payment page only: the configured account, what we asked to be told back, which part of that names the link, what
+    # was paid of the bill when it was asked for, and the transaction that used it.
+    Column("account", String(40)),
+    Column("reference", String(128)),
+    Column("reference_key", String(12), index=True),
+    Column("paid_before_cents", sa.BigInteger),
+    Column("used_by", String(64)),
     UniqueConstraint("bill_id", "cycle"),
     # One live link per balance, always.
     _partial("uq_links_alive", "bill_id", where="state IN ('waiting', 'reserved', 'live')"),
@@ -390,6 +468,8 @@ journal = Table(
     Column("id", Serial, primary_key=True),
     Column("key", String(64), nullable=False, unique=True),
     Column("event", String(32), nullable=False),
+    # On rail clio_payments Clio's payment, on lawpay_page the number of our row of the transaction.
+    Column("rail", String(16), nullable=False, server_default="clio_payments"),
     Column("payment_id", sa.BigInteger, nullable=False, index=True),
     Column("account", String(64), nullable=False),
     Column("amount_cents", sa.BigInteger, nullable=False),

@@ -20,6 +20,7 @@ from orchestrator.storage.breaks import Breaks
 from orchestrator.storage.connections import Connections
 from orchestrator.storage.dirty import DirtyMarks
 from orchestrator.storage.exceptions import Exceptions
+from orchestrator.storage.gateway import Gateway
 from orchestrator.storage.imagined import Imagined
 from orchestrator.storage.jobs import Jobs
 from orchestrator.storage.journal import Journal
@@ -191,6 +192,10 @@ class Work:
     @cached_property
     def breaks(self) -> Breaks:
         return Breaks(self.connection, lambda: self.now)
+
+    @cached_property
+    def gateway(self) -> Gateway:
+        return Gateway(self.connection, lambda: self.now)
 
     @cached_property
     def imagined(self) -> Imagined:

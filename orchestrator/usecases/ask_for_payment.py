@@ -1,12 +1,13 @@
-"""W5: an issued bill → at most one link for what is open, within both quotas."""
+"""W5: an issued bill → at most one link for what is open, on the rail of its matter, within Clio's quotas."""
 
 from collections.abc import Sequence
 from datetime import timedelta
 
 from orchestrator.domain.asking import Ask, Silence, decide
 from orchestrator.domain.bills import Bill
+from orchestrator.domain.gateway import CAME_TO_NOTHING
 from orchestrator.domain.kinds import Kind
-from orchestrator.domain.links import LinkState
+from orchestrator.domain.links import LinkState, Rail
 from orchestrator.domain.matters import MatterStatus
 from orchestrator.domain.payments import FELL_THROUGH
 from orchestrator.domain.reasons import meaning
@@ -16,6 +17,7 @@ from orchestrator.errors import Rejected
 from orchestrator.storage.jobs import Job
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
+from orchestrator.usecases.choose_rail import page_for, paid_elsewhere
 
 LOUD = (
     "currency_mismatch",
@@ -24,6 +26,7 @@ LOUD = (
     "client_email_invalid",
     "client_redacted",
     "no_link_account",
+    "no_page_account",
     "link_ended_unseen",
 )
 
@@ -37,10 +40,10 @@ def ask_for_payment(rt: Runtime, work: Work, bill_ids: Sequence[int]) -> None:
         if link is not None and isinstance(decision, Ask) and decision.amount_cents == link["amount_cents"]:
             _speak(work, bill, None)
             continue
-        if link is not None:
-            _let_go(work, link, decision)
-        if isinstance(decision, Ask) and (link is None or link["state"] == LinkState.WAITING):
-            decision = _want(rt, work, bill, decision)
+        # Where the last one takes its time to end, another takes its place once it has.
+        over = link is None or _let_go(work, link, decision)
+        if over and isinstance(decision, Ask):
+            decision = _want(work, bill, decision)
         _speak(work, bill, decision if isinstance(decision, Silence) else None)
     allot(work)
 
@@ -56,12 +59,17 @@ def what_to_ask(rt: Runtime, work: Work, bill: Bill) -> Ask | Silence:
     ):
         return Silence("closed_matter_held")
     try:
+        page = page_for(rt, work, bill)
+        if isinstance(page, Silence):
+            return page
         return decide(
             bill,
             accounts=work.mirror.accounts(),
             currency=rt.currency,
             account_id=rt.settings.links.account_id,
             reversed_=work.exceptions.is_open("payment_reversed", f"bill:{bill.id}"),
+            elsewhere=paid_elsewhere(work, bill),
+            page=page,
         )
     except Rejected as refusal:
         return Silence(refusal.reason, loud=True)
@@ -114,7 +122,7 @@ def allot_links(job: Job, rt: Runtime) -> None:
         ask_for_payment(rt, work, [link["bill_id"] for link in over])
 
 
-def _want(rt: Runtime, work: Work, bill: Bill, ask: Ask) -> Ask | Silence:
+def _want(work: Work, bill: Bill, ask: Ask) -> Ask | Silence:
     history = work.links.of_bill(bill.id)
     if history and not _another(work, history[-1], ask):
         return Silence("link_over")
@@ -122,10 +130,13 @@ def _want(rt: Runtime, work: Work, bill: Bill, ask: Ask) -> Ask | Silence:
         # We expired it for a reason that has passed, or a person did on purpose: only a person knows (F57).
         return Silence("link_ended_unseen", loud=True)
     work.links.want(
-        bill_id=bill.id, rail=rt.settings.links.rail, amount_cents=ask.amount_cents, currency=ask.currency,
-        account_id=ask.account_id,
+        bill_id=bill.id, rail=ask.rail, amount_cents=ask.amount_cents, currency=ask.currency, account_id=ask.account_id,
+        account=ask.account,
     )  # fmt: skip
     work.audit.line("link.wanted", "bill", bill.id, cents=ask.amount_cents)
+    if ask.rail is Rail.LAWPAY_PAGE:
+        link = work.links.alive([bill.id])[bill.id]
+        work.jobs.add("page.open", link["id"], link_id=link["id"], bill_id=bill.id)
     return ask
 
 
@@ -139,6 +150,12 @@ def _another(work: Work, last: Row, ask: Ask) -> bool:
         return True
     if last["state"] == LinkState.EXPIRED:
         return last["reason"] not in (None, "time", "link_expired_by_hand")
+    if last["rail"] == Rail.LAWPAY_PAGE:
+        paid = work.gateway.of_link(last["id"])
+        return bool(paid) and all(
+            charge["status"] in CAME_TO_NOTHING or (charge["completed_at"] and charge["standing_cents"] == 0)
+            for charge in paid
+        )
     if last["state"] != LinkState.USED or last["clio_id"] is None:
         return False
     made = work.mirror.payments_of_links([last["clio_id"]])
@@ -148,18 +165,29 @@ def _another(work: Work, last: Row, ask: Ask) -> bool:
     )
 
 
-def _let_go(work: Work, link: Row, decision: Ask | Silence) -> None:
-    """The link no longer fits its bill. One being made right now is judged again when it exists."""
+def _let_go(work: Work, link: Row, decision: Ask | Silence) -> bool:
+    """The link no longer fits its bill; True when it is over now. One being made right now is judged again when it exists."""
     reason = "link_replaced" if isinstance(decision, Ask) else decision.reason
     match LinkState(link["state"]):
         case LinkState.WAITING:
             work.links.move(link, LinkState.WITHDRAWN, reason=reason)
+            return True
+        case LinkState.LIVE if link["rail"] == Rail.LAWPAY_PAGE:
+            close_page(work, link, reason=reason)
+            return True
         case LinkState.LIVE:
             # Kept with the link as well: whoever sees it end first, we know that it was our doing.
             work.links.note(link["id"], reason=reason)
             work.jobs.add("link.expire", link["id"], link_id=link["id"], bill_id=link["bill_id"], reason=reason)
         case _:
             pass
+    return False
+
+
+def close_page(work: Work, link: Row, *, reason: str) -> None:
+    """Nobody can expire a page's address: it is over in our books, and what is paid on it from now on is a person's."""
+    work.links.move(link, LinkState.EXPIRED, reason=reason)
+    work.audit.line("link.expired", "link", link["id"], why=reason)
 
 
 def _speak(work: Work, bill: Bill, silence: Silence | None) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from orchestrator.domain.asking import account_for
 from orchestrator.domain.ids import effect_key
 from orchestrator.domain.kinds import SWEPT, Kind
-from orchestrator.domain.links import LinkState, RemoteLink
+from orchestrator.domain.links import LinkState, Rail, RemoteLink
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine import lineage
 from orchestrator.engine.effects import step
@@ -45,7 +45,8 @@ def adopt_links(job: Job, rt: Runtime) -> None:
     """Compare our links with Clio's list in full, and make those that this database forgot its own again."""
     with rt.read() as work:
         life = work.lineage.life()
-        live = {row["clio_id"] for row in work.links.listed(states=[LinkState.LIVE], limit=100_000)}
+        ours = work.links.listed(states=[LinkState.LIVE], limit=100_000)
+        live = {row["clio_id"] for row in ours if row["clio_id"] is not None}
     if life.era != job.payload["era"] or not life.recovering:
         with step(rt, job):
             return  # a later recovery does it
@@ -94,9 +95,10 @@ def _adopt(rt: Runtime, work: Work, link: RemoteLink) -> bool:
     key = str(key_of(link))
     rival = work.links.alive([link.bill_id]).get(link.bill_id)
     if link.active and rival is not None and rival["key"] != key:
-        if rival["clio_id"] is not None:
+        if rival["state"] == LinkState.LIVE:
             work.exceptions.open(
-                "foreign_link", link.id, f"Links {rival['clio_id']} and {link.id} for bill {link.bill_id} are both live.",
+                "foreign_link", link.id,
+                f"Links {rival['clio_id'] or rival['rail']} and {link.id} for bill {link.bill_id} are both live.",
                 subject=("bill", link.bill_id),
             )  # fmt: skip
             return False
@@ -104,7 +106,7 @@ def _adopt(rt: Runtime, work: Work, link: RemoteLink) -> bool:
     account = account_for(work.mirror.accounts(), currency=link.currency, chosen=None)
     account_id = rt.settings.links.account_id or (account.id if account is not None else 0)
     row = work.links.adopt(
-        bill_id=link.bill_id, cycle=_cycle(link, key), key=key, rail=rt.settings.links.rail, state=_state(link),
+        bill_id=link.bill_id, cycle=_cycle(link, key), key=key, rail=Rail.CLIO_PAYMENTS, state=_state(link),
         amount_cents=link.amount_cents, currency=link.currency, account_id=account_id, clio_id=link.id,
         etag=link.etag, url=link.url, expires_at=link.expires_at, reserved_at=link.created_at,
         reason=None if link.active else _end(work, link),

@@ -21,6 +21,7 @@ from orchestrator.domain.lawpay_pages import (
     rail_for,
     reference_of,
 )
+from orchestrator.domain.links import Rail
 from orchestrator.errors import Rejected
 
 KEY = effect_key("link", 7, 1, 60_000, "USD")
@@ -146,9 +147,9 @@ def test_an_account_without_a_page_or_a_gateway_account_is_refused():
     assert chosen(BillKind.REVENUE, account("op", lawpay_ids=())) is None
 
 
-CLIO, PAGE = RailRule("clio_payments"), RailRule("lawpay_page")
-ESTATES = RailRule("lawpay_page", practice_area="Estates", account="estates")
-AUSTIN = RailRule("lawpay_page", office="Austin")
+CLIO, PAGE = RailRule(Rail.CLIO_PAYMENTS), RailRule(Rail.LAWPAY_PAGE)
+ESTATES = RailRule(Rail.LAWPAY_PAGE, practice_area="Estates", account="estates")
+AUSTIN = RailRule(Rail.LAWPAY_PAGE, office="Austin")
 
 
 def test_the_first_rule_that_fits_decides():

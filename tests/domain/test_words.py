@@ -130,7 +130,7 @@ def test_every_reason_completes_a_sentence():
         assert re.fullmatch(r"[a-z_]+", code)
         assert reason.meaning
         assert not reason.meaning.endswith(".")
-        assert reason.meaning[0].islower() or reason.meaning.split()[0] in {"Clio", "Clio's"}
+        assert reason.meaning[0].islower() or reason.meaning.split()[0] in {"Clio", "Clio's", "LawPay", "LawPay's"}
         assert not reason.advice or reason.advice.endswith((".", "`."))
 
 

@@ -35,3 +35,40 @@ def opened(sandbox, database_url):
             return firm
 
         yield open_
+
+
+@pytest.fixture
+def at_lawpay(sandbox, tiny, opened):
+    """Open the tiny firm with LawPay beside it: an operating and a trust account, each with a page for cards and eChecks."""
+
+    def open_(*, flags=("false", "true"), scenario=None, only=("operating", "trust"), **environment):
+        given = scenario or tiny
+        given["lawpay"] = {
+            "firm": "solo",
+            "accounts": [
+                {"bank_account": key, "page": key, "trust": flag}
+                for key, flag in zip(("operating", "trust"), flags, strict=True)
+            ],
+        }
+        sandbox.reset(given, seed=1, now=START.isoformat(), frozen=True, rate_limit=100_000)
+        state = sandbox.state()
+        doors = state["lawpay_accounts"]
+        accounts = [
+            {"key": key, "account_class": key, "clio_id": door["clio_id"], "lawpay_ids": [door["card"], door["echeck"]]}
+            for key, door in doors.items()
+            if key in only
+        ]
+        settings = {
+            "lawpay": {
+                "base_url": state["lawpay_base_url"],
+                "secret_key": state["lawpay_secret_key"],
+                "pages": {key: doors[key]["page"] for key in only},
+            },
+            "trust": {"accounts": accounts},
+            "links": {"rail": "lawpay_page"},
+        }
+        for name, value in environment.items():
+            settings[name] = {**settings.get(name, {}), **value}
+        return opened(**settings)
+
+    return open_

@@ -1,0 +1,87 @@
+"""W5: which rail a bill takes, which account's page may collect it, and what payments made at LawPay say against asking."""
+
+from collections.abc import Mapping
+
+from orchestrator.domain.asking import OnPage, Silence
+from orchestrator.domain.bills import Bill
+from orchestrator.domain.gateway import ON_ITS_WAY, GatewayAccount
+from orchestrator.domain.lawpay_pages import RailRule, account_for_page, rail_for
+from orchestrator.domain.lawpay_payments import QUESTIONS, doubt_about, recorded
+from orchestrator.domain.links import Rail
+from orchestrator.engine.runtime import Runtime
+from orchestrator.storage.repository import Row
+from orchestrator.storage.unit_of_work import Work
+
+HELD_BY_LAWPAY = ("no_page_account", "lawpay_not_read")
+"""Reasons for silence that lie with LawPay's accounts or with the firm's settings, not with the bill."""
+
+
+def page_for(rt: Runtime, work: Work, bill: Bill) -> OnPage | Silence | None:
+    """The rail of payment pages, with the one account that may collect this bill; None on Clio's rail.
+
+    Raises `Rejected` when the firm named an account of the wrong class (T1, T2).
+    """
+    rule = _rule(rt, work, bill)
+    if rule.rail is Rail.CLIO_PAYMENTS:
+        return None
+    feed = work.gateway.feed()
+    if feed is None or feed["accounts_read_at"] is None:
+        return Silence("lawpay_not_read")
+    account = account_for_page(
+        bill.kind,
+        rt.settings.trust.firm_accounts,
+        pages=rt.settings.lawpay.pages,
+        refused=refused(rt, work.gateway.accounts()),
+        currency=rt.currency,
+        chosen=rule.account or rt.settings.links.page_account,
+    )
+    return OnPage(account)
+
+
+def refused(rt: Runtime, known: Mapping[str, GatewayAccount]) -> set[str]:
+    """Configured accounts for which LawPay does not vouch under every one of their ids: nothing is collected there (T1)."""
+    return {
+        account.key
+        for account in rt.settings.trust.firm_accounts
+        for lawpay_id in account.lawpay_ids
+        if (said := known.get(lawpay_id)) is None or not said.active or doubt_about(account, said) is not None
+    }
+
+
+def paid_elsewhere(work: Work, bill: Bill) -> Silence | None:
+    """Why a bill is not asked for although Clio calls it open: it was paid at LawPay, or a person must say whether it was."""
+    charges = work.gateway.of_bill(bill.id)
+    if any(charge["matched"] and charge["status"] in ON_ITS_WAY for charge in charges):
+        return Silence("payment_under_way")
+    if any(charge["booked_cents"] and not in_clio(charge, bill) for charge in charges):
+        return Silence("payment_to_record")
+    asked_about = (charge for charge in charges if charge["deviations"])
+    if any(work.exceptions.standing(QUESTIONS, question_key(charge["id"])) for charge in asked_about):
+        return Silence("payment_in_question")
+    return None
+
+
+def in_clio(charge: Row, bill: Bill) -> bool:
+    """Whether a person has recorded this charge on its bill in Clio, as far as the bill's paid amount can tell."""
+    return recorded(
+        paid_cents=bill.paid_cents, before_cents=charge["paid_before_cents"] or 0, booked_cents=charge["booked_cents"]
+    )
+
+
+def question_key(transaction_id: str) -> str:
+    """Under which what is strange about one transaction is asked."""
+    return f"lawpay:{transaction_id}"
+
+
+def _rule(rt: Runtime, work: Work, bill: Bill) -> RailRule:
+    links = rt.settings.links
+    default = RailRule(Rail(links.rail))
+    if not links.rules:
+        return default
+    rules = [
+        RailRule(Rail(rule.rail), practice_area=rule.practice_area, office=rule.office, account=rule.account)
+        for rule in links.rules
+    ]
+    known = work.mirror.matters(bill.matter_ids).values()
+    told = [(matter.practice_area, matter.custom_fields.get(links.office_field)) for matter in known]
+    return rail_for(rules, default, matters=told)

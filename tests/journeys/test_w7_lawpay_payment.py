@@ -1,0 +1,464 @@
+"""W7 on the rail `lawpay_page`: what comes back is compared with what was asked; the rest is as on Clio's own rail."""
+
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+
+from orchestrator.domain.gateway import TransactionStatus
+from orchestrator.domain.links import Rail
+from orchestrator.domain.movements import MovementKind, MovementStatus, Source
+from orchestrator.engine.points import Point
+from orchestrator.storage.gateway import to_transaction
+from tests.firm import Died, dying_at, open_firm
+
+PAGE = Rail.LAWPAY_PAGE
+
+
+@pytest.fixture
+def firm(at_lawpay):
+    return at_lawpay()
+
+
+def page_of(firm, bill):
+    with firm.rt.read() as work:
+        return work.links.of_bill(bill["id"])[-1]
+
+
+def seen(firm):
+    firm.later(minutes=6)
+    firm.later(minutes=2)
+
+
+def pay(firm, page, **facts):
+    """The client pays on the page, and the worker has heard of it."""
+    paid = firm.sandbox.act("lawpay_pay", page=page["url"], **facts)
+    seen(firm)
+    return paid
+
+
+def paid(firm, **facts):
+    """A bill whose page was paid by card, captured at midnight, and the worker has seen it."""
+    bill = firm.mailed_bill()
+    payment = pay(firm, page_of(firm, bill), **facts)
+    firm.later(days=4 if facts.get("method") == "echeck" else 1)
+    return bill, payment
+
+
+def row(firm, payment):
+    with firm.rt.read() as work:
+        return work.gateway.get(payment["id"])
+
+
+def books(firm, payment):
+    with firm.rt.read() as work:
+        totals: dict[str, int] = {}
+        for line in work.journal.entries_of(work.gateway.get(payment["id"])["number"], rail=PAGE):
+            totals[line["account"]] = totals.get(line["account"], 0) + line["amount_cents"]
+        return totals
+
+
+def moved(firm):
+    """What reconciliation is told of LawPay, by its id there."""
+    with firm.rt.read() as work:
+        return {one.external_id: one for one in work.movements.current(source=Source.LAWPAY)}
+
+
+def silence(firm, bill):
+    with firm.rt.read() as work:
+        return work.mirror.bill_rows([bill["id"]])[bill["id"]]["silence"]
+
+
+def tasks(firm, word):
+    return [task for task in firm.effects("task.created") if word in task["name"]]
+
+
+def notes(firm, word):
+    return [note for note in firm.effects("note.created") if word in note["subject"]]
+
+
+def test_a_card_payment_is_a_promise_until_midnight_and_money_after_it(firm):
+    bill = firm.mailed_bill()
+    payment = pay(firm, page_of(firm, bill))
+    assert row(firm, payment)["status"] == "AUTHORIZED"
+    assert page_of(firm, bill)["state"] == "used"
+    assert silence(firm, bill) == "payment_under_way"
+    assert books(firm, payment) == {}
+    firm.later(days=1)
+    assert books(firm, payment) == {"bank:operating": 60_000, "receivable": -60_000}
+    [note] = notes(firm, "Payment received")
+    assert payment["id"] in note["detail"]
+    firm.check()
+
+
+def test_one_task_asks_for_it_to_be_recorded_and_the_bill_keeps_silent_until_it_is(firm):
+    bill, payment = paid(firm)
+    [task] = tasks(firm, "Record the LawPay payment")
+    assert bill["number"] in task["name"]
+    assert "600.00 USD" in task["name"]
+    assert silence(firm, bill) == "payment_to_record"
+    for _ in range(3):
+        firm.later(hours=6)
+    assert len(tasks(firm, "Record the LawPay payment")) == 1
+    assert len(firm.mails()) == 1
+    firm.sandbox.act("record_payment", id=bill["id"])
+    firm.later(minutes=16)
+    assert silence(firm, bill) == "nothing_open"
+    assert books(firm, payment) == {"bank:operating": 60_000, "receivable": -60_000}
+    assert firm.exceptions() == {}
+    firm.check()
+
+
+def test_a_payment_that_was_recorded_before_we_heard_of_it_needs_no_task(firm):
+    bill = firm.mailed_bill()
+    page = page_of(firm, bill)
+    firm.sandbox.act("lawpay_pay", page=page["url"])
+    firm.sandbox.act("record_payment", id=bill["id"])
+    firm.later(days=1)
+    seen(firm)
+    assert tasks(firm, "Record the LawPay payment") == []
+    assert firm.exceptions() == {}
+    with firm.rt.read() as work:
+        assert work.journal.held() == 60_000
+    firm.check()
+
+
+def test_an_echeck_comes_into_the_account_that_stands_beside_the_card_one(firm):
+    _bill, payment = paid(firm, method="echeck")
+    assert books(firm, payment) == {"bank:operating": 60_000, "receivable": -60_000}
+    assert row(firm, payment)["account"] == "operating"
+    assert len(tasks(firm, "Record the LawPay payment")) == 1
+    firm.check()
+
+
+def test_F66_an_echeck_that_is_returned_late_reverses_everything_and_leaves_its_deposit_in_the_record(firm):
+    _bill, payment = paid(firm, method="echeck")
+    firm.later(days=20)
+    firm.sandbox.act("lawpay_return_echeck", id=payment["id"])
+    seen(firm)
+    assert books(firm, payment) == {"bank:operating": 0, "receivable": 0}
+    assert len(notes(firm, "Payment reversed")) == 1
+    assert len(tasks(firm, "Take back the LawPay payment")) == 1
+    assert firm.exceptions() == {"payment_reversed": 1}
+    there = moved(firm)
+    assert there[payment["id"]].status is MovementStatus.SETTLED
+    back = there[f"{payment['id']}:return"]
+    assert (back.kind, back.amount_cents, back.parent) == (MovementKind.RETURN, -60_000, payment["id"])
+    assert len(firm.mails()) == 1
+    firm.check()
+
+
+def test_F66_a_return_that_came_between_two_polls_is_still_a_return(firm):
+    bill = firm.mailed_bill()
+    payment = firm.sandbox.act("lawpay_pay", page=page_of(firm, bill)["url"], method="echeck")
+    firm.sandbox.clock_advance(4 * 86_400)
+    firm.sandbox.act("lawpay_return_echeck", id=payment["id"])
+    firm.work()
+    firm.later(minutes=6)
+    assert set(moved(firm)) == {payment["id"], f"{payment['id']}:return"}
+    assert books(firm, payment) == {}
+    firm.check()
+
+
+def test_an_echeck_that_fails_before_it_completes_leads_to_a_fresh_page_and_a_revised_message(firm):
+    bill = firm.mailed_bill()
+    first = page_of(firm, bill)
+    payment = pay(firm, first, method="echeck")
+    firm.sandbox.act("lawpay_return_echeck", id=payment["id"])
+    seen(firm)
+    firm.later(minutes=2)
+    second = page_of(firm, bill)
+    assert (second["state"], second["cycle"]) == ("live", 2)
+    assert second["reference"] != first["reference"]
+    assert len(firm.mails()) == 2
+    assert books(firm, payment) == {}
+    assert moved(firm)[payment["id"]].status is MovementStatus.FAILED
+    firm.check()
+
+
+def test_a_voided_payment_is_asked_for_again(firm):
+    bill = firm.mailed_bill()
+    payment = pay(firm, page_of(firm, bill))
+    firm.sandbox.act("lawpay_void", id=payment["id"])
+    seen(firm)
+    firm.later(minutes=2)
+    assert page_of(firm, bill)["state"] == "live"
+    assert len(firm.mails()) == 2
+    assert moved(firm)[payment["id"]].status is MovementStatus.VOIDED
+    firm.check()
+
+
+def test_a_refund_is_a_transaction_of_its_own_and_reverses_the_payment(firm):
+    bill, payment = paid(firm)
+    refund = firm.sandbox.act("lawpay_refund", id=payment["id"])
+    seen(firm)
+    assert books(firm, payment) == {"bank:operating": 0, "receivable": 0}
+    there = moved(firm)[refund["id"]]
+    assert (there.kind, there.amount_cents, there.parent) == (MovementKind.REFUND, -60_000, payment["id"])
+    assert firm.exceptions() == {"payment_reversed": 1}
+    assert len(tasks(firm, "Take back the LawPay payment")) == 1
+    assert silence(firm, bill) == "payment_reversed"
+    firm.check()
+
+
+def test_two_partial_refunds_are_two_reversals(firm):
+    _, payment = paid(firm)
+    for cents in (10_000, 5_001):
+        firm.sandbox.act("lawpay_refund", id=payment["id"], amount_cents=cents)
+        seen(firm)
+    assert books(firm, payment) == {"bank:operating": 44_999, "receivable": -44_999}
+    assert sorted(note["detail"].split()[0] for note in notes(firm, "Payment reversed")) == ["100.00", "50.01"]
+    assert len(tasks(firm, "Take back the LawPay payment")) == 2
+    firm.check()
+
+
+# ── what is not as it was asked ──
+
+
+@pytest.mark.parametrize("cents", [59_999, 60_001, 30_000])
+def test_F65_an_edited_amount_is_a_person_s_and_is_booked_nowhere(firm, cents):
+    bill = firm.mailed_bill()
+    payment = pay(firm, page_of(firm, bill), amount_cents=cents)
+    firm.later(days=1)
+    assert firm.exceptions() == {"lawpay_amount_differs": 1}
+    assert books(firm, payment) == {}
+    assert tasks(firm, "LawPay") == []
+    assert silence(firm, bill) == "payment_in_question"
+    assert len(firm.mails()) == 1
+    firm.check()
+
+
+def test_F65_after_a_person_recorded_what_came_the_rest_is_asked_for(firm):
+    bill = firm.mailed_bill()
+    payment = pay(firm, page_of(firm, bill), amount_cents=50_000)
+    firm.later(days=1)
+    firm.sandbox.act("record_payment", id=bill["id"], amount=500)
+    with firm.rt.uow() as work:
+        [asked] = work.exceptions.listed(kind="lawpay_amount_differs")
+        assert work.exceptions.resolve(asked["id"])
+    firm.later(minutes=16)
+    firm.later(minutes=2)
+    assert (page_of(firm, bill)["state"], page_of(firm, bill)["amount_cents"]) == ("live", 10_000)
+    assert len(firm.mails()) == 2
+    # Whatever LawPay says of the same payment later, the same question is not asked twice.
+    firm.sandbox.act("lawpay_refund", id=payment["id"], amount_cents=1)
+    seen(firm)
+    assert "lawpay_amount_differs" not in firm.exceptions()
+    firm.check()
+
+
+@pytest.mark.parametrize(
+    "edit", [lambda text: text[:-1] + "?", lambda text: f"{text} for March", lambda text: text[4:]]
+)
+def test_an_edited_reference_is_a_person_s_who_is_shown_what_it_may_be(firm, edit):
+    bill = firm.mailed_bill()
+    page = page_of(firm, bill)
+    payment = pay(firm, page, reference=edit(page["reference"]))
+    firm.later(days=1)
+    assert firm.exceptions() == {"lawpay_reference_edited": 1}
+    with firm.rt.read() as work:
+        [asked] = work.exceptions.listed()
+    assert bill["number"] in asked["summary"]
+    assert books(firm, payment) == {}
+    assert silence(firm, bill) == "payment_in_question"
+    firm.check()
+
+
+@pytest.mark.parametrize("reference", ["", "Retainer for Ferris", "ORC-1-2-AAAAAAAAAAAA-A"])
+def test_F18_a_payment_under_a_reference_we_never_gave_is_a_person_s(firm, reference):
+    bill = firm.mailed_bill()
+    payment = pay(firm, page_of(firm, bill), reference=reference)
+    firm.later(days=1)
+    [kind] = firm.exceptions()
+    assert kind in {"lawpay_reference_unknown", "lawpay_reference_edited"}
+    assert books(firm, payment) == {}
+    assert page_of(firm, bill)["state"] == "live"
+    assert moved(firm)[payment["id"]].reference == reference
+    firm.check()
+
+
+def test_F18_what_was_there_before_we_first_looked_is_history_and_no_question(sandbox, at_lawpay, database_url):
+    firm = at_lawpay()
+    firm.later(days=1)
+    page = firm.ids["lawpay_accounts"]["operating"]["page"]
+    firm.sandbox.act("lawpay_pay", page=page, amount_cents=5_000, reference="old")
+    with open_firm(sandbox, f"{database_url}-2", environment=_settings(firm)) as later:
+        sandbox.clock_advance(60)
+        later.work()
+        assert later.exceptions() == {}
+        assert [one.amount_cents for one in moved(later).values()] == [5_000]
+
+
+def _settings(firm):
+    settings = firm.rt.settings
+    return {
+        "lawpay": settings.lawpay.model_dump(),
+        "trust": {"accounts": [account.model_dump() for account in settings.trust.accounts]},
+        "links": {"rail": "lawpay_page"},
+    }
+
+
+def test_a_page_that_is_paid_twice_is_booked_once_and_the_second_is_a_person_s(firm):
+    bill = firm.mailed_bill()
+    page = page_of(firm, bill)
+    first, second = pay(firm, page), pay(firm, page)
+    firm.later(days=1)
+    assert books(firm, first) == {"bank:operating": 60_000, "receivable": -60_000}
+    assert books(firm, second) == {}
+    assert firm.exceptions() == {"lawpay_paid_twice": 1}
+    assert len(tasks(firm, "Record the LawPay payment")) == 1
+    firm.check()
+
+
+def test_two_payments_that_are_first_heard_of_together_are_one_and_a_question(firm):
+    bill = firm.mailed_bill()
+    url = page_of(firm, bill)["url"]
+    for _ in range(2):
+        firm.sandbox.act("lawpay_pay", page=url)
+        firm.sandbox.clock_advance(1)
+    seen(firm)
+    firm.later(days=1)
+    assert firm.exceptions() == {"lawpay_paid_twice": 1}
+    with firm.rt.read() as work:
+        assert work.journal.held() == 60_000
+    firm.check()
+
+
+def test_a_page_that_is_paid_after_a_newer_one_took_its_place_is_a_person_s(firm):
+    bill = firm.mailed_bill()
+    old = page_of(firm, bill)
+    firm.sandbox.act("record_payment", id=bill["id"], amount=100)
+    firm.later(minutes=16)
+    firm.later(minutes=2)
+    payment = pay(firm, old)
+    firm.later(days=1)
+    assert firm.exceptions() == {"lawpay_link_over": 1}
+    assert books(firm, payment) == {}
+    # While nobody knows what that money is for, the client is not asked for more.
+    assert silence(firm, bill) == "payment_in_question"
+    firm.check()
+
+
+def test_F12_a_page_that_was_paid_before_it_was_closed_is_honoured(firm):
+    bill = firm.mailed_bill()
+    old = page_of(firm, bill)
+    paid_ = firm.sandbox.act("lawpay_pay", page=old["url"])
+    firm.sandbox.act("record_payment", id=bill["id"], amount=100)
+    firm.sandbox.clock_advance(1)
+    firm.later(minutes=16)
+    firm.later(days=1)
+    assert books(firm, paid_) == {"bank:operating": 60_000, "receivable": -60_000}
+    assert silence(firm, bill) == "payment_to_record"
+    assert firm.exceptions() == {}
+    firm.check()
+
+
+def test_F68_a_bill_paid_into_trust_is_a_person_s_and_no_money_is_moved(firm):
+    bill = firm.mailed_bill()
+    page = page_of(firm, bill)
+    trust = firm.ids["lawpay_accounts"]["trust"]["page"]
+    payment = pay(firm, {"url": f"{trust}?{page['url'].partition('?')[2]}"})
+    firm.later(days=1)
+    assert firm.exceptions() == {"lawpay_wrong_account": 1}
+    assert books(firm, payment) == {}
+    assert moved(firm)[payment["id"]].account == "trust"
+    firm.check()
+
+
+def test_T1_an_account_that_nobody_configured_is_told_once_and_its_money_belongs_to_none(at_lawpay):
+    firm = at_lawpay(only=("operating",))
+    for cents in (100, 200):
+        firm.sandbox.act(
+            "lawpay_pay", page=firm.ids["lawpay_accounts"]["trust"]["page"], amount_cents=cents, reference="a"
+        )
+        seen(firm)
+    assert [one.account for one in moved(firm).values()] == [None, None]
+    assert firm.exceptions() == {"lawpay_account_unknown": 1}
+
+
+# ── the feed ──
+
+
+def test_F43_a_list_that_shifts_while_it_is_read_loses_nothing_and_counts_nothing_twice(firm):
+    page = firm.ids["lawpay_accounts"]["operating"]["page"]
+    for n in range(30):
+        firm.sandbox.act("lawpay_pay", page=page, amount_cents=1_000 + n, reference=f"lot {n}")
+        firm.sandbox.clock_advance(1)
+    firm.sandbox.fault("GET /lawpay/v1/events", "shift_page", n=3, times=None)
+    seen(firm)
+    firm.later(days=1)
+    there = moved(firm)
+    assert sorted(one.amount_cents for one in there.values()) == [1_000 + n for n in range(30)]
+    assert all(one.status is MovementStatus.SETTLED for one in there.values())
+
+
+def test_F43_the_watermark_moves_only_with_what_was_read(at_lawpay, sandbox, database_url):
+    firm = at_lawpay()
+    before = mark(firm)
+    firm.sandbox.act(
+        "lawpay_pay", page=firm.ids["lawpay_accounts"]["operating"]["page"], amount_cents=100, reference="x"
+    )
+    firm.sandbox.fault("GET /lawpay/v1/transactions/{id}", "drop_before", times=3)
+    firm.sandbox.clock_advance(400)
+    firm.tick()
+    for job_id in firm.bells():
+        firm.work_only(job_id)
+    assert mark(firm) == before
+    firm.work()
+    assert mark(firm) != before
+    assert len(moved(firm)) == 1
+
+
+def mark(firm):
+    with firm.rt.read() as work:
+        return work.gateway.feed()["watermark"]
+
+
+def test_F17_an_older_reading_never_replaces_a_newer_one(firm):
+    _bill, payment = paid(firm)
+    assert row(firm, payment)["status"] == "COMPLETED"
+    with firm.rt.uow() as work:
+        now = to_transaction(work.gateway.get(payment["id"]))
+        late = replace(now, status=TransactionStatus.PENDING, modified_at=now.created_at)
+        assert work.gateway.put(late, account="operating", read_at=work.now) is None
+    assert row(firm, payment)["status"] == "COMPLETED"
+
+
+def test_F17_events_that_come_in_any_order_lead_to_the_same(firm):
+    """Authorized, completed and a return are all read at once: the transaction itself says where it stands."""
+    bill = firm.mailed_bill()
+    payment = firm.sandbox.act("lawpay_pay", page=page_of(firm, bill)["url"])
+    firm.sandbox.clock_advance(86_400)
+    firm.work()
+    firm.later(minutes=6)
+    assert books(firm, payment) == {"bank:operating": 60_000, "receivable": -60_000}
+    firm.check()
+
+
+def test_a_transaction_that_lawpay_does_not_know_holds_nothing_up(firm):
+    page = firm.ids["lawpay_accounts"]["operating"]["page"]
+    lost = firm.sandbox.act("lawpay_pay", page=page, amount_cents=100, reference="a")
+    kept = firm.sandbox.act("lawpay_pay", page=page, amount_cents=200, reference="b")
+    body = {"messages": [{"code": "resource_not_found", "level": "error"}]}
+    firm.sandbox.fault("GET /lawpay/v1/transactions/{id}", "status", code=404, body=body)
+    seen(firm)
+    assert len({lost["id"], kept["id"]} & moved(firm).keys()) == 1
+    assert firm.exceptions()["lawpay_not_found"] == 1
+
+
+def test_a_worker_that_dies_anywhere_in_a_poll_books_a_payment_once(at_lawpay, sandbox, database_url):
+    firm = at_lawpay()
+    bill = firm.mailed_bill()
+    payment = firm.sandbox.act("lawpay_pay", page=page_of(firm, bill)["url"])
+    firm.sandbox.clock_advance(86_400)
+    for point in (Point.STEP_READ, Point.STEP_RECORDING, Point.STEP_RECORDED):
+        opened = open_firm(sandbox, database_url, environment=_settings(firm), passing=dying_at(point))
+        with suppress(Died), opened as dying:
+            dying.later(minutes=5)
+    firm.rest_pauses()
+    firm.later(minutes=6)
+    firm.later(minutes=2)
+    assert books(firm, payment) == {"bank:operating": 60_000, "receivable": -60_000}
+    assert len(notes(firm, "Payment received")) == 1
+    assert len(tasks(firm, "Record the LawPay payment")) == 1
+    firm.check()
