@@ -31,7 +31,7 @@ from orchestrator.ports import Clock, Letters, Mailer, Pacer, PracticeManagement
 from orchestrator.rehearsal import ImaginedMailer, ImaginedPractice, Rehearsal
 from orchestrator.settings import LOOPBACK, MAIN, Misconfigured, Settings
 from orchestrator.storage.lineage import Mark
-from orchestrator.storage.marks import FileMark, RedisMark
+from orchestrator.storage.marks import FileMark, HeadFile, RedisMark
 from orchestrator.storage.unit_of_work import UnitOfWork, connect
 from orchestrator.storage.vault import Cipher, DatabaseMemory, DatabaseVault
 from orchestrator.telemetry import redaction
@@ -109,6 +109,7 @@ def build(
         door=partial(_at_the_door, settings.public_address, cipher),
         passing=passing or _ordered_death(settings),
         marks=_marks(settings, firm),
+        heads=HeadFile(settings.mark.with_suffix(".heads")) if settings.mark and not settings.dry_run else None,
         closing=(
             api.close,
             tokens.close,

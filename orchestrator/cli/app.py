@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from orchestrator.cli import (
+    audit,
     backup,
     bills,
     config,
@@ -88,5 +89,6 @@ for name, noun in {
     "jobs": jobs,
     "exceptions": exceptions,
     "webhooks": webhooks,
+    "audit": audit,
 }.items():
     app.add_typer(noun.app, name=name)

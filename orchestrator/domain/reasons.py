@@ -293,6 +293,11 @@ REASONS: dict[str, Reason] = {
     ),
     "rejected": Reason("the request was refused", "Read the answer kept with the job, correct, and retry it."),
     "unplanned": Reason("an error we did not plan for stopped it", "Report it with the job's id, then retry."),
+    "audit_chain_broken": Reason(
+        "the audit lines in the database are not as they were written",
+        "Find out who could write to the database: `orchestrator audit verify` names the first wrong line; "
+        "compare with a backup.",
+    ),
     "webhook_replaced": Reason("another subscription has taken its place, or it is renewed already"),
     "webhook_unrenewed": Reason(
         "half of a webhook's life is gone and Clio did not renew it",

@@ -1,6 +1,7 @@
 """Notice that the database is older than what was done with it, and let nothing leave before that is found out (F57)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -31,10 +32,13 @@ def watch(rt: Runtime, *, starting: bool = False) -> None:
             mark.write(Reached(known.era, 0))
     with rt.uow(quietly=True) as work:
         mind = starting and known.count > 0 and any(mark.lasting for mark in rt.marks)
-        cause = regression(work.lineage.life(), seen, starting=mind)
+        life = work.lineage.life()
+        cause = regression(life, seen, starting=mind) or _compared(work, life, seen)
         if cause is not None:
             begin(work, cause, settle_seconds=rt.settings.engine.settle_seconds)
         reached = work.lineage.advance()
+        seq, head = work.audit.head() or (0, "")
+        reached = replace(reached, seq=seq, head=head)
     for mark in rt.marks:
         mark.write(reached)
 
@@ -58,10 +62,29 @@ def regression(life: Life, seen: Sequence[Reached | None], *, starting: bool) ->
     return Cause.UNMARKED if starting and life.count > 0 and not any(seen) else None
 
 
+def _compared(work: Work, life: Life, seen: Sequence[Reached | None]) -> Cause | None:
+    """Compare the audit chain with what the marks say of it: cut, the database has lost a part of its past (F57, F82)."""
+    marks = [mark for mark in seen if mark is not None and mark.era == life.era and mark.seq]
+    found = {mark.seq: work.audit.hash_at(mark.seq) for mark in marks}
+    if any(found[mark.seq] is not None and found[mark.seq] != mark.head for mark in marks):
+        alarm(work, "The newest lines are others than those that were noted outside the database.")
+    if all(found[mark.seq] is not None for mark in marks):
+        return None
+    alarm(work, "The newest lines are gone, and nothing else is.")
+    return Cause.AUDIT_CUT
+
+
+def alarm(work: Work, sentence: str) -> None:
+    """Tell a person that the audit lines are not what was written; once, until it is resolved."""
+    if not work.exceptions.is_open("audit_chain_broken", "audit"):
+        work.exceptions.open("audit_chain_broken", "audit", f"{sentence} `orchestrator audit verify` names the first.")
+        log.warning("audit.broken")
+
+
 def begin(work: Work, cause: Cause, *, settle_seconds: float) -> None:
     """Shut the gate, and intend the adoption of what the lost part of the past has made."""
     # Another database's mark, or a link out of nowhere, says nothing about how much is missing.
-    since = None if cause in (Cause.OTHER, Cause.UNKNOWN_LINK) else work.lineage.last_known()
+    since = None if cause in (Cause.OTHER, Cause.UNKNOWN_LINK, Cause.AUDIT_CUT) else work.lineage.last_known()
     life = work.lineage.begin(cause, since=since)
     # What left a moment before may not be visible yet (F03).
     settled = work.now + timedelta(seconds=settle_seconds)

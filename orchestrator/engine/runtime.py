@@ -13,6 +13,7 @@ from orchestrator.engine.points import Passing, unharmed
 from orchestrator.ports import Clock, Gateway, Letters, Mailer, PracticeManagement
 from orchestrator.settings import Settings
 from orchestrator.storage.lineage import Mark
+from orchestrator.storage.marks import HeadFile
 from orchestrator.storage.unit_of_work import UnitOfWork, Work
 from orchestrator.storage.vault import Cipher
 
@@ -38,6 +39,7 @@ class Runtime:
     """Knock at our own public address from here, within seconds; it changes nothing."""
     passing: Passing = unharmed
     marks: Sequence[Mark] = ()
+    heads: HeadFile | None = None
     closing: tuple[Callable[[], None], ...] = ()
 
     @property

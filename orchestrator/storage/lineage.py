@@ -35,21 +35,24 @@ class Gate(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why the database is taken for an older copy of itself."""
+    """Why the database is taken for an older copy of itself, or of a part of itself."""
 
     RESTORED = "restored"
     BEHIND = "behind"
     UNMARKED = "unmarked"
     OTHER = "other"
     UNKNOWN_LINK = "unknown_link"
+    AUDIT_CUT = "audit_cut"
 
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """How far a database was: `count` only grows within an `era`."""
+    """How far a database was: `count` only grows within an `era`; `seq` and `head` are the newest line of its audit chain."""
 
     era: str
     count: int
+    seq: int = 0
+    head: str = ""
 
 
 class Mark(Protocol):

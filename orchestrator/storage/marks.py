@@ -2,11 +2,14 @@
 
 import json
 import os
+from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 
 import redis
 import structlog
 
+from orchestrator.domain.audit_chain import Head
 from orchestrator.errors import Transient
 from orchestrator.storage.lineage import Reached
 
@@ -40,6 +43,33 @@ class FileMark:
             log.warning("lineage.unmarked", kind=type(trouble).__name__)
 
 
+class HeadFile:
+    """The head of the audit chain of each day, line by line, beside the mark: lines are only ever added (F82)."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> list[Head]:
+        """Every head that was noted, oldest first; a line that cannot be read is left out."""
+        try:
+            lines = self._path.read_text("utf-8").splitlines()
+        except FileNotFoundError:
+            return []
+        return [head for line in lines if (head := _head(line)) is not None]
+
+    def add(self, head: Head) -> None:
+        assert head.at is not None
+        said = {"at": head.at.isoformat(), "era": head.era, "seq": head.seq, "hash": head.hash}
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(said) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as trouble:
+            log.warning("audit.unmarked", kind=type(trouble).__name__)
+
+
 class RedisMark:
     """A key in the broker, which is backed up with nothing."""
 
@@ -63,13 +93,22 @@ class RedisMark:
             log.warning("lineage.unmarked", kind=type(trouble).__name__)
 
 
+def _head(line: str) -> Head | None:
+    try:
+        said = json.loads(line)
+        return Head(int(said["seq"]), str(said["hash"]), str(said["era"]), datetime.fromisoformat(said["at"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
 def _written(reached: Reached) -> bytes:
-    return json.dumps({"era": reached.era, "count": reached.count}).encode()
+    return json.dumps(asdict(reached)).encode()
 
 
 def _read(found: bytes) -> Reached | None:
     try:
         said = json.loads(found)
-        return Reached(str(said["era"]), int(said["count"]))
+        # One of an older version says nothing of the chain.
+        return Reached(str(said["era"]), int(said["count"]), int(said.get("seq", 0)), str(said.get("head", "")))
     except (ValueError, KeyError, TypeError):
         return None

@@ -160,9 +160,10 @@ class Mirror(Repository):
         mine = joined.where(bill_matters.c.matter_id == matter_id, bills.c.state.not_in(over))
         return list(self.connection.execute(mine).scalars())
 
-    def silence(self, bill_id: int, reason: str | None) -> None:
-        """Why no link is asked for, or None when that reason has gone."""
-        self.change(sa.update(bills).where(bills.c.id == bill_id).values(silence=reason))
+    def silence(self, bill_id: int, reason: str | None) -> bool:
+        """Why no link is asked for, or None when that reason has gone; True when it was another before."""
+        other = sa.and_(bills.c.id == bill_id, bills.c.silence.is_distinct_from(reason))
+        return self.change(sa.update(bills).where(other).values(silence=reason)) == 1
 
     def silenced(self, reasons: Collection[str]) -> list[int]:
         """Issued bills for which no link is asked for one of these reasons."""

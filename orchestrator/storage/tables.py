@@ -508,6 +508,9 @@ audit = Table(
     Column("subject_kind", String(32), nullable=False),
     Column("subject_id", String(64), nullable=False),
     Column("facts", Json, nullable=False),
+    # The chain (`domain.audit_chain`); NULL in lines of an older version until the next line seals them.
+    Column("prev", String(64)),
+    Column("hash", String(64), index=True),
 )
 
 # ── Reconciliation ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -32,6 +32,7 @@ from orchestrator.storage.movements import Movements
 from orchestrator.storage.pulses import Pulses
 from orchestrator.storage.receipts import Receipts
 from orchestrator.storage.references import References
+from orchestrator.storage.repository import ONE_WRITER
 from orchestrator.storage.subscriptions import Subscriptions
 from orchestrator.storage.tasks import Tasks
 from orchestrator.telemetry.counters import DATABASE_WAIT_SECONDS
@@ -45,12 +46,6 @@ DatabaseTrouble: tuple[type[sa.exc.DBAPIError], ...] = (
 
 IDLE_SECONDS = 10
 LOCK_SECONDS = 20
-
-ONE_WRITER = sa.text("SELECT pg_advisory_xact_lock(4077235002)")
-"""PostgreSQL: a firm's facts are written by one transaction at a time, as on SQLite, so no two can wait for each other.
-
-Its work is bounded by fifty requests a minute to Clio, not by this; claims, bells and webhook receipts go beside it.
-"""
 
 MOST_CONNECTIONS = 16
 CONNECT_SECONDS = 5

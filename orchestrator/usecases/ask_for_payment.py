@@ -191,7 +191,8 @@ def close_page(work: Work, link: Row, *, reason: str) -> None:
 
 
 def _speak(work: Work, bill: Bill, silence: Silence | None) -> None:
-    work.mirror.silence(bill.id, silence.reason if silence else None)
+    if work.mirror.silence(bill.id, silence.reason if silence else None) and silence is not None:
+        work.audit.line("link.withheld", "bill", bill.id, why=silence.reason)
     loud = silence.reason if silence is not None and silence.loud else None
     if loud in LOUD:
         work.exceptions.open(

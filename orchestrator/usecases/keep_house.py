@@ -8,6 +8,7 @@ from orchestrator.engine.effects import step
 from orchestrator.engine.runtime import Runtime
 from orchestrator.storage.jobs import Job
 from orchestrator.storage.vault import rewrap
+from orchestrator.usecases.verify_audit import verify_newest
 
 KEEP_TICKS = timedelta(days=3)
 
@@ -22,7 +23,11 @@ def beat_heart(job: Job, rt: Runtime) -> None:
 
 
 def tidy(job: Job, rt: Runtime) -> None:
-    """Forget ticks done so long ago that their keys cannot come again; put every secret under the newest key (F49)."""
+    """Forget ticks done so long ago that their keys cannot come again; put every secret under the newest key (F49).
+
+    Before that the day's audit lines are checked, and the head of the chain is noted outside the database (F82).
+    """
+    verify_newest(rt)
     with step(rt, job) as work:
         work.jobs.tidy(before=work.now - KEEP_TICKS, topics=PASSING)
         moved = rewrap(work, rt.cipher)

@@ -38,3 +38,4 @@ class LogCommunication(Effect[int]):
 
     def record(self, work: Work, intent: Intent, made: int) -> None:  # noqa: ARG002
         work.messages.move(self.job.payload["message_id"], "sent", communication_id=made)
+        work.audit.line("communication.logged", "bill", self.job.payload["bill_id"], communication_id=made)

@@ -12,6 +12,7 @@ CAUSES = {
     Cause.BEHIND: "it is behind its mark, as a copy from a backup would be",
     Cause.UNMARKED: "the mark outside that says how far it was is gone",
     Cause.OTHER: "the mark outside was made by another copy of it",
+    Cause.AUDIT_CUT: "the end of its audit chain is gone",
     Cause.UNKNOWN_LINK: "Clio has a link of ours that it has never heard of",
 }
 STEP = {Gate.ADOPTING: "recovery.adopt", Gate.SWEEPING: "recovery.finish"}

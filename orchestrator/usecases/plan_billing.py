@@ -58,11 +58,14 @@ def plan_billing(job: Job, rt: Runtime) -> None:
         _reread(rt, job, asking)
     with step(rt, job, {"asking": len(asking)}) as work:
         drafts = work.billing.drafts_by_matter()
+        before = {row["matter_id"]: row["reason"] for row in work.billing.decisions()}
         for candidate in _decide(rt, work):
             verdict, reason = candidate.decision.verdict, candidate.decision.reason
             if verdict is Verdict.ASK:
                 verdict, reason = _ask(rt, work, candidate, drafts)
             work.billing.decided(candidate.matter.id, verdict=verdict, reason=reason, amount_cents=candidate.cents)
+            if verdict is not Verdict.ASK and before.get(candidate.matter.id) != reason:
+                work.audit.line("billing.withheld", "matter", candidate.matter.id, why=reason, cents=candidate.cents)
             _tell(work, candidate, reason)
 
 

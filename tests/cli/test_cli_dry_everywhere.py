@@ -7,13 +7,14 @@ import typer.main
 
 from orchestrator.cli.app import app
 
-READS = {"list", "deliveries", "show", "check", "budget", "would", "status", "doctor", "health"}
+READS = {"list", "verify", "deliveries", "show", "check", "budget", "would", "status", "doctor", "health"}
 """Verbs that only look; whatever they print, nothing is different afterwards."""
 
 WHY_NOT = {
     "demo": "plays on a sandbox of its own",
     "sandbox": "is itself the stand-in for the outside",
     "backup": "copies our own database into a new file, and changes nothing else",
+    "audit export": "writes our own record into a new file, and changes nothing else",
     "matters export": "writes our own table into a new file, and changes nothing else",
     "restore": "fills our own database from a file; what follows outside is decided by the recovery, at the next start",
     "migrate": "changes our own schema only, and every process refuses to start before it",
