@@ -96,7 +96,7 @@ def test_the_lines_that_were_there_before_are_chained_by_the_migration(either_ur
     with engine.begin() as connection:
         config = _config()
         config.attributes["connection"] = connection
-        command.upgrade(config, "0008")
+        command.upgrade(config, "0009")
         old = sa.Table("audit", sa.MetaData(), autoload_with=connection)
         rows = [
             {"at": START + timedelta(seconds=n), "actor": "worker", "action": "old", "subject_kind": "bill",

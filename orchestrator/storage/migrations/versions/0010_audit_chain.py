@@ -8,8 +8,8 @@ from alembic import op
 from orchestrator.domain.audit_chain import GENESIS, Line, line_hash
 from orchestrator.storage.types import Instant, Json
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
