@@ -12,8 +12,7 @@ from orchestrator.domain.webhooks import Subscription
 from orchestrator.engine.points import Passing, unharmed
 from orchestrator.ports import Clock, Gateway, Letters, Mailer, PracticeManagement
 from orchestrator.settings import Settings
-from orchestrator.storage.lineage import Mark
-from orchestrator.storage.marks import HeadFile
+from orchestrator.storage.lineage import Heads, Mark
 from orchestrator.storage.unit_of_work import UnitOfWork, Work
 from orchestrator.storage.vault import Cipher
 
@@ -39,7 +38,7 @@ class Runtime:
     """Knock at our own public address from here, within seconds; it changes nothing."""
     passing: Passing = unharmed
     marks: Sequence[Mark] = ()
-    heads: HeadFile | None = None
+    heads: Heads | None = None
     closing: tuple[Callable[[], None], ...] = ()
 
     @property

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
+from orchestrator.domain.audit_chain import Head
 from orchestrator.domain.ids import effect_key
 from orchestrator.storage.repository import Repository
 from orchestrator.storage.tables import jobs, lineage, pulses
@@ -67,6 +68,18 @@ class Mark(Protocol):
 
     def write(self, reached: Reached) -> None:
         """Note it; a place that cannot be written is told to the log and costs nothing else."""
+        ...
+
+
+class Heads(Protocol):
+    """Where the head of each day's audit chain is noted; lines are only ever added to it (F82)."""
+
+    def read(self) -> list[Head]:
+        """Every head that was noted, oldest first; a line that cannot be read is left out."""
+        ...
+
+    def add(self, head: Head) -> None:
+        """Note one more; a place that cannot be written is told to the log and costs nothing else."""
         ...
 
 

@@ -44,13 +44,12 @@ class FileMark:
 
 
 class HeadFile:
-    """The head of the audit chain of each day, line by line, beside the mark: lines are only ever added (F82)."""
+    """`Heads` as a file of lines, beside the mark."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def read(self) -> list[Head]:
-        """Every head that was noted, oldest first; a line that cannot be read is left out."""
         try:
             lines = self._path.read_text("utf-8").splitlines()
         except FileNotFoundError:
