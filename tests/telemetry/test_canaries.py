@@ -139,9 +139,11 @@ def test_I7_nothing_that_a_fleet_writes_names_a_person_or_a_secret(haunted, post
         fleet.until(fleet.ready)
         fleet.until(fleet.enabled)
         hidden = everything_goes_wrong(fleet)
-        # A message for a firm that nobody serves: the error is Celery's to tell.
+        # A bell for a firm that nobody serves is ours to tell; one for a task that nobody has is Celery's, which would quote it.
         with celery_app(redis_url) as app:
             app.send_task("sweep", args=(NAME, 1), queue="interactive")
+            app.send_task("no.such.task", args=(NAME, 1), queue="interactive")
+        fleet.until(lambda: any(line.get("event") == "firm.unknown" for line in lines(fleet, "worker")))
         fleet.until(lambda: any(line.get("logger", "").startswith("celery") for line in lines(fleet, "worker")))
         for name in ("serve", "worker", "beat"):
             fleet.stop(name)
