@@ -9,6 +9,8 @@ from typing import Any
 
 import httpcore
 
+from orchestrator.leaving import too_late
+
 
 @dataclass(slots=True)
 class Attempt:
@@ -72,6 +74,9 @@ class _DeadlineStream(httpcore.NetworkStream):
         if (current := _current.get()) is not None and buffer:
             if current.over:
                 raise httpcore.WriteTimeout("The deadline of the whole exchange has passed.")
+            if not current.left_us and too_late():
+                # Looked at here and not before: a freeze anywhere between the lease and this line must not end in a request.
+                raise httpcore.WriteTimeout("The lease it was to leave under has gone.")
             # Set before the first byte goes: a crash or error in the middle must count as sent.
             current.left_us = True
         self._plain.write(buffer, _left(timeout))

@@ -26,6 +26,7 @@ from orchestrator.engine.endings import ended
 from orchestrator.engine.points import Point
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import NeedsReview, OrchestratorError, OutcomeUnknown, Rejected, Transient
+from orchestrator.leaving import leaving_by
 from orchestrator.storage.jobs import Job, JobState
 from orchestrator.storage.lineage import Life
 from orchestrator.storage.unit_of_work import Work
@@ -156,7 +157,8 @@ def _send(effect: Effect[Made], looked: Intent | Unneeded) -> None:
     # A process frozen here wakes after its lease: another may be settling or resending by now, so nothing leaves (F11).
     if time.monotonic() - marked > lease / 2:
         raise LeaseRunOut(f"Job {job.id} was held up between SENT and sending.")
-    made = effect.send(looked)
+    with leaving_by(marked + lease / 2):
+        made = effect.send(looked)
     rt.passing(Point.EFFECT_ANSWERED)
     _record(effect, looked, made)
 

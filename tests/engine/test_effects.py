@@ -1,6 +1,7 @@
 """Every effect exactly once, whatever becomes of the worker, the wire or the answer; judged by the sandbox's own record."""
 
 import time
+from contextvars import Context
 
 import pytest
 
@@ -11,8 +12,10 @@ from orchestrator.errors import Rejected, Stale
 from orchestrator.ports import Token
 from orchestrator.storage.jobs import JobState
 from orchestrator.storage.vault import DatabaseVault
+from orchestrator.usecases.create_link import CreateLink
 from tests.engine.forwarder import forwarding
 from tests.firm import Died, dying_at, open_firm
+from workflows.book import BOOK
 
 LINKS = "POST /clio_payments/links"
 SEARCH = "GET /clio_payments/links"
@@ -226,6 +229,34 @@ def test_F11_a_worker_frozen_before_sending_wakes_and_sends_nothing(sandbox, dat
             assert calls(firm, LINKS) == 1
             firm.later(minutes=2)
             one_link_one_mail(firm)
+
+
+def test_F11_a_worker_frozen_between_its_last_look_and_the_wire_sends_nothing(sandbox, database_url):
+    short = {"engine": {"lease_seconds": 3}}
+    with open_firm(sandbox, database_url) as other, open_firm(sandbox, database_url, environment=short) as firm:
+        frozen = []
+
+        class Frozen(CreateLink):
+            """Held up after everything was checked: in the limiter, or while a connection is opened."""
+
+            def send(self, intent):
+                frozen.append(intent)
+                time.sleep(1.6)
+                Context().run(other.work)  # another process's: nothing of this one's is known there
+                Context().run(other.later, minutes=2)
+                return super().send(intent)
+
+        other.work()
+        other.issued_bill()
+        sandbox.clock_advance(16 * 60)
+        book = BOOK | {"link.create": lambda job, rt: perform(Frozen(rt, job))}
+        while not frozen:
+            firm.tick()
+            for job_id in firm.bells():
+                run(firm.rt, book, job_id)
+        assert calls(firm, LINKS) == 1
+        other.later(minutes=2)
+        one_link_one_mail(other)
 
 
 @pytest.mark.parametrize("point", [Point.EFFECT_ANSWERED, Point.VERDICT_REACHED])

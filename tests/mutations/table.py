@@ -59,6 +59,11 @@ MUTATIONS = (
         (f"{TEST_EFFECTS}::test_F11_a_worker_frozen_before_sending_wakes_and_sends_nothing",),
     ),
     Mutation(
+        "leaving only while the lease lasts",
+        (Edit(EFFECTS, "    with leaving_by(marked + lease / 2):\n", '    with leaving_by(float("inf")):\n'),),
+        (f"{TEST_EFFECTS}::test_F11_a_worker_frozen_between_its_last_look_and_the_wire_sends_nothing",),
+    ),
+    Mutation(
         "look again before sending again",
         (Edit(EFFECTS, "        _send(effect, effect.look())\n\n\ndef _adopted", "        _send(effect, job.intent)\n\n\ndef _adopted"),),
         (f"{TEST_EFFECTS}::test_F62_what_is_not_wanted_any_more_is_not_sent_once_more",),
