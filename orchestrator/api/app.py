@@ -1,4 +1,4 @@
-"""The web process: `POST /webhooks/clio/{token}`, `/health/*`, and the page a client returns to after paying."""
+"""The web process: `POST /webhooks/clio/{token}` and `…/lawpay/{token}`, `/health/*`, and the page after paying."""
 
 import time
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ from orchestrator.domain.front_door import DOOR_HEADER, DOOR_PATH
 from orchestrator.engine.runtime import Runtime
 from orchestrator.telemetry import counters
 from orchestrator.usecases.read_health import Health, read_health
-from orchestrator.usecases.receive_webhook import Heard, Knock, Tally, receive
+from orchestrator.usecases.receive_webhook import LAWPAY, Heard, Knock, Tally, receive
 
 BODY_CAP = 256 * 1024
 LONGEST_NONCE = 64
@@ -42,6 +42,7 @@ def create_app(rt: Runtime) -> Starlette:
             Route("/", _home),
             Route(DOOR_PATH, _self_check, methods=["POST"]),
             Route("/webhooks/clio/{token}", _webhook, methods=["POST"]),
+            Route("/webhooks/lawpay/{token}", _bell, methods=["POST"]),
             Route("/metrics", metrics),
             Route("/health/live", _live),
             Route("/health/ready", _ready),
@@ -96,6 +97,18 @@ async def _hear(request: Request) -> Response:
     status = await request.app.state.intake.submit(knock)
     echoed = {"X-Hook-Secret": secret} if secret is not None and status == HTTPStatus.OK else {}
     return Response(status_code=status, headers=echoed)
+
+
+async def _bell(request: Request) -> Response:
+    """LawPay's, which has no signature and no handshake; it counts nothing but a 200 as heard."""
+    try:
+        body = await _capped(request)
+    except ClientDisconnect:
+        return Response(status_code=HTTPStatus.BAD_REQUEST)
+    if body is None:
+        return Response(status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    knock = Knock(path_token=request.path_params["token"], body=body, signatures=(), secret=None, source=LAWPAY)
+    return Response(status_code=await request.app.state.intake.submit(knock))
 
 
 async def _self_check(request: Request) -> Response:

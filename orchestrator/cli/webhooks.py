@@ -40,6 +40,7 @@ HEALTH = (
 )
 RECEIPTS = (
     number("Number", "id"),
+    Column("From", "source", wrap=False),
     Column("Received", "received_at", wrap=False),
     Column("Kind", "kind", wrap=False),
     number("Object", "object_id"),
@@ -158,6 +159,36 @@ def deliveries(
             Page(rt.settings.firm.zone).table("Deliveries", RECEIPTS, rows)
 
 
+@app.command("lawpay")
+def lawpay(ctx: typer.Context, as_json: JsonOption = False) -> None:
+    """Show LawPay's webhook: the address to enter there, what rang, and how far its events were read.
+
+    Enter the address at LawPay (Settings, Developers, Webhooks) beside those of others. It only rings: everything is read
+    from LawPay itself, every few minutes even if nothing rings.
+
+    JSON: configured, address, deliveries, rung_at, read_to, polled_at.
+    """
+    from orchestrator.cli.firm import opened
+    from orchestrator.usecases.show_webhooks import show_lawpay
+
+    with opened(ctx) as rt:
+        found = show_lawpay(rt)
+        if as_json:
+            say_json(found)
+            return
+        Page(rt.settings.firm.zone).facts(
+            "LawPay's webhook",
+            {
+                "Address": found["address"]
+                or ("made by the first poll" if found["configured"] else "LawPay is not connected"),
+                "Deliveries": found["deliveries"],
+                "Last delivery": found["rung_at"],
+                "Events read up to": found["read_to"],
+                "Last poll": found["polled_at"],
+            },
+        )
+
+
 @app.command("replay")
 def replay(
     *,
@@ -173,7 +204,7 @@ def replay(
 ) -> None:
     """Take stored deliveries again: what they name is read from Clio once more.
 
-    It is harmless: an object that has not changed has no effect.
+    It is harmless: an object that has not changed has no effect. LawPay's name nothing, so they do nothing at all.
 
     JSON: receipts (how many), objects (by kind), dry_run.
     """

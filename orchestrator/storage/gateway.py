@@ -58,13 +58,9 @@ class Gateway(Repository):
 
     def ring(self) -> None:
         """Ask for one poll, however many ask before it begins."""
-        # Locked against `begin_poll`: either that poll reads what we saw, or we see the next generation.
-        locked = sa.select(lawpay_feed.c.generation).with_for_update(read=True)
-        generation = self.connection.execute(locked).scalar_one()
-        Jobs(self.connection, self._now).add(POLL, "bell", generation)
-
-    def rung(self) -> None:
-        self.change(sa.update(lawpay_feed).values(rung_at=self.now))
+        # Written against `begin_poll`: either that poll reads what we saw, or we see the next generation.
+        heard = sa.update(lawpay_feed).values(rung_at=self.now).returning(lawpay_feed.c.generation)
+        Jobs(self.connection, self._now).add(POLL, "bell", self.connection.execute(heard).scalar_one())
 
     def read_to(self, moment: datetime) -> None:
         """Move the watermark, never back, in the commit that holds what was read (F43)."""

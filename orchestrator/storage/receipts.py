@@ -35,6 +35,11 @@ class Receipts(Repository):
         grouped = sa.select(receipts.c.kind, sa.func.sum(receipts.c.seen)).where(receipts.c.status == "stored")
         return {row[0]: int(row[1]) for row in self.connection.execute(grouped.group_by(receipts.c.kind))}
 
+    def of(self, source: str) -> int:
+        """Deliveries of one source, repeats included."""
+        told = sa.select(sa.func.coalesce(sa.func.sum(receipts.c.seen), 0)).where(receipts.c.source == source)
+        return int(self.connection.execute(told).scalar_one())
+
     def listed(
         self, *, ids: Collection[int] = (), since: datetime | None = None, kind: str | None = None, limit: int | None = None
     ) -> list[sa.RowMapping]:  # fmt: skip

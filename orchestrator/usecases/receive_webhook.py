@@ -1,5 +1,6 @@
 """A delivery → a stored receipt and a dirty mark, in one commit; nothing is done with it here (style rule 10)."""
 
+import hmac
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -20,6 +21,7 @@ from orchestrator.telemetry import spans, trace
 log = structlog.get_logger()
 
 SOURCE = "clio"
+LAWPAY = "lawpay"
 LONGEST_SECRET = 256
 OFFERS = 3
 """Secrets kept while a creation is pending; a stranger who guessed the path cannot crowd out Clio with more."""
@@ -33,6 +35,7 @@ class Knock:
     body: bytes
     signatures: tuple[str, ...]
     secret: str | None
+    source: str = SOURCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,9 @@ def receive(
         traces = {kind: _mark(work, kind, new) for kind, new in desk.marks.items()}
         refused = tally.refused + desk.refused
         tally.refused = refused
-        if writing := bool(desk.genuine) or tally.due:
+        if desk.rung:
+            work.gateway.ring()
+        if writing := bool(desk.genuine) or desk.rung or tally.due:
             _count(work, desk.genuine, refused)
         rt.passing(Point.RECEIPT_STORING)
     if writing:
@@ -125,8 +130,12 @@ class Desk:
         """By kind: the objects that new deliveries name, and the digest of a delivery that did."""
         self.genuine: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
+        self.rung = False
+        """Whether LawPay has rung: what it said is kept and believed in nothing."""
 
     def answer(self, knock: Knock) -> HTTPStatus:
+        if knock.source == LAWPAY:
+            return self._bell(knock)
         row = self._subscriptions.get(knock.path_token)
         if row is not None and knock.secret is not None:
             return self._handshake(row, knock.secret)
@@ -137,6 +146,18 @@ class Desk:
         if replaced is not None and knock.secret is None:
             return self._delivery(replaced, knock, (replaced["previous_secret"],))
         return HTTPStatus.NOT_FOUND
+
+    def _bell(self, knock: Knock) -> HTTPStatus:
+        """LawPay signs nothing (gateway notes §5): whoever knows the path may have its list of events read once more."""
+        feed = self._work.gateway.feed() if self._rt.gateway is not None else None
+        if feed is None or not hmac.compare_digest(feed["path_token"].encode(), knock.path_token.encode()):
+            return HTTPStatus.NOT_FOUND
+        self._work.receipts.add(
+            source=LAWPAY, digest=effect_key("body", knock.body.hex()), body=knock.body, kind=None, object_id=None,
+            event=None, status="hint",
+        )  # fmt: skip
+        self.rung = True
+        return HTTPStatus.OK
 
     def _handshake(self, row: Row, secret: str) -> HTTPStatus:
         """Kept only while a creation of ours is pending, and believed only once the API confirms it (F23)."""

@@ -11,6 +11,7 @@ from orchestrator.storage.jobs import LIVE
 from orchestrator.storage.repository import Row
 from orchestrator.usecases.keep_webhooks import planned
 from orchestrator.usecases.read_health import DEAF_AFTER_SECONDS
+from orchestrator.usecases.receive_webhook import LAWPAY
 
 
 def show_webhooks(rt: Runtime) -> list[dict[str, Any]]:
@@ -72,6 +73,22 @@ def show_health(rt: Runtime) -> list[dict[str, Any]]:
         }
         for wanted in rt.subscriptions
     ]
+
+
+def show_lawpay(rt: Runtime) -> dict[str, Any]:
+    """LawPay's bell: the secret address to enter there, what rang, and how far its list of events was read."""
+    with rt.read() as work:
+        feed, rung = work.gateway.feed(), work.receipts.of(LAWPAY)
+    known = feed if rt.gateway is not None else None
+    token = known["path_token"] if known is not None else None
+    return {
+        "configured": rt.gateway is not None,
+        "address": f"{rt.settings.public_address}/webhooks/lawpay/{token}" if token is not None else None,
+        "deliveries": rung,
+        "rung_at": known["rung_at"] if known is not None else None,
+        "read_to": known["watermark"] if known is not None else None,
+        "polled_at": known["polled_at"] if known is not None else None,
+    }
 
 
 TROUBLES = ("webhook_unconfirmed", "webhook_unrenewed", "webhook_signatures")

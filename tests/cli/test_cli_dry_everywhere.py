@@ -7,7 +7,7 @@ import typer.main
 
 from orchestrator.cli.app import app
 
-READS = {"list", "verify", "deliveries", "show", "check", "budget", "would", "status", "doctor", "health"}
+READS = {"list", "verify", "deliveries", "lawpay", "show", "check", "budget", "would", "status", "doctor", "health"}
 """Verbs that only look; whatever they print, nothing is different afterwards."""
 
 WHY_NOT = {
