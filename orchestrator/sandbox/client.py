@@ -90,6 +90,10 @@ class SandboxClient:
         """What was sent to LawPay, word for word."""
         return self._list("GET", "/sandbox/lawpay/requests")
 
+    def bank(self) -> list[Facts]:
+        """The bank's lines, those included that it has not booked yet; amounts in cents."""
+        return self._list("GET", "/sandbox/bank")
+
     def mail(self) -> list[Facts]:
         return self._list("GET", "/sandbox/mail")
 

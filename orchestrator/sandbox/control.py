@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from orchestrator.sandbox.acts import VERBS, act
 from orchestrator.sandbox.acts.facts import Parties
+from orchestrator.sandbox.bank.book import shown
 from orchestrator.sandbox.clock import moment_of, stamp
 from orchestrator.sandbox.firm.things import Facts
 from orchestrator.sandbox.oracle import verdict
@@ -57,7 +58,8 @@ async def do_act(sandbox: Sandbox, facts: Facts) -> Facts:
         left = sandbox.tokens.count(sandbox.grant, 0).remaining
         spent = min(int(facts.get("n", 1)), left)
         return {"spent": spent, "remaining": sandbox.tokens.count(sandbox.grant, spent).remaining}
-    return act(Parties(sandbox.books, sandbox.gateway), verb, facts)
+    parties = Parties(sandbox.books, sandbox.gateway, sandbox.bank, sandbox.faults)
+    return act(parties, verb, facts)
 
 
 async def acts(_: Sandbox, __: Facts) -> list[str]:
@@ -110,6 +112,11 @@ async def requests(sandbox: Sandbox, _: Facts) -> list[Facts]:
     return list(sandbox.journal.requests)
 
 
+async def bank(sandbox: Sandbox, _: Facts) -> list[Facts]:
+    """Every line the bank has or will book, with what it is made of."""
+    return [shown(line) for line in sandbox.bank.lines]
+
+
 async def gateway_requests(sandbox: Sandbox, _: Facts) -> list[Facts]:
     """The last 10,000 requests to LawPay as they were sent."""
     return list(sandbox.journal.gateway_requests)
@@ -140,6 +147,7 @@ CONTROLS: tuple[tuple[str, str, Control], ...] = (
     ("GET", "/sandbox/counts", counts),
     ("GET", "/sandbox/requests", requests),
     ("GET", "/sandbox/lawpay/requests", gateway_requests),
+    ("GET", "/sandbox/bank", bank),
     ("GET", "/sandbox/mail", mail),
     ("GET", "/sandbox/oracle", oracle),
 )

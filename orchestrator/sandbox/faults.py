@@ -48,7 +48,13 @@ ON_LAWPAY = frozenset(
         "shift_page",
     ]
 )
-PLACES: dict[str, Collection[str]] = {"webhook": ON_WEBHOOKS, "lawpay_webhook": ON_WEBHOOKS, "smtp": ON_MAIL.keys()}
+ON_BANK = frozenset({"net_deposit", "fee_from_trust", "missing_at_bank", "amount_differs", "duplicate"})
+PLACES: dict[str, Collection[str]] = {
+    "webhook": ON_WEBHOOKS,
+    "lawpay_webhook": ON_WEBHOOKS,
+    "smtp": ON_MAIL.keys(),
+    "bank": ON_BANK,
+}
 
 
 @dataclass
@@ -103,10 +109,13 @@ class Faults:
     def shown(self) -> list[dict[str, Any]]:
         return [fault.shown() for fault in self._script]
 
-    def take(self, place: str, **facts: object) -> Fault | None:
-        """The fault that strikes here now, if any; `facts` must equal the fault's parameters of the same name."""
+    def take(self, place: str, *, among: Collection[str] = (), **facts: object) -> Fault | None:
+        """The fault that strikes here now, if any: one of `among`, if given.
+
+        `facts` must equal the fault's parameters of the same name.
+        """
         for fault in self._script:
-            if fault.spent() or not _matches(fault.on, place):
+            if fault.spent() or not _matches(fault.on, place) or (among and fault.do not in among):
                 continue
             if any(name in fault.params and fault.params[name] != value for name, value in facts.items()):
                 continue

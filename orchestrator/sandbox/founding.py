@@ -6,6 +6,7 @@ from decimal import Decimal
 from orchestrator.sandbox.clock import Clock
 from orchestrator.sandbox.firm import bills, ledger, matters
 from orchestrator.sandbox.firm.books import Books
+from orchestrator.sandbox.firm.ledger import How
 from orchestrator.sandbox.firm.money import Activity, Bill
 from orchestrator.sandbox.firm.things import (
     BankAccount,
@@ -35,6 +36,10 @@ def found(scenario: Scenario, *, clock: Clock, journal: Journal, seed: int) -> B
     _settings(books, scenario)
     for case in scenario.matters:
         open_case(books, case)
+    for client in scenario.contacts:
+        if client.trust:
+            owner = books.get(Contact, books.keys["contacts"][client.key])
+            ledger.deposit_trust(books, owner, _trust(books), client.trust, How(description="General retainer"))
     if scenario.many is not None:
         _many(books, scenario.many)
     return books
@@ -87,8 +92,7 @@ def open_case(books: Books, case: Case) -> Matter:
     for name, value in case.custom.items():
         matters.custom_value(books, matter.custom_field_values, matters.custom_field(books, name), value)
     if case.trust:
-        trust = next(account for account in books.table(BankAccount).values() if account.type == "Trust")
-        ledger.deposit_trust(books, matter, trust, case.trust, "Opening retainer")
+        ledger.deposit_trust(books, matter, _trust(books), case.trust, How(description="Opening retainer"))
     for work in case.entries:
         for _ in range(work.count):
             books.add(_entry(books, matter, work, case.attorney))
@@ -96,6 +100,10 @@ def open_case(books: Books, case: Case) -> Matter:
         for _ in range(invoice.count):
             _bill(books, matter, invoice)
     return matter
+
+
+def _trust(books: Books) -> BankAccount:
+    return next(account for account in books.table(BankAccount).values() if account.type == "Trust")
 
 
 def _matter(books: Books, case: Case) -> Matter:

@@ -1,6 +1,8 @@
 """The independent record of every effect: appended as things happen, never derived from anyone's state."""
 
 from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +20,7 @@ class Journal:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._links_made: deque[datetime] = deque()
+        self._planting = ""
         self.clear()
 
     def clear(self) -> None:
@@ -35,7 +38,17 @@ class Journal:
     def add(self, kind: str, ident: object, **facts: Any) -> None:
         """Append one effect at the present sandbox moment."""
         now = stamp(self._clock.now())
-        self.entries.append({"seq": len(self.entries) + 1, "at": now, "kind": kind, "id": ident, **facts})
+        marked = {"planted": self._planting} if self._planting else {}
+        self.entries.append({"seq": len(self.entries) + 1, "at": now, "kind": kind, "id": ident, **facts, **marked})
+
+    @contextmanager
+    def planting(self, name: str) -> Iterator[None]:
+        """Whatever happens meanwhile is the doing of the fault of that name, and is marked as such."""
+        before, self._planting = self._planting, name
+        try:
+            yield
+        finally:
+            self._planting = before
 
     def called(self, method: str, template: str, status: int) -> None:
         """Count one answered (or dropped) call; a 429 is counted apart as well."""

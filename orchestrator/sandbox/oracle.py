@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.sandbox.journal import Facts, Journal
+from orchestrator.sandbox.trust_record import Trust
 
 SHUT = frozenset({"paid", "void", "deleted"})
 SETTLED = frozenset({"payment.completed", "payment.completed_requiring_allocation"})
@@ -24,9 +25,11 @@ class _Story:
     mail_keys: Counter[tuple[str, str]] = field(default_factory=Counter)
     payments: dict[int, Facts] = field(default_factory=dict)
     notes: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
+    trust: Trust = field(default_factory=Trust)
 
     def hear(self, entry: Facts) -> None:
         kind = entry["kind"]
+        self.trust.hear(entry)
         if kind.startswith("payment.") and kind in SETTLED:
             self.payments.setdefault(entry["id"], entry)
         elif kind in HEARD:
@@ -125,4 +128,6 @@ def verdict(journal: Journal) -> Facts:
         "quota_breaches": story.quota_breaches,
         "mails_after_payment": story.mails_after_payment,
         "missing": story.missing(),
+        "trust_violations": story.trust.violations(),
+        "planted": story.trust.planted,
     }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from orchestrator.sandbox.bank.book import Bank
 from orchestrator.sandbox.clio.tokens import Grant, Tokens
 from orchestrator.sandbox.clock import Clock, stamp
 from orchestrator.sandbox.faults import Faults
@@ -33,6 +34,7 @@ class Addresses:
     lawpay_secret_key: str
     lawpay_accounts: dict[str, Facts]
     lawpay_pages: dict[str, str]
+    bank: dict[str, Facts]
     smtp_url: str
     access_token: str
 
@@ -71,6 +73,9 @@ class Sandbox:
             clock=self.clock, journal=self.journal, seed=start.seed, firm=scenario.firm, rules=scenario.lawpay.rules()
         )
         self.doors: dict[str, Facts] = open_gateway(self.gateway, self.books, scenario)
+        self.bank = Bank(books=self.books, gateway=self.gateway, faults=self.faults, seed=start.seed)
+        for key, facts in self.doors.items():
+            facts["bank_id"] = self.bank.accounts[key].number
         rules = scenario.tokens.rules()
         if start.rate_limit is not None:
             rules.rate_limit = start.rate_limit
@@ -114,6 +119,10 @@ class Sandbox:
             lawpay_secret_key=self.gateway.secret_key,
             lawpay_accounts=self.doors,
             lawpay_pages={slug: page.url for slug, page in self.gateway.pages.items()},
+            bank={
+                key: {"bank_id": held.number, "statement": f"{self.url}/bank/{key}/statement"}
+                for key, held in self.bank.accounts.items()
+            },
             smtp_url=self.smtp_url,
             access_token=self.grant.access_token,
         )

@@ -57,6 +57,7 @@ class Person(Entry):
     rate: Decimal = Decimal(300)
     enabled: bool = True
     account_owner: bool = False
+    signatory: bool = False
 
 
 class Client(Entry):
@@ -68,6 +69,7 @@ class Client(Entry):
     redacted: bool = False
     is_client: bool = True
     reminders_enabled: bool = False
+    trust: Decimal = Decimal(0)
 
 
 class Area(Entry):

@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from orchestrator.sandbox.bank.app import bank_routes
 from orchestrator.sandbox.browser import browser_routes
 from orchestrator.sandbox.client import SandboxClient
 from orchestrator.sandbox.clio.app import ClioDoor
@@ -76,6 +77,7 @@ def application(sandbox: Sandbox) -> Starlette:
             *control_routes(sandbox),
             *browser_routes(sandbox),
             *page_routes(sandbox),
+            *bank_routes(sandbox),
         ]
     )
 

@@ -30,6 +30,7 @@ SCHEMA_OF = {
     "allocation": "Allocation",
     "bank_account": "BankAccount",
     "bank_transaction": "BankTransaction",
+    "bank_transfer": "BankTransfer",
     "bill": "Bill",
     "billable_matter": "BillableMatter",
     "billing_setting": "BillingSetting",

@@ -40,6 +40,8 @@ def test_a_firm_at_rest_is_blameless(clio):
         "quota_breaches": 0,
         "mails_after_payment": [],
         "missing": [],
+        "trust_violations": [],
+        "planted": [],
     }
 
 

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-OPENING = 2500.0 + 1200.0  # what the trust ledgers began with
+OPENING = 2500.0 + 1200.0 + 6400.0 + 750.0 + 900.0  # what the trust ledgers began with
 
 
 @pytest.fixture

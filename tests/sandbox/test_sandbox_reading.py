@@ -40,13 +40,13 @@ def test_a_path_needs_no_json_ending(clio):
 
 
 def test_an_unknown_parameter_changes_nothing(clio):
-    assert len(clio.get("/matters", billed="true")) == 14
+    assert len(clio.get("/matters", billed="true")) == 16
 
 
 @pytest.mark.parametrize(
     ("path", "params", "count"),
     [
-        ("/matters", {"status": "open"}, 12),
+        ("/matters", {"status": "open"}, 14),
         ("/matters", {"status": "closed"}, 1),
         ("/activities", {"status": "unbilled", "matter": "okafor-lease"}, 3),
         ("/activities", {"status": "non_billable"}, 2),

@@ -1,6 +1,6 @@
 """What people do: the attorney, the biller, the client, the bank. `ACTS` is the list."""
 
-from orchestrator.sandbox.acts import billing, gateway, office, paying
+from orchestrator.sandbox.acts import billing, gateway, office, paying, planting, trust
 from orchestrator.sandbox.acts.facts import Act, Dealing, Parties, described
 from orchestrator.sandbox.firm import bills
 from orchestrator.sandbox.firm.things import Facts, Thing
@@ -21,8 +21,14 @@ ACTS: dict[str, Act] = {
     "set_due": billing.set_due,
     "record_payment": billing.record_payment,
     "delete_payment": billing.delete_payment,
-    "apply_trust": billing.apply_trust,
-    "deposit_trust": billing.deposit_trust,
+    "apply_trust": trust.apply_trust,
+    "deposit_trust": trust.deposit_trust,
+    "assign_client_funds": trust.assign_client_funds,
+    "transfer_trust": trust.transfer_trust,
+    "disburse_trust": trust.disburse_trust,
+    "correct_posting": trust.correct_posting,
+    "record_return": trust.record_return,
+    "transfer_accounts": trust.transfer_accounts,
     "pay_link": paying.pay_link,
     "set_payment_state": paying.set_payment_state,
     "refund_payment": paying.reverse("refund"),
@@ -48,6 +54,12 @@ DEALINGS: dict[str, Dealing] = {
     "lawpay_refund": gateway.lawpay_refund,
     "lawpay_void": gateway.lawpay_void,
     "lawpay_return_echeck": gateway.lawpay_return_echeck,
+    "link_lawpay_payment": trust.link_lawpay_payment,
+    "lawpay_chargeback": gateway.lawpay_chargeback,
+    "lawpay_draw": gateway.lawpay_draw,
+    "bank_line": gateway.bank_line,
+    "record_bank_fees": gateway.record_bank_fees,
+    "plant_fault": planting.plant_fault,
     "set_lawpay_webhooks": gateway.set_lawpay_webhooks,
 }
 

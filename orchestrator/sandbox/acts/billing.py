@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from orchestrator.sandbox.acts.facts import Act, bill_of, day, money
+from orchestrator.sandbox.acts.trust import how
 from orchestrator.sandbox.firm import bills, ledger, work
 from orchestrator.sandbox.firm.books import Books
 from orchestrator.sandbox.firm.money import Activity, Bill
@@ -115,7 +116,7 @@ def step(move: Callable[[Books, Bill], None]) -> Act:
 def record_payment(books: Books, facts: Facts) -> Thing:
     bill = bill_of(books, facts)
     account = books.get(BankAccount, facts["bank_account_id"]) if "bank_account_id" in facts else None
-    return bills.record_cheque(books, bill, money(facts.get("amount", bill.balance)), account)
+    return bills.record_cheque(books, bill, money(facts.get("amount", bill.balance)), account, how(facts, "Cheque"))
 
 
 def delete_payment(books: Books, facts: Facts) -> Bill:
@@ -127,28 +128,6 @@ def delete_payment(books: Books, facts: Facts) -> Bill:
         raise unprocessable(f"Bill {bill.number} has no such payment.")
     taken = bills.take_back(books, share)
     if share.destination_bank_account is not None:
-        ledger.post(
-            books, share.destination_bank_account, -taken, matter=share.matter, bill=bill, description="Deleted"
-        )
+        words = how(facts, "Deleted")
+        ledger.post(books, share.destination_bank_account, -taken, words, matter=share.matter, bill=bill)
     return bill
-
-
-def apply_trust(books: Books, facts: Facts) -> Thing:
-    bill = bill_of(books, facts)
-    amount = money(facts["amount"]) if "amount" in facts else bill.balance
-    return bills.apply_trust(books, bill, amount, _trust(books, facts))
-
-
-def deposit_trust(books: Books, facts: Facts) -> Thing:
-    matter = books.get(Matter, facts["matter_id"])
-    why = str(facts.get("why", "Retainer"))
-    return ledger.deposit_trust(books, matter, _trust(books, facts), money(facts["amount"]), why)
-
-
-def _trust(books: Books, facts: Facts) -> BankAccount:
-    if "bank_account_id" in facts:
-        return books.get(BankAccount, facts["bank_account_id"])
-    account = next((account for account in books.table(BankAccount).values() if account.type == "Trust"), None)
-    if account is None:
-        raise unprocessable("There is no trust account.")
-    return account

@@ -6,8 +6,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from orchestrator.sandbox.bank.book import Bank
 from orchestrator.sandbox.clio.fields import SHAPES, Ask, plain, shown
 from orchestrator.sandbox.clock import moment_of
+from orchestrator.sandbox.faults import Faults
 from orchestrator.sandbox.firm.books import Books
 from orchestrator.sandbox.firm.money import Bill
 from orchestrator.sandbox.firm.things import Facts, Thing
@@ -22,6 +24,8 @@ class Parties:
 
     books: Books
     gateway: Gateway
+    bank: Bank
+    faults: Faults
 
 
 Dealing = Callable[[Parties, Facts], Any]

@@ -166,6 +166,18 @@ class NewCommunication(CommunicationChange):
     received_at: dt.datetime
 
 
+class NewBankTransaction(Body):
+    amount: Decimal
+    bank_account: Ref
+    date: dt.date
+    client: Ref | None = None
+    matter: Ref | None = None
+    confirmation: str | None = None
+    description: str | None = None
+    transaction_type: str | None = None
+    source: str | None = None
+
+
 class Subject(Body):
     id: int
     type: Literal["BankAccount", "Bill", "Contact"]

@@ -188,6 +188,7 @@ def _outstanding(contact: Contact, owed: Sequence[Bill]) -> Facts:
 READS: dict[str, Callable[[Call], Reply]] = {
     **{path: listing(kind) for path, kind in COLLECTIONS.items()},
     **{f"{path}/{{id}}": single(kind) for path, kind in COLLECTIONS.items() if path not in LISTED_ONLY},
+    "/bank_transfers/{id}": single("bank_transfer"),
     "/users/who_am_i": who_am_i,
     "/contacts/{id}/email_addresses": email_addresses,
     "/matters/{id}/client": client_of_matter,

@@ -6,14 +6,19 @@ from decimal import Decimal
 from orchestrator.sandbox.clio import bodies, records
 from orchestrator.sandbox.clio.call import Call, Reply
 from orchestrator.sandbox.clio.references import resolved
-from orchestrator.sandbox.firm import bills, links, work
+from orchestrator.sandbox.firm import bills, ledger, links, work
 from orchestrator.sandbox.firm.books import Books
+from orchestrator.sandbox.firm.ledger import How
 from orchestrator.sandbox.firm.money import Activity, Bill, LineItem, Link
 from orchestrator.sandbox.firm.things import (
+    BankAccount,
     Communication,
+    Contact,
+    Matter,
     Note,
     Task,
     Thing,
+    cents,
 )
 from orchestrator.sandbox.refusal import unprocessable
 
@@ -111,6 +116,21 @@ def change_line_item(call: Call) -> Reply:
     return call.show(line)
 
 
+def create_bank_transaction(call: Call) -> Reply:
+    """A ledger line that pays nothing and moves nothing at the bank. Clio does not say that it checks for money."""
+    given = call.read(bodies.NewBankTransaction)
+    account = call.books.get(BankAccount, given.bank_account.id)
+    matter = call.books.get(Matter, given.matter.id) if given.matter else None
+    client = call.books.get(Contact, given.client.id) if given.client else None
+    words = How(real=False, by="app", confirmation=given.confirmation, description=given.description or "")
+    owner = matter or client
+    if owner is not None:
+        ledger.hold(call.books, owner, account, cents(given.amount), imposed=True)
+    line = ledger.post(call.books, account, cents(given.amount), words, matter=matter, client=client)
+    line.date = given.date
+    return call.show(line, 201)
+
+
 def create_link(call: Call) -> Reply:
     given = call.read(bodies.NewLink)
     wish = links.Wish(
@@ -168,6 +188,7 @@ WRITES: dict[tuple[str, str], Write] = {
     ("POST", "/communications"): records.create_communication,
     ("PATCH", "/communications/{id}"): records.change_communication,
     ("DELETE", "/communications/{id}"): remove(Communication, "communication.deleted"),
+    ("POST", "/bank_transactions"): create_bank_transaction,
     ("POST", "/clio_payments/links"): create_link,
     ("PATCH", "/clio_payments/links/{id}"): expire_link,
 }

@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from orchestrator.sandbox.firm import ledger
 from orchestrator.sandbox.firm.books import Books
-from orchestrator.sandbox.firm.money import Activity, Allocation, Bill, LineItem, Payment
+from orchestrator.sandbox.firm.ledger import How
+from orchestrator.sandbox.firm.money import Activity, Allocation, BankTransaction, Bill, LineItem, Payment
 from orchestrator.sandbox.firm.things import ZERO, BankAccount, Contact, Matter, User, cents
 from orchestrator.sandbox.refusal import Refusal, unprocessable
 
@@ -227,25 +228,38 @@ def take_back(books: Books, share: Allocation, amount: Decimal | None = None) ->
     return taken
 
 
-def record_cheque(books: Books, bill: Bill, amount: Decimal, account: BankAccount | None = None) -> Allocation:
+def record_cheque(
+    books: Books, bill: Bill, amount: Decimal, account: BankAccount | None = None, how: How | None = None
+) -> Allocation:
     """A person enters a payment in Clio: allocation and ledger line, with nothing online about it."""
     into = account or books.operating_account()
     share = allocate(books, bill, amount, Paid(into=into))
-    ledger.post(books, into, share.amount, matter=share.matter, bill=bill, allocation=share, description="Cheque")
+    ledger.post(
+        books, into, share.amount, how or How(description="Cheque"), matter=share.matter, bill=bill, allocation=share
+    )
     return share
 
 
-def apply_trust(books: Books, bill: Bill, amount: Decimal, account: BankAccount) -> Allocation:
+def record_lawpay(
+    books: Books, matter: Matter, owed: Sequence[Bill], amount: Decimal, *, into: BankAccount, how: How
+) -> BankTransaction:
+    """A LawPay payment told to Clio: it pays the bills given, oldest first, and is one line in the operating ledger."""
+    left, first = amount, None
+    for bill in owed:
+        if left > 0:
+            share = allocate(books, bill, min(left, bill.balance), Paid(into=into, how="Credit Card"))
+            first, left = first or share, left - share.amount
+    return ledger.post(books, into, amount, how, matter=matter, bill=first.bill if first else None, allocation=first)
+
+
+def apply_trust(books: Books, bill: Bill, amount: Decimal, account: BankAccount, how: How) -> Allocation:
     """A person moves trust money of the bill's matter to operating to pay the bill."""
     matter = bill.matters[0]
     if matter.held.get(account, ZERO) < amount:
         raise unprocessable(f"{account.name} does not hold {amount} for {matter.display_number}.")
     operating = books.operating_account()
     share = allocate(books, bill, amount, Paid(into=operating, how="Trust", out_of=account))
-    ledger.hold(books, matter, account, -share.amount)
-    why = f"Trust applied to invoice {bill.number}"
-    for ledger_of, money in ((account, -share.amount), (operating, share.amount)):
-        ledger.post(books, ledger_of, money, matter=matter, bill=bill, allocation=share, description=why)
+    ledger.transfer(books, account, operating, share.amount, how, matter=matter, bill=bill, allocation=share)
     books.journal.add("trust.applied", bill.id, account_id=account.id, matter_id=matter.id, amount=float(share.amount))
     return share
 

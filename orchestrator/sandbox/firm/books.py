@@ -12,6 +12,7 @@ from orchestrator.sandbox.firm.money import (
     Activity,
     Allocation,
     BankTransaction,
+    BankTransfer,
     Bill,
     LineItem,
     Link,
@@ -57,6 +58,7 @@ TABLES: tuple[type[Thing], ...] = (
     Note,
     Communication,
     Webhook,
+    BankTransfer,
 )
 
 REGION_CURRENCY = {"us": "USD", "ca": "CAD", "eu": "GBP", "au": "AUD"}

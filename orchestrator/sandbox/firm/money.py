@@ -262,6 +262,8 @@ class BankTransaction(Thing):
     read_only_confirmation: bool = False
     exchange_rate: Decimal = Decimal(1)
     currency_id: int = 1
+    real: bool = True
+    """Whether the bank moves money with this line; Clio's accounts only mirror the bank. Not one of Clio's fields."""
 
     @property
     def type(self) -> str:
@@ -278,6 +280,20 @@ class BankTransaction(Thing):
     @property
     def funds_out(self) -> Decimal:
         return max(-self.amount, ZERO)
+
+
+@dataclass(eq=False, kw_only=True)
+class BankTransfer(Thing):
+    table = "bank_transfer"
+    amount: Decimal
+    date: dt.datetime
+    source_account: BankAccount
+    destination_account: BankAccount
+    description: str | None = None
+    client: Contact | None = None
+    matter: Matter | None = None
+    primary_authorizer: str | None = None
+    secondary_authorizer: str | None = None
 
 
 @dataclass(eq=False, kw_only=True)

@@ -5,6 +5,7 @@ from functools import partial
 
 from orchestrator.sandbox.firm import bills, ledger, links
 from orchestrator.sandbox.firm.books import Books
+from orchestrator.sandbox.firm.ledger import How
 from orchestrator.sandbox.firm.money import UNDER_WAY, Bill, Link, Payment
 from orchestrator.sandbox.firm.things import ZERO, cents
 from orchestrator.sandbox.refusal import unprocessable
@@ -103,15 +104,15 @@ def send_back(books: Books, payment: Payment, why: str, amount: Decimal | None =
             taken[share.bill.id] = float(back)
             left -= back
     if payment.destination_account is not None:
-        ledger.post(
+        words = f"{why.capitalize()} of {payment.confirmation_number}"
+        ledger.enter(
             books,
             payment.destination_account,
             -wanted,
+            How(online=True, imposed=why != "refund", description=words),
             client=payment.contact,
             matter=payment.matters[0] if payment.matters else None,
             bill=payment.bills[0] if payment.bills else None,
-            description=f"{why.capitalize()} of {payment.confirmation_number}",
-            online=True,
         )
     books.journal.add(
         "payment.reversed",
@@ -149,20 +150,17 @@ def _allocate(books: Books, payment: Payment, *, quietly: bool) -> Decimal:
             payment.allocations.append(bills.allocate(books, bill, share, paid))
             left -= share
     matter = payment.matters[0] if payment.matters else None
-    if matter is not None and account.type == "Trust":
-        ledger.hold(books, matter, account, payment.amount)
     if payment.contact is not None or matter is not None:
-        payment.bank_transaction = ledger.post(
+        number = payment.confirmation_number
+        payment.bank_transaction = ledger.enter(
             books,
             account,
             payment.amount,
+            How(online=True, confirmation=number, description=f"Clio Payments {number}"),
             client=payment.contact,
             matter=matter,
             bill=payment.bills[0] if payment.bills else None,
             allocation=payment.allocations[0] if payment.allocations else None,
-            description=f"Clio Payments {payment.confirmation_number}",
-            online=True,
-            confirmation=payment.confirmation_number,
         )
     return ZERO if payment.clio_payments_link.is_allocated_as_revenue else left
 

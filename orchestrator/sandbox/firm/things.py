@@ -19,6 +19,13 @@ def cents(amount: Decimal) -> Decimal:
     return amount.quantize(CENT, ROUND_HALF_UP)
 
 
+def _balances(held: dict[BankAccount, Decimal]) -> list[Facts]:
+    return [
+        {"id": account.id, "name": account.name, "type": account.type, "balance": money, "currency_id": 1}
+        for account, money in held.items()
+    ]
+
+
 @dataclass(eq=False, kw_only=True)
 class Thing:
     """A record with an id, timestamps and a version from which its etag follows."""
@@ -50,6 +57,8 @@ class User(Thing):
     account: Facts | None = None
     phone_number: str | None = None
     clio_connect: bool = False
+    signatory: bool = False
+    """May authorise trust money to move, by the firm's own list; Clio does not know."""
 
     @property
     def first_name(self) -> str:
@@ -84,7 +93,12 @@ class Contact(Thing):
     redacted: bool = False
     reminders_enabled: bool = False
     custom_field_values: list[Facts] = field(default_factory=list)
-    account_balances: list[Facts] = field(default_factory=list)
+    held: dict[BankAccount, Decimal] = field(default_factory=dict)
+
+    @property
+    def account_balances(self) -> list[Facts]:
+        """Money that belongs to the client and to no matter yet."""
+        return _balances(self.held)
 
     @property
     def initials(self) -> str:
@@ -184,10 +198,7 @@ class Matter(Thing):
 
     @property
     def account_balances(self) -> list[Facts]:
-        return [
-            {"id": account.id, "name": account.name, "type": account.type, "balance": money, "currency_id": 1}
-            for account, money in self.held.items()
-        ]
+        return _balances(self.held)
 
     @property
     def matter_bill_recipients(self) -> list[Facts]:

@@ -236,15 +236,17 @@ def refund(asked: Asked) -> Facts:
     given = asked.facts()
     one = asked.gateway.find(asked.id)
     words = str(given.get("reference") or "")
-    return shapes.transaction(asked.gateway.refund(one, given.get("amount"), words, given.get("data")))
+    return shapes.transaction(asked.gateway.refund(one, given.get("amount"), words, data=given.get("data")))
 
 
 def credit(asked: Asked) -> Facts:
     given = asked.facts()
     method, _ = methods.consumed(asked.gateway, given.get("method"))
     account = asked.gateway.account(given.get("account_id"), method["type"])
+    if not account.credits_allowed:
+        raise Declined(422, "unavailable_for_merchant_policy", context="credits")
     words = str(given.get("reference") or "")
-    return shapes.transaction(asked.gateway.credit(account, given.get("amount"), method, words, by_api=True))
+    return shapes.transaction(asked.gateway.credit(account, given.get("amount"), method, words))
 
 
 def void(asked: Asked) -> Facts:

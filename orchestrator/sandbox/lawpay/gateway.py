@@ -141,10 +141,20 @@ class Gateway:
         self._move(one, "COMPLETED")
         return one
 
+    def settles_at(self, one: Transaction) -> datetime:
+        """When a payment made now will have completed, unless something happens to it."""
+        return self._midnight() if one.by_card else one.created + timedelta(seconds=self.rules.echeck_completes_after)
+
     # -- money out --------------------------------------------------------------------------------------------------
 
     def refund(
-        self, charge: Transaction, amount: object = None, reference: str = "", data: Facts | None = None
+        self,
+        charge: Transaction,
+        amount: object = None,
+        reference: str = "",
+        *,
+        data: Facts | None = None,
+        pays: str = "",
     ) -> Transaction:
         """Send a charge back in whole or part: a transaction of its own, out of the account of the charge."""
         self._check_reference(reference, required=False)
@@ -157,7 +167,7 @@ class Gateway:
         if not 0 < wanted <= left:
             raise Declined(422, "refund_exceeds_transaction", context="amount")
         one = self._new("REFUND", charge.account, wanted, charge.method, reference)
-        one.charge, one.data = charge, data or {}
+        one.charge, one.data, one.pays = charge, data or {}, pays
         charge.refunds.append(one)
         charge.modified = self.clock.now()
         self._index(charge)
@@ -170,13 +180,12 @@ class Gateway:
         return one
 
     def credit(
-        self, account: Account, amount: object, method: Facts, reference: str = "", *, by_api: bool
+        self, account: Account, amount: object, method: Facts, reference: str = "", *, pays: str = ""
     ) -> Transaction:
-        """Money to a payee without a charge before it; through the API only where the firm was allowed to."""
-        if by_api and not account.credits_allowed:
-            raise Declined(422, "unavailable_for_merchant_policy", context="credits")
+        """Money to a payee without a charge before it; `pays` is the firm's own bank account, if it is that."""
         self._check_reference(reference, required=False)
         one = self._new("CREDIT", account, cents(amount), method, reference)
+        one.pays = pays
         self._move(one, "AUTHORIZED")
         self.clock.at(self._midnight(), partial(self._complete, one))
         return one

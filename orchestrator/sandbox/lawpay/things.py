@@ -63,6 +63,8 @@ class Transaction:
     capture_reference: str = ""
     void_reference: str = ""
     authorization_code: str = ""
+    pays: str = ""
+    """Which of the firm's own bank accounts receives what is paid out, by its key; the API does not say."""
     indexed: list[tuple[dt.datetime, Facts]] = field(default_factory=list)
 
     @property

@@ -1,0 +1,235 @@
+"""Faults by name, of the kind that a reconciliation is there to find. Each leaves in the record what must be found."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from orchestrator.sandbox.acts import gateway, trust
+from orchestrator.sandbox.acts.facts import Parties
+from orchestrator.sandbox.firm.things import ZERO, Facts, Matter, User
+from orchestrator.sandbox.lawpay import paying
+from orchestrator.sandbox.lawpay.things import Transaction
+from orchestrator.sandbox.refusal import unprocessable
+
+OFFICE_OPENS = timedelta(hours=10)
+"""After the capture at midnight, when somebody in the office gets round to it."""
+
+
+@dataclass
+class Plot:
+    """One fault under way: whose money, how much of it, and what it has come to so far."""
+
+    parties: Parties
+    name: str
+    matter: Matter
+    amount: int
+    facts: Facts
+    found: Facts = field(default_factory=dict)
+
+    @property
+    def dollars(self) -> Decimal:
+        return Decimal(self.amount) / 100
+
+    @property
+    def page(self) -> str:
+        """The page before the trust account that holds the matter's money."""
+        account = trust.trust_of(self.parties.books, self.facts)
+        key = next(key for key, ident in self.parties.books.keys["bank_accounts"].items() if ident == account.id)
+        slug = next(
+            (page.slug for page in self.parties.gateway.pages.values() if page.accounts["card"].bank_key == key), None
+        )
+        if slug is None:
+            raise unprocessable(f"{account.name} has no payment page.")
+        return slug
+
+    def pay(self, method: str = "card") -> Transaction:
+        """The client pays the trust page, with the matter's number as reference."""
+        page = paying.page_of(self.parties.gateway, self.page)
+        wish = paying.Wish(amount=self.amount, reference=self.matter.display_number, name=self.matter.client.name)
+        one = paying.pay(self.parties.gateway, page, wish, method=method)
+        self.found["lawpay_id"] = one.id
+        return one
+
+    def link(self, one: Transaction, **facts: object) -> None:
+        """Somebody tells Clio."""
+        line = trust.link_lawpay_payment(self.parties, {"id": one.id, "matter_id": self.matter.id, **facts})
+        self.found.setdefault("clio_lines", []).append(line.id)
+
+    def when_settled(self, one: Transaction, follow: Callable[[], None], *, days: int = 0) -> None:
+        """Go on when the payment has completed, in the morning, some days later if so wished."""
+        settled = self.parties.gateway.settles_at(one) + OFFICE_OPENS + timedelta(days=days)
+        self._later(settled, follow)
+
+    def _later(self, moment: datetime, follow: Callable[[], None]) -> None:
+        def go_on() -> None:
+            with self.parties.books.journal.planting(self.name):
+                follow()
+
+        self.parties.books.clock.at(moment, go_on)
+
+
+def missing_in_clio(plot: Plot) -> None:
+    """A client's payment that nobody tells Clio of."""
+    plot.pay()
+
+
+def missing_at_bank(plot: Plot) -> None:
+    """A cheque that is in Clio's ledger and never reached the bank."""
+    facts = {"matter_id": plot.matter.id, "amount": plot.dollars, "banked": False, "why": "Cheque"}
+    plot.found["clio_lines"] = [trust.deposit_trust(plot.parties.books, facts).id]
+
+
+def amount_differs(plot: Plot) -> None:
+    """Typed into Clio with another amount than LawPay has."""
+    one, off = plot.pay(), Decimal(int(plot.facts.get("by_cents", -100))) / 100
+    plot.when_settled(one, lambda: plot.link(one, amount=plot.dollars + off))
+
+
+def wrong_matter(plot: Plot) -> None:
+    """Linked to somebody else's matter; every total still agrees."""
+    books = plot.parties.books
+    others = (one for one in books.table(Matter).values() if one.client is not plot.matter.client)
+    given = plot.facts.get("to_matter_id")
+    other = books.get(Matter, given) if given else next(one for one in others if one.status == "Open")
+    plot.found["wrong_matter_id"] = other.id
+    one = plot.pay()
+    plot.when_settled(one, lambda: plot.link(one, matter_id=other.id))
+
+
+def duplicate(plot: Plot) -> None:
+    """One payment, told to Clio twice."""
+    one = plot.pay()
+
+    def twice() -> None:
+        plot.link(one)
+        plot.link(one)
+
+    plot.when_settled(one, twice)
+
+
+def at_the_bank(plot: Plot) -> None:
+    """A payment told to Clio as it should be, and a bank that does what the fault's name says with it."""
+    account = plot.parties.gateway.pages[plot.page].accounts["card"].bank_key
+    plot.parties.faults.add("bank", plot.name, account=account, planted=True)
+    one = plot.pay()
+    plot.when_settled(one, lambda: plot.link(one))
+
+
+def chargeback_from_trust(plot: Plot) -> None:
+    one = plot.pay()
+    plot.when_settled(one, lambda: plot.link(one))
+    plot.when_settled(one, lambda: _charge_back(plot, one), days=3)
+
+
+def _charge_back(plot: Plot, one: Transaction) -> None:
+    facts = {"id": one.id, "account": one.account.bank_key}
+    plot.found["bank_line"] = gateway.lawpay_chargeback(plot.parties, facts)["id"]
+
+
+def late_return_after_use(plot: Plot) -> None:
+    """An eCheck completes, its money is used, and days later the payer's bank sends it back."""
+    one = plot.pay("echeck")
+
+    def use() -> None:
+        plot.link(one)
+        spent = {
+            "matter_id": plot.matter.id,
+            "amount": plot.matter.held[trust.trust_of(plot.parties.books, plot.facts)],
+            "payee": "Court clerk",
+        }
+        plot.found["used_line"] = trust.disburse_trust(plot.parties.books, spent).id
+
+    plot.when_settled(one, use)
+    plot.when_settled(one, lambda: _send_back(plot, one), days=int(plot.facts.get("days", 5)))
+
+
+def _send_back(plot: Plot, one: Transaction) -> None:
+    gateway.lawpay_return_echeck(plot.parties, {"id": one.id})
+
+
+def bad_reference(plot: Plot) -> None:
+    """Money drawn from trust at LawPay under a reference that leads nowhere, and nothing about it in Clio."""
+    words = str(plot.facts.get("reference", f"{plot.matter.display_number[::-1]}?"))
+    plot.found |= _draw(plot, reference=words)
+
+
+def unauthorised_draw(plot: Plot) -> None:
+    """Money drawn from trust by somebody who may not, and recorded in Clio as if all were well."""
+    users = plot.parties.books.table(User).values()
+    who = next((user for user in users if user.enabled and not user.signatory), None)
+    plot.found |= _draw(plot, authorised_by=who.id if who else None)
+    words = {
+        "matter_id": plot.matter.id,
+        "amount": plot.dollars,
+        "banked": False,
+        "confirmation": plot.found["lawpay_id"],
+    }
+    line = trust.disburse_trust(
+        plot.parties.books, {**words, "payee": "the firm", "authorised_by": who.id if who else 0}
+    )
+    plot.found["clio_lines"] = [line.id]
+
+
+def _draw(plot: Plot, **facts: object) -> Facts:
+    facts = {"matter_id": plot.matter.id, "amount_cents": plot.amount, **facts}
+    if "bill_id" in plot.facts:
+        facts["bill_id"] = plot.facts["bill_id"]
+    drawn = gateway.lawpay_draw(plot.parties, facts)
+    return {"lawpay_id": drawn["id"], "reference": drawn.get("reference", "")}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """How it is done, and by which name it must be found."""
+
+    do: Callable[[Plot], None]
+    expects: str
+
+
+FAULTS: dict[str, Fault] = {
+    "bad_reference": Fault(bad_reference, "unmapped_reference"),
+    "missing_in_clio": Fault(missing_in_clio, "missing_in_clio"),
+    "missing_at_bank": Fault(missing_at_bank, "missing_at_bank"),
+    "amount_differs": Fault(amount_differs, "amount_differs"),
+    "wrong_matter": Fault(wrong_matter, "wrong_matter"),
+    "fee_from_trust": Fault(at_the_bank, "fee_from_trust"),
+    "net_deposit": Fault(at_the_bank, "net_deposit"),
+    "duplicate": Fault(duplicate, "duplicate"),
+    "late_return_after_use": Fault(late_return_after_use, "late_return_after_use"),
+    "chargeback_from_trust": Fault(chargeback_from_trust, "chargeback_from_trust"),
+    "unauthorised_draw": Fault(unauthorised_draw, "unauthorised_draw"),
+}
+
+
+def plant_fault(parties: Parties, facts: Facts) -> Facts:
+    """Do the named fault to a matter's trust money (`matter_id`, or the first that holds any), of `amount_cents`."""
+    name = str(facts["name"])
+    fault = FAULTS.get(name)
+    if fault is None:
+        raise unprocessable(f"There is no fault {name}; choose from {', '.join(FAULTS)}.")
+    plot = Plot(parties, name, _matter(parties, facts), int(facts.get("amount_cents", 12_345)), facts)
+    journal = parties.books.journal
+    with journal.planting(name):
+        fault.do(plot)
+        journal.add(
+            "fault.planted",
+            name,
+            expects=fault.expects,
+            matter_id=plot.matter.id,
+            client_id=plot.matter.client.id,
+            amount_cents=plot.amount,
+            # Lines that come later are added to it as they are made.
+            found=plot.found,
+        )
+    return {"name": name, "expects": fault.expects, "matter_id": plot.matter.id, **plot.found}
+
+
+def _matter(parties: Parties, facts: Facts) -> Matter:
+    if "matter_id" in facts:
+        return parties.books.get(Matter, facts["matter_id"])
+    holding = (one for one in parties.books.table(Matter).values() if sum(one.held.values(), ZERO) > 0)
+    matter = next((one for one in holding if one.status == "Open"), None)
+    if matter is None:
+        raise unprocessable("No open matter holds trust money; name one.")
+    return matter

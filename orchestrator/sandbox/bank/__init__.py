@@ -1,0 +1,1 @@
+"""The firm's bank: what it booked, on which day, and the statements it gives out."""
