@@ -44,6 +44,14 @@ def load(config_dir: Path, name: str | None) -> Jurisdiction | None:
     return profile
 
 
+def strictest(config_dir: Path) -> Jurisdiction:
+    """The profile of whoever has none: nothing is drawn under it, and money waits longest."""
+    found = load(config_dir, STRICT)
+    if found is None:
+        raise UnreadableProfile(f"config/jurisdictions/{STRICT}.toml is missing: it fills in what profiles leave out.")
+    return found
+
+
 def _said(config_dir: Path, name: str) -> dict[str, Any]:
     path = config_dir / "jurisdictions" / f"{name}.toml"
     try:

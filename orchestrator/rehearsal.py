@@ -18,6 +18,7 @@ from orchestrator.domain.links import LinkAsk, RemoteLink
 from orchestrator.domain.matters import Matter
 from orchestrator.domain.payments import Allocation, Payment
 from orchestrator.domain.tasks import RemoteTask, TaskAsk
+from orchestrator.domain.trust import BankLine
 from orchestrator.domain.webhooks import RemoteWebhook, WebhookAsk
 from orchestrator.errors import Rejected, Stale
 from orchestrator.ports import Page, PracticeManagement, Reads
@@ -92,6 +93,10 @@ class ImaginedPractice:
         return self._real.tasks
 
     @property
+    def ledger(self) -> Reads[BankLine]:
+        return self._real.ledger
+
+    @property
     def bills(self) -> Reads[Bill]:
         return _Bills(self._real.bills, self)
 
@@ -107,6 +112,9 @@ class ImaginedPractice:
 
     def bank_accounts(self) -> list[BankAccount]:
         return self._real.bank_accounts()
+
+    def ledger_of(self, account_id: int) -> Iterator[BankLine]:
+        return self._real.ledger_of(account_id)
 
     def bills_in_state(self, state: BillState) -> Iterator[Bill]:
         return iter(self.moved(self._real.bills_in_state(state)))

@@ -31,6 +31,7 @@ from orchestrator.usecases.read_account import read_account
 from orchestrator.usecases.reconcile_window import reconcile_window
 from orchestrator.usecases.recover import adopt_links, finish_recovery
 from orchestrator.usecases.send_message import SendMessage
+from orchestrator.usecases.watch_trust import watch_trust
 from orchestrator.usecases.write_note import CreateNote
 
 BOOK: dict[str, Body] = {}
@@ -49,7 +50,8 @@ def workflow(*topics: str) -> Callable[[Body], Body]:
 
 
 @workflow(
-    "sync.activity", "sync.matter", "sync.contact", "sync.task", "sync.bill", "sync.link", "sync.payment"
+    "sync.activity", "sync.matter", "sync.contact", "sync.task", "sync.bill", "sync.link", "sync.payment",
+    "sync.ledger",
 )  # fmt: skip
 def drain(job: Job, rt: Runtime) -> None:
     sync.drain(job, rt)
@@ -58,6 +60,11 @@ def drain(job: Job, rt: Runtime) -> None:
 @workflow("sweep")
 def sweep(job: Job, rt: Runtime) -> None:
     sync.sweep(job, rt)
+
+
+@workflow("trust.watch")
+def trust(job: Job, rt: Runtime) -> None:
+    watch_trust(job, rt)
 
 
 @workflow("account.read")

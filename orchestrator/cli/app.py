@@ -22,10 +22,10 @@ from orchestrator.cli import (
     matters,
     payments,
     processes,
-    reconcile,
     sandbox,
     status,
     time_entries,
+    trust,
     webhooks,
 )
 from orchestrator.cli.failures import explain
@@ -87,8 +87,8 @@ for name, noun in {
     "links": links,
     "payments": payments,
     "time": time_entries,
+    "trust": trust,
     "jobs": jobs,
-    "reconcile": reconcile,
     "exceptions": exceptions,
     "webhooks": webhooks,
     "audit": audit,

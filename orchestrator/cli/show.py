@@ -34,11 +34,10 @@ def who(by: str | None) -> str:
 
 def say_json(answer: Any) -> None:
     """One JSON document on stdout."""
-    print(json.dumps(answer, indent=2, default=plain))
+    print(json.dumps(answer, indent=2, default=_plain))
 
 
-def plain(value: Any) -> Any:
-    """What JSON has no form for: UTC moments, ISO days, sets as sorted lists."""
+def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, date):

@@ -37,13 +37,15 @@ class OnPage:
 
 def decide(
     bill: Bill, *, accounts: Sequence[BankAccount], currency: str, account_id: int | None, reversed_: bool,
-    elsewhere: Silence | None = None, page: OnPage | None = None,
+    elsewhere: Silence | None = None, page: OnPage | None = None, promised_cents: int = 0,
 ) -> Ask | Silence:  # fmt: skip
     """What to ask for on a bill: balance less what is on its way, in the region's `currency`, else the first reason not to.
 
     `account_id` is the firm's choice of account, `reversed_` whether a payment of this bill came back and nobody has
-    decided yet (T28), `elsewhere` why a payment that Clio does not know of silences it, `page` the other rail.
+    decided yet (T28), `elsewhere` why a payment that Clio does not know of silences it, `page` the other rail, `promised_cents`
+    what trust money is planned to pay of it (W9).
     """
+    asked = bill.open_cents - promised_cents
     for applies, silence in (
         (bill.kind is not BillKind.REVENUE, Silence("trust_request")),
         (bill.state in UNISSUED, Silence("bill_not_issued")),
@@ -53,6 +55,7 @@ def decide(
         ((bill.currency or currency) != currency, Silence("currency_mismatch", loud=True)),
         (reversed_, Silence("payment_reversed")),
         (elsewhere is not None, elsewhere or Silence("payment_in_question")),
+        (asked <= 0, Silence("trust_available")),
         (bill.client is None, Silence("client_missing", loud=True)),
     ):
         if applies:
@@ -62,11 +65,11 @@ def decide(
     if page is not None:
         if page.account is None:
             return Silence("no_page_account", loud=True)
-        return Ask(bill.open_cents, currency, page.account.clio_id or 0, Rail.LAWPAY_PAGE, page.account.key)
+        return Ask(asked, currency, page.account.clio_id or 0, Rail.LAWPAY_PAGE, page.account.key)
     account = account_for(accounts, currency=currency, chosen=account_id)
     if account is None:
         return Silence("no_link_account", loud=True)
-    return Ask(bill.open_cents, currency, account.id)
+    return Ask(asked, currency, account.id)
 
 
 def account_for(accounts: Sequence[BankAccount], *, currency: str, chosen: int | None) -> BankAccount | None:

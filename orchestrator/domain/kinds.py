@@ -13,9 +13,13 @@ class Kind(StrEnum):
     BILL = "bill"
     LINK = "link"
     PAYMENT = "payment"
+    LEDGER = "ledger"
 
 
 KINDS: tuple[Kind, ...] = tuple(Kind)
 
 SWEPT: tuple[Kind, ...] = (Kind.MATTER, Kind.ACTIVITY, Kind.TASK, Kind.BILL, Kind.LINK)
 """Clio lists no changed payments: a payment is swept through the link it was made with (API notes §6)."""
+
+SWEPT_FOR_TRUST: tuple[Kind, ...] = (*SWEPT, Kind.LEDGER)
+"""What a firm with configured accounts sweeps: the ledger last, when the bills that its lines name are known."""

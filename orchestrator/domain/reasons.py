@@ -5,8 +5,6 @@ Codes are stored; these words are shown. `docs/runbook.md` has an entry for each
 
 from dataclasses import dataclass
 
-from orchestrator.domain.breaks import BREAKS
-
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -124,6 +122,99 @@ REASONS: dict[str, Reason] = {
     "payment_wrong_account": Reason(
         "the money went to another account than the link named",
         "Move it in Clio and at the bank; never between trust and operating without authority.",
+    ),
+    # ── trust ──
+    "trust_line_incomplete": Reason("a trust line lacks what every line must say"),
+    "trust_balance_short": Reason(
+        "the ledger does not hold so much, or is frozen", "Look at `orchestrator trust ledger`; nothing was moved."
+    ),
+    "trust_purpose_unknown": Reason("it is none of the purposes for which money may leave trust"),
+    "trust_draw_over": Reason("the draw is no longer waiting to be authorised"),
+    "trust_profile_unknown": Reason(
+        "no jurisdiction profile is configured for the trust accounts",
+        "Name one in [trust] jurisdiction (config/jurisdictions).",
+    ),
+    "trust_profile_unconfirmed": Reason(
+        "no lawyer of the firm has confirmed the jurisdiction profile",
+        "Have a lawyer read it, and name them in [trust] confirmed_by.",
+    ),
+    "trust_no_signatory": Reason("nobody is named who may authorise a draw", "Name them in [trust] signatories."),
+    "trust_shortage": Reason(
+        "a client ledger of the account is below zero",
+        "Restore the money today, and see the profile's report rule: `orchestrator trust accounts`.",
+    ),
+    "trust_unreconciled": Reason(
+        "the last period is not signed within its deadline", "Reconcile it and have a reviewer sign."
+    ),
+    "trust_many_matters": Reason("the bill is for several matters, and one matter's money pays for no other"),
+    "trust_matter_unknown": Reason("its matter or the matter's client is not known here"),
+    "trust_disputed": Reason("all that is open of the bill is in dispute"),
+    "trust_frozen": Reason("the matter's ledger is frozen"),
+    "trust_nothing_available": Reason("the matter's ledger has nothing free"),
+    "trust_claimed": Reason("a third party's claim took what was promised"),
+    "trust_draw_too_much": Reason("less is free, open or undisputed by now than the draw would take"),
+    "trust_notice_missing": Reason(
+        "the client has not been told of the draw, or the notice did not arrive",
+        "Send the itemised bill with amount, purpose, date and the balance left; then `orchestrator trust notice ID`.",
+    ),
+    "trust_notice_waiting": Reason(
+        "the days between notice and draw are not over",
+        "Authorise it on or after the day that `orchestrator trust draws` names.",
+    ),
+    "trust_not_signatory": Reason(
+        "whoever answered is not on the firm's list of signatories",
+        "Have a signatory authorise it: `orchestrator trust authorise`.",
+    ),
+    "trust_available": Reason("trust money of the matter is planned to pay it"),
+    "trust_declined": Reason("a person declined the draw"),
+    "trust_line_reversed": Reason("the ledger line that posted it was taken back in Clio"),
+    "trust_draw_not_posted": Reason("it was authorised, and the bill was settled without it"),
+    "trust_return": Reason(
+        "a deposit into trust was returned by the bank",
+        "See who is short: `orchestrator trust ledger`. Release the ledger when it is whole.",
+    ),
+    "trust_owner_unknown": Reason(
+        "money lies in trust and nobody knows whose it is",
+        "Find the owner, and name client and matter on the line in Clio.",
+    ),
+    "trust_fee_debited": Reason(
+        "a fee or charge was taken out of a trust account",
+        "Restore it from the firm's own money today, and have the bank charge operating.",
+    ),
+    "trust_draw_unauthorised": Reason(
+        "money left trust for a bill without a draw that somebody authorised",
+        "Ask who did it; if it was right, keep the reason with the exception; if not, put it back.",
+    ),
+    "trust_draw_amount_differs": Reason(
+        "another amount left trust than the one that was authorised",
+        "Compare the draw with the line in Clio; have the difference authorised or put back.",
+    ),
+    "trust_firm_money": Reason(
+        "more of the firm's own money lies in trust than it may",
+        "Take the excess out, or correct [trust] firm_money_cap_cents.",
+    ),
+    "trust_closed_matter": Reason(
+        "money lies in trust for a matter that is closed",
+        "Pay it out or have the client say what to do; then close the matter.",
+    ),
+    "trust_draw_lingers": Reason(
+        "earned, undisputed money has lain in trust longer than the profile allows",
+        "Authorise or decline the draw: `orchestrator trust draws`.",
+    ),
+    "trust_idle": Reason(
+        "a balance in trust has not moved for longer than the profile allows",
+        "Find out whether it is owed back; see the state's unclaimed-funds rule.",
+    ),
+    "trust_deposit_net": Reason(
+        "less arrived in trust than the client paid",
+        "Have the fee taken from operating and the difference put into trust today.",
+    ),
+    "trust_chargeback": Reason(
+        "a client disputes a payment: nothing is drawn for its bill until a person decides",
+        "Decide with the client, then release the dispute: `orchestrator trust release`.",
+    ),
+    "trust_ledger_write_refused": Reason(
+        "the worker writes no bill payment into a trust ledger, and nothing else unless the firm switched it on"
     ),
     "account_class_disagrees": Reason(
         "an account is not of the class that the firm configured, or nobody says of which it is",
@@ -317,15 +408,6 @@ REASONS: dict[str, Reason] = {
         "Clio's handshake did not arrive at our public address",
         "Check ORCH_PUBLIC_URL, TLS and the proxy; sweeps keep everything true meanwhile.",
     ),
-    "account_unknown": Reason(
-        "no account of that name is configured", "Name one of [[trust.accounts]], or add it to the firm's profile."
-    ),
-    "period_locked": Reason("the period is signed, and what it says stays as it was"),
-    "not_signable": Reason("something stands in the way of signing the period; the sentence says what"),
-    "break_unknown": Reason("there is no such open break"),
-    "run_unknown": Reason("there is no such reconciliation run"),
-    # ── what reconciliation found ──
-    **{f"break_{code}": Reason(kind.meaning, kind.fix) for code, kind in BREAKS.items()},
 }
 
 WAITED_FOR = ("reconnect", "wrong_account", "clio_forbidden", "clio_version_retired", "clio_path_moved")

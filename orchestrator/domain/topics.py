@@ -21,10 +21,12 @@ TOPICS: dict[str, Urgency] = {
     "sync.bill": Urgency.MONEY,
     "sync.link": Urgency.MONEY,
     "sync.payment": Urgency.MONEY,
+    "sync.ledger": Urgency.MONEY,
     "sweep": Urgency.SWEEPS,
     "account.read": Urgency.SWEEPS,
     "lawpay.poll": Urgency.MONEY,
     "matters.backfill": Urgency.SWEEPS,
+    "trust.watch": Urgency.SWEEPS,
     # deciding
     "time.approve": Urgency.SWEEPS,
     "billing.plan": Urgency.SWEEPS,
@@ -52,8 +54,8 @@ TOPICS: dict[str, Urgency] = {
     "engine.tidy": Urgency.SWEEPS,
 }
 
-PASSING = frozenset({"sweep", "lawpay.poll", "account.read", "matters.backfill", "time.approve", "billing.plan", "links.allot",
-                     "webhooks.upkeep", "engine.heartbeat", "engine.tidy",
+PASSING = frozenset({"sweep", "account.read", "matters.backfill", "lawpay.poll", "time.approve", "billing.plan",
+                     "links.allot", "webhooks.upkeep", "engine.heartbeat", "engine.tidy", "trust.watch",
                      *(topic for topic in TOPICS if topic.startswith("sync."))})  # fmt: skip
 """Topics whose keys are moments or generations: their finished rows can be forgotten without anything happening twice."""
 

@@ -21,10 +21,11 @@ class Tick:
     """Also done when a beat starts, at most once in so long: a firm that was away must not wait for its next slot."""
 
 
-def ticks(sweep_seconds: int, *, lawpay_seconds: int | None = None) -> tuple[Tick, ...]:
-    """Every tick; slots that were missed collapse into the present one. LawPay's are for a firm that has it."""
+def ticks(sweep_seconds: int, *, lawpay_seconds: int | None = None, trust: bool = False) -> tuple[Tick, ...]:
+    """Every tick; slots that were missed collapse into the present one. LawPay's and trust's are for a firm that has them."""
     return (
         *(() if lawpay_seconds is None else (Tick("lawpay.poll", timedelta(seconds=lawpay_seconds)),)),
+        *((Tick("trust.watch", timedelta(hours=24)),) if trust else ()),
         Tick("engine.heartbeat", timedelta(seconds=15), real=True),
         Tick("sweep", timedelta(seconds=sweep_seconds)),
         Tick("billing.plan", timedelta(hours=1)),
@@ -50,7 +51,8 @@ class Beat:
     def __init__(self, rt: Runtime) -> None:
         self._rt = rt
         lawpay = rt.settings.lawpay.poll_seconds if rt.gateway is not None else None
-        self._ticks = ticks(rt.settings.sweep.interval_seconds, lawpay_seconds=lawpay)
+        trust = bool(rt.settings.trust.accounts)
+        self._ticks = ticks(rt.settings.sweep.interval_seconds, lawpay_seconds=lawpay, trust=trust)
         self._last: dict[str, int] = {}
 
     def tick(self, real_now: datetime) -> int:

@@ -543,7 +543,6 @@ movements = Table(
     UniqueConstraint("source", "external_id", "version"),
     Index("ix_movements_by_id", "account", "source", "external_id"),
     Index("ix_movements_by_parent", "account", "source", "parent"),
-    Index("ix_movements_by_amount", "amount_cents", "on"),
 )
 
 breaks = Table(
@@ -573,128 +572,115 @@ breaks = Table(
     _partial("uq_breaks_standing", "fingerprint", where="state IN ('open', 'reopened')"),
 )
 
-# One account, one period, one state of knowledge: `inputs` says which, and the same are never decided twice (T42).
-runs = Table(
-    "runs",
+# ── Trust ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+# One row a ledger. Only a frozen one may be short of zero or of what it promised: a fact of the bank's or of Clio's books froze
+# it, and no line of ours and no promise is made on it until it is whole again (T8, T14). 0 stands for "no client", "no matter".
+trust_ledgers = Table(
+    "trust_ledgers",
     metadata,
     Column("id", Serial, primary_key=True),
     Column("account", String(64), nullable=False),
-    Column("opened_on", Date, nullable=False),
-    Column("cut_off", Date, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("client_id", sa.BigInteger, nullable=False, default=0),
+    Column("matter_id", sa.BigInteger, nullable=False, default=0, index=True),
+    Column("currency", String(3), nullable=False),
+    Column("balance_cents", sa.BigInteger, nullable=False, default=0),
+    # Promised to draws that are proposed or authorised: what keeps two bills from counting the same dollar.
+    Column("reserved_cents", sa.BigInteger, nullable=False, default=0),
+    # Held for a third party, whatever the client says (T29).
+    Column("claimed_cents", sa.BigInteger, nullable=False, default=0),
+    Column("frozen", Boolean, nullable=False, default=False),
+    Column("frozen_by", String(64)),
+    Column("moved_on", Date),
+    Column("updated_at", Instant, nullable=False),
+    UniqueConstraint("account", "kind", "client_id", "matter_id"),
+    sa.CheckConstraint(
+        "frozen OR (balance_cents >= 0 AND reserved_cents <= balance_cents)", name="ck_trust_ledgers_covered"
+    ),
+    sa.CheckConstraint("reserved_cents >= 0 AND claimed_cents >= 0", name="ck_trust_ledgers_promises"),
+)
+
+# Append-only, and the database itself refuses anything else: a correction is a line that reverses another (T12).
+trust_lines = Table(
+    "trust_lines",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("ledger_id", sa.BigInteger, nullable=False, index=True),
+    Column("account", String(64), nullable=False),
+    Column("origin", String(8), nullable=False),
+    Column("external_id", String(80), nullable=False),
     Column("version", Integer, nullable=False),
-    Column("trigger", String(16), nullable=False),
-    Column("asked_by", String(120), nullable=False),
-    # running, finished, or abandoned: killed, and never gone on with because more was known by then.
-    Column("state", String(16), nullable=False),
-    Column("inputs", Json, nullable=False),
-    Column("inputs_digest", String(64), nullable=False),
-    # How far it came, and how often that was written: of two workers on one run the second changes nothing.
-    Column("place", Json, nullable=False),
-    Column("steps", Integer, nullable=False, default=0),
-    Column("counts", Json, nullable=False),
-    Column("statement", Json),
-    Column("digest", String(64)),
-    Column("began_at", Instant, nullable=False),
-    Column("finished_at", Instant),
-    UniqueConstraint("account", "opened_on", "cut_off", "version"),
-    _partial("uq_runs_inputs", "account", "opened_on", "cut_off", "inputs_digest", where="state <> 'abandoned'"),
-)
-
-# Which movements are the same money, an edge a row; edges that share a movement on one side are one match.
-matches = Table(
-    "matches",
-    metadata,
-    Column("id", Serial, primary_key=True),
-    Column("run_id", sa.BigInteger, nullable=False),
-    Column("leg", String(16), nullable=False),
-    Column("rule", String(32), nullable=False),
-    Column("left_id", sa.BigInteger),
-    Column("right_id", sa.BigInteger),
-    # The left side's day; a day's deposit at the bank names its days here instead of every line.
-    Column("on", Date, nullable=False),
-    Index("ix_matches_of_run", "run_id", "leg"),
-)
-
-# What no rule has matched yet, while a run is under way; when it is finished, its outstanding items.
-unmatched = Table(
-    "unmatched",
-    metadata,
-    Column("id", Serial, primary_key=True),
-    Column("run_id", sa.BigInteger, nullable=False),
-    Column("leg", String(16), nullable=False),
-    Column("right", Integer, nullable=False),
-    Column("movement_id", sa.BigInteger, nullable=False),
-    Column("matter_id", sa.BigInteger),
+    Column("kind", String(16), nullable=False),
     Column("amount_cents", sa.BigInteger, nullable=False),
+    Column("balance_cents", sa.BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    # When it posts, and which day it belongs to: a correction posts today and belongs to the day of what it corrects.
     Column("on", Date, nullable=False),
-    # open, break, or outstanding.
-    Column("state", String(16), nullable=False),
-    # What the rules group by: empty where there is nothing to go by.
-    Column("name", Ordered, nullable=False),
-    Column("reference", Ordered, nullable=False),
-    Column("money", Ordered, nullable=False),
-    Column("client", Ordered, nullable=False),
-    Column("matter", Ordered, nullable=False),
-    Index("ix_unmatched_of_run", "run_id", "leg", "state", "id"),
-    Index("ix_unmatched_name", "run_id", "leg", "name"),
-    Index("ix_unmatched_reference", "run_id", "leg", "reference"),
-    Index("ix_unmatched_money", "run_id", "leg", "money"),
-    Index("ix_unmatched_amount", "run_id", "leg", "amount_cents"),
-)
-
-# A run's own words about each difference, as they were then.
-differences = Table(
-    "differences",
-    metadata,
-    Column("id", Serial, primary_key=True),
-    Column("run_id", sa.BigInteger, nullable=False),
-    Column("fingerprint", String(64), nullable=False),
-    Column("kind", String(32), nullable=False),
-    Column("money_cents", sa.BigInteger, nullable=False),
-    Column("cause", Text, nullable=False),
+    Column("effective_on", Date, nullable=False),
+    Column("party", String(80), nullable=False),
+    Column("purpose", String(80), nullable=False),
     Column("reference", Text, nullable=False),
-    Column("matter_id", sa.BigInteger),
-    Column("candidates", Json, nullable=False),
-    Column("movement_ids", Json, nullable=False),
-    Column("since", Date, nullable=False),
-    UniqueConstraint("run_id", "fingerprint"),
+    Column("clears_on", Date),
+    Column("bill_id", sa.BigInteger, index=True),
+    Column("reverses", sa.BigInteger, unique=True),
+    Column("actor", String(120), nullable=False),
+    Column("authoriser", String(120)),
+    Column("why", Text),
+    # When Clio had last changed it: an older reading never replaces a newer one (F17).
+    Column("told_at", Instant),
+    Column("known_at", Instant, nullable=False),
+    UniqueConstraint("origin", "external_id", "version"),
 )
 
-# Statement files of the bank: the same bytes are recognised (F73), and only they say what the bank holds (T38).
-bank_files = Table(
-    "bank_files",
+draws = Table(
+    "draws",
     metadata,
     Column("id", Serial, primary_key=True),
+    Column("bill_id", sa.BigInteger, nullable=False),
+    Column("purpose", String(32), nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("ledger_id", sa.BigInteger, nullable=False, index=True),
     Column("account", String(64), nullable=False),
-    Column("digest", String(64), nullable=False),
-    Column("name", Text, nullable=False),
-    Column("format", String(8), nullable=False),
-    Column("begins_on", Date, nullable=False),
-    Column("ends_on", Date, nullable=False),
-    Column("opening_cents", sa.BigInteger, nullable=False),
-    Column("closing_cents", sa.BigInteger, nullable=False),
-    Column("lines", Integer, nullable=False),
-    Column("added", Integer, nullable=False),
-    Column("imported_by", String(120), nullable=False),
-    Column("imported_at", Instant, nullable=False),
-    UniqueConstraint("account", "digest"),
+    Column("client_id", sa.BigInteger, nullable=False),
+    Column("matter_id", sa.BigInteger, nullable=False),
+    Column("amount_cents", sa.BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("key", String(64), nullable=False, unique=True),
+    Column("reason", String(64)),
+    # The notice that went before it, and from which day it may be authorised (T18).
+    Column("notice", String(200)),
+    Column("notice_channel", String(32)),
+    Column("noticed_at", Instant),
+    Column("draw_from", Date),
+    Column("proposed_at", Instant, nullable=False),
+    Column("authorised_at", Instant),
+    Column("authorised_by", String(120)),
+    Column("line_id", sa.BigInteger, unique=True),
+    Column("posted_at", Instant),
+    Column("reconciled_at", Instant),
+    Column("updated_at", Instant, nullable=False),
+    # Replaying an event, a task or a file any number of times makes one draw (T23).
+    UniqueConstraint("bill_id", "purpose", "sequence"),
+    _partial("uq_draws_open", "bill_id", "purpose", where="state IN ('proposed', 'authorised')"),
 )
 
-# Signed and thereby locked: what comes later about these days goes into the open period (T41).
-periods = Table(
-    "periods",
+# What may not be touched, and why: a disputed part of a bill, or a third party's claim on a ledger (T26–T29).
+trust_holds = Table(
+    "trust_holds",
     metadata,
     Column("id", Serial, primary_key=True),
-    Column("account", String(64), nullable=False),
-    Column("opened_on", Date, nullable=False),
-    Column("closed_on", Date, nullable=False),
-    Column("run_id", sa.BigInteger, nullable=False),
-    Column("reviewer", String(120), nullable=False),
-    Column("waiver", Text),
-    Column("inputs_digest", String(64), nullable=False),
-    Column("digest", String(64), nullable=False),
-    Column("signed_at", Instant, nullable=False),
-    UniqueConstraint("account", "closed_on"),
+    Column("kind", String(16), nullable=False),
+    Column("bill_id", sa.BigInteger, index=True),
+    Column("ledger_id", sa.BigInteger, index=True),
+    Column("amount_cents", sa.BigInteger, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("made_by", String(120), nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("released_by", String(120)),
+    Column("released_why", Text),
+    Column("released_at", Instant),
 )
 
 # ── A dry run ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -15,11 +15,11 @@ import sqlalchemy as sa
 from orchestrator.ports import Clock
 from orchestrator.storage.approvals import Approvals
 from orchestrator.storage.audit import Audit
-from orchestrator.storage.bank_files import BankFiles
 from orchestrator.storage.billing import Billing
 from orchestrator.storage.breaks import Breaks
 from orchestrator.storage.connections import Connections
 from orchestrator.storage.dirty import DirtyMarks
+from orchestrator.storage.draws import Draws
 from orchestrator.storage.exceptions import Exceptions
 from orchestrator.storage.gateway import Gateway
 from orchestrator.storage.imagined import Imagined
@@ -34,9 +34,9 @@ from orchestrator.storage.pulses import Pulses
 from orchestrator.storage.receipts import Receipts
 from orchestrator.storage.references import References
 from orchestrator.storage.repository import ONE_WRITER
-from orchestrator.storage.runs import Runs
 from orchestrator.storage.subscriptions import Subscriptions
 from orchestrator.storage.tasks import Tasks
+from orchestrator.storage.trust import Trust
 from orchestrator.telemetry.counters import DATABASE_WAIT_SECONDS
 
 DatabaseTrouble: tuple[type[sa.exc.DBAPIError], ...] = (
@@ -187,20 +187,20 @@ class Work:
         return Movements(self.connection, lambda: self.now)
 
     @cached_property
-    def bank_files(self) -> BankFiles:
-        return BankFiles(self.connection, lambda: self.now)
-
-    @cached_property
-    def runs(self) -> Runs:
-        return Runs(self.connection, lambda: self.now)
-
-    @cached_property
     def breaks(self) -> Breaks:
         return Breaks(self.connection, lambda: self.now)
 
     @cached_property
     def gateway(self) -> Gateway:
         return Gateway(self.connection, lambda: self.now)
+
+    @cached_property
+    def trust(self) -> Trust:
+        return Trust(self.connection, lambda: self.now)
+
+    @cached_property
+    def draws(self) -> Draws:
+        return Draws(self.connection, lambda: self.now)
 
     @cached_property
     def imagined(self) -> Imagined:

@@ -18,6 +18,7 @@ from orchestrator.storage.jobs import Job
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.choose_rail import page_for, paid_elsewhere
+from orchestrator.usecases.plan_draws import plan_draws, promised
 
 LOUD = (
     "currency_mismatch",
@@ -34,7 +35,9 @@ LOUD = (
 def ask_for_payment(rt: Runtime, work: Work, bill_ids: Sequence[int]) -> None:
     """For each of these mirrored bills, bring its one link in line with what should be asked now, and say why not."""
     alive = work.links.alive(bill_ids)
-    for bill in work.mirror.bills(bill_ids).values():
+    bills = work.mirror.bills(bill_ids)
+    plan_draws(rt, work, bills.values())
+    for bill in bills.values():
         decision = what_to_ask(rt, work, bill)
         link = alive.get(bill.id)
         if link is not None and isinstance(decision, Ask) and decision.amount_cents == link["amount_cents"]:
@@ -70,6 +73,7 @@ def what_to_ask(rt: Runtime, work: Work, bill: Bill) -> Ask | Silence:
             reversed_=work.exceptions.is_open("payment_reversed", f"bill:{bill.id}"),
             elsewhere=paid_elsewhere(work, bill),
             page=page,
+            promised_cents=promised(work, bill.id),
         )
     except Rejected as refusal:
         return Silence(refusal.reason, loud=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
+from orchestrator.domain.draws import DrawState
 from orchestrator.domain.ids import short_key
 from orchestrator.domain.kinds import Kind
 from orchestrator.domain.matters import Matter
@@ -58,12 +59,15 @@ class CreateTask(Effect[int]):
         with self.rt.read() as work:
             request = work.billing.get(payload["request_id"]) if "request_id" in payload else None
             matter = work.mirror.matters([payload["matter_id"]]).get(payload["matter_id"])
+            draw = work.draws.get(payload["draw_id"]) if "draw_id" in payload else None
             today = self.rt.local_date(work.now)
             waiting = payload.get("purpose") != "approve_time" or work.approvals.unapproved_of_matter(
                 payload["matter_id"], changed_before=work.now
             )
         if request is not None and request["state"] != "asked":
             return Unneeded("request_open")
+        if draw is not None and draw["state"] != DrawState.PROPOSED:
+            return Unneeded("trust_draw_over")
         if not waiting:
             return Unneeded("no_unapproved_time")
         assignee = (matter.responsible_attorney_id if matter else None) or self.rt.settings.billing.billing_user_id

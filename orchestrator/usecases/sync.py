@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from orchestrator.domain.kinds import SWEPT, Kind
+from orchestrator.domain.kinds import SWEPT, SWEPT_FOR_TRUST, Kind
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.effects import step
 from orchestrator.engine.runtime import Runtime
@@ -16,6 +16,7 @@ from orchestrator.usecases.ask_for_payment import allot
 from orchestrator.usecases.sync_activities import Activities
 from orchestrator.usecases.sync_bills import Bills
 from orchestrator.usecases.sync_contacts import Contacts
+from orchestrator.usecases.sync_ledger import LedgerLines
 from orchestrator.usecases.sync_links import Links
 from orchestrator.usecases.sync_matters import Matters
 from orchestrator.usecases.sync_payments import Payments
@@ -47,6 +48,7 @@ SWEEPS: Mapping[Kind, Sweeping] = {
     Kind.TASK: Tasks(),
     Kind.BILL: Bills(),
     Kind.LINK: Links(),
+    Kind.LEDGER: LedgerLines(),
 }
 SYNCS: Mapping[Kind, Syncing] = {**SWEEPS, Kind.CONTACT: Contacts(), Kind.PAYMENT: Payments()}
 
@@ -87,7 +89,7 @@ def sweep(job: Job, rt: Runtime) -> None:
         if work.jobs.another_under_way(job):
             kinds: Sequence[Kind] = ()  # a long one from an earlier slot: it is this slot's sweep as well
         else:
-            swept = {kind: work.dirty.watermark(kind) for kind in _kinds(job)}
+            swept = {kind: work.dirty.watermark(kind) for kind in _kinds(job, rt)}
             kinds = [kind for kind, mark in swept.items() if mark is None or mark < job.created_at]
     silent: dict[Kind, datetime] = {}
     troubles: list[OrchestratorError] = []
@@ -106,8 +108,10 @@ def sweep(job: Job, rt: Runtime) -> None:
         raise min(troubles, key=lambda trouble: not isinstance(trouble, Transient))
 
 
-def _kinds(job: Job) -> Sequence[Kind]:
-    return [Kind(job.payload["kind"])] if "kind" in job.payload else SWEPT
+def _kinds(job: Job, rt: Runtime) -> Sequence[Kind]:
+    if "kind" in job.payload:
+        return [Kind(job.payload["kind"])]
+    return SWEPT_FOR_TRUST if rt.settings.trust.accounts else SWEPT
 
 
 def _sweep_kind(job: Job, rt: Runtime, kind: Kind) -> datetime | None:

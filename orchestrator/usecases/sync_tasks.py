@@ -8,6 +8,7 @@ from orchestrator.engine.runtime import Runtime
 from orchestrator.ports import Page, PracticeManagement
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.approve_time import approve_matter
+from orchestrator.usecases.authorise_draw import authorise_by_task
 
 
 class Tasks:
@@ -30,6 +31,8 @@ class Tasks:
             work.audit.line("task.completed", "task", row["clio_id"], actor=by, purpose=row["purpose"])
             if row["purpose"] == "approve_time":
                 approve_matter(work, rt, row["matter_id"], by=by, signal="task_completed")
+            elif row["purpose"] == "authorise_draw":
+                authorise_by_task(rt, work, row["key"], clio_user_id=complete[row["clio_id"]].assignee_id)
 
     def gone(self, rt: Runtime, work: Work, ids: Sequence[int]) -> None:
         """A task somebody deleted is no answer."""

@@ -22,6 +22,7 @@ from orchestrator.clients.clio.schemas import (
     ActivityRecord,
     AllocationRecord,
     BankAccountRecord,
+    BankLineRecord,
     BillRecord,
     CommunicationRecord,
     CustomFieldRecord,
@@ -52,6 +53,7 @@ from orchestrator.domain.money import Money
 from orchestrator.domain.payments import Allocation, Payment
 from orchestrator.domain.tasks import RemoteTask, TaskAsk
 from orchestrator.domain.topics import Urgency
+from orchestrator.domain.trust import BankLine
 from orchestrator.domain.webhooks import RemoteWebhook, WebhookAsk
 from orchestrator.errors import Rejected
 
@@ -95,6 +97,7 @@ class Clio:
         self.matters = Collection[Matter](lists, "matter", "/matters.json", MatterRecord)
         self.tasks = Collection[RemoteTask](lists, "task", "/tasks.json", TaskRecord)
         self.links = Collection[RemoteLink](lists, "link", "/clio_payments/links.json", LinkRecord, {})
+        self.ledger = Collection[BankLine](lists, "bank_transaction", "/bank_transactions.json", BankLineRecord)
         self._payments = Collection[Payment](lists, "payment", "/clio_payments/payments.json", PaymentRecord, {})
         self._allocations = Collection[Allocation](lists, "allocation", "/allocations.json", AllocationRecord)
         self._users = Collection[User](lists, "user", "/users.json", UserRecord)
@@ -120,6 +123,9 @@ class Clio:
 
     def bank_accounts(self) -> list[BankAccount]:
         return list(self._accounts.where({}))
+
+    def ledger_of(self, account_id: int) -> Iterator[BankLine]:
+        return self.ledger.where({"bank_account_id": account_id})
 
     def bill(self, bill_id: int) -> Bill:
         return self._lists.one(f"/bills/{bill_id}.json", BillRecord).to_domain()

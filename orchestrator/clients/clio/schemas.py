@@ -21,6 +21,7 @@ from orchestrator.domain.matters import BillingMethod, Matter, MatterStatus
 from orchestrator.domain.money import cents
 from orchestrator.domain.payments import Allocation, Payment, PaymentState
 from orchestrator.domain.tasks import RemoteTask
+from orchestrator.domain.trust import BankLine
 from orchestrator.domain.webhooks import RemoteWebhook
 from orchestrator.errors import Rejected
 
@@ -350,6 +351,50 @@ class BankAccountRecord(Ref):
     def to_domain(self) -> BankAccount:
         return BankAccount(
             self.id, self.name, self.type, self.currency, self.clio_payments_enabled, self.default_account
+        )
+
+
+class PaidByRecord(Ref):
+    """An allocation inside a ledger line: whether it was paid by card decides how soon it is certain (T13)."""
+
+    payment_type: str | None = None
+
+
+class BankLineRecord(Record):
+    """A line of a bank ledger. `source`, `type` and `transaction_type` are undocumented, and so nothing is read from them."""
+
+    amount: Cents
+    currency: str | None
+    date: date
+    description: str | None
+    confirmation: str | None
+    clio_payments_transaction: bool
+    created_at: Moment
+    updated_at: Moment
+    bank_account: Ref
+    client: Ref | None = None
+    matter: Ref | None = None
+    bill: Ref | None = None
+    allocation: PaidByRecord | None = None
+
+    def to_domain(self) -> BankLine:
+        return BankLine(
+            id=self.id,
+            etag=self.etag,
+            account_id=self.bank_account.id,
+            amount_cents=self.amount,
+            currency=self.currency,
+            on=self.date,
+            client_id=_id(self.client),
+            matter_id=_id(self.matter),
+            bill_id=_id(self.bill),
+            allocation_id=_id(self.allocation),
+            payment_type=None if self.allocation is None else self.allocation.payment_type,
+            description=self.description or "",
+            confirmation=self.confirmation or "",
+            online=self.clio_payments_transaction,
+            created_at=self.created_at,
+            updated_at=self.updated_at,
         )
 
 

@@ -1,0 +1,191 @@
+"""A line of a bank ledger appeared or changed at Clio → one sighting more, and the client ledgers that it moves (W9, W10)."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from orchestrator import jurisdictions
+from orchestrator.domain.accounts import FirmAccount
+from orchestrator.domain.bills import Bill, BillKind
+from orchestrator.domain.kinds import Kind
+from orchestrator.domain.money import Money
+from orchestrator.domain.movements import MovementStatus, Source
+from orchestrator.domain.trust import (
+    BankLine,
+    LedgerKind,
+    LineKind,
+    Posting,
+    clears_on,
+    kind_of,
+    movement_of,
+    posting_of,
+)
+from orchestrator.engine.runtime import Runtime
+from orchestrator.ports import Page, PracticeManagement
+from orchestrator.storage.audit import WORKER
+from orchestrator.storage.movements import to_movement
+from orchestrator.storage.repository import Row
+from orchestrator.storage.unit_of_work import Work
+from orchestrator.usecases.ask_for_payment import ask_for_payment
+from orchestrator.usecases.confirm_accounts import refused
+from orchestrator.usecases.follow_draw import draw_left, line_undone
+from orchestrator.usecases.plan_draws import make_room, profile_of
+
+
+class LedgerLines:
+    def read(self, practice: PracticeManagement, ids: Sequence[int]) -> Sequence[BankLine]:
+        return practice.ledger.by_ids(ids)
+
+    def changed(self, practice: PracticeManagement, since: datetime, at: str | None) -> Iterator[Page[BankLine]]:
+        return practice.ledger.changed(since, at)
+
+    def complete(self, rt: Runtime, practice: PracticeManagement, read: Sequence[BankLine]) -> Sequence[BankLine]:  # noqa: ARG002
+        return read
+
+    def apply(self, rt: Runtime, work: Work, reading: Sequence[BankLine]) -> None:
+        """Show every line to reconciliation; post those of trust accounts, in Clio's own order; then decide anew (T9, T12)."""
+        bills = work.mirror.bills({line.bill_id for line in reading if line.bill_id is not None})
+        work.dirty.mark(Kind.BILL, {line.bill_id for line in reading if line.bill_id is not None} - bills.keys())
+        trust = rt.settings.trust
+        work.movements.see(
+            [movement_of(line, trust.account_of(clio_id=line.account_id), debt=_debt(line, bills)) for line in reading]
+        )
+        names = [str(line.id) for line in reading]
+        standing, versions = work.trust.standing(names), work.trust.versions(names)
+        matters: set[int] = set()
+        for line in sorted(reading, key=lambda one: one.id):
+            account = trust.account_of(clio_id=line.account_id)
+            if account is not None and account.is_trust and not refused(work, account):
+                number = versions.get(str(line.id), 0)
+                matters |= _post(
+                    rt, work, line, account=account, bills=bills, standing=standing.get(str(line.id)), versions=number
+                )
+        _decide(rt, work, matters)
+
+    def gone(self, rt: Runtime, work: Work, ids: Sequence[int]) -> None:
+        """A line that somebody deleted in Clio is taken back by a line, never dropped (T12)."""
+        matters: set[int] = set()
+        for row in work.trust.standing([str(ident) for ident in ids]).values():
+            account = rt.settings.trust.account_of(key=row["account"])
+            if account is not None:
+                matters |= _take_back(rt, work, account, row, why="deleted in Clio")
+        heads = work.movements.heads(Source.CLIO_LEDGER, [str(ident) for ident in ids])
+        work.movements.see([replace(to_movement(row), status=MovementStatus.VOIDED) for row in heads.values()])
+        _decide(rt, work, matters)
+
+    def news(self, work: Work, read: Sequence[BankLine]) -> int:
+        known = work.trust.standing([str(line.id) for line in read])
+        return sum(_changed(known.get(str(line.id)), line) for line in read)
+
+
+def _debt(line: BankLine, bills: Mapping[int, Bill]) -> bool:
+    bill = bills.get(line.bill_id or 0)
+    # Of a bill that nobody has read yet only the sign speaks: money in waits as a deposit, money out paid it.
+    return bill.kind is BillKind.REVENUE if bill is not None else line.bill_id is not None and line.amount_cents < 0
+
+
+def _changed(row: Row | None, line: BankLine) -> bool:
+    return row is None or (row["told_at"] is not None and row["told_at"] < line.updated_at)
+
+
+def _post(
+    rt: Runtime, work: Work, line: BankLine, *, account: FirmAccount, bills: Mapping[int, Bill], standing: Row | None,
+    versions: int,
+) -> set[int]:  # fmt: skip
+    """Post a new line, or correct the one that stands; returns the matters whose money moved."""
+    kind = kind_of(line, debt=_debt(line, bills))
+    clears = clears_on(line, kind, profile_of(rt) or jurisdictions.strictest(rt.settings.config_dir))
+    posting = posting_of(line, account, kind=kind, version=versions + 1, clears=clears)
+    matters: set[int] = set()
+    if standing is not None:
+        if not _changed(standing, line) or _same(work, standing, posting):
+            return matters
+        matters |= _take_back(rt, work, account, standing, why="changed in Clio")
+    ledger = work.trust.ledger(posting.ledger, currency=account.currency)
+    draw = draw_left(rt, work, ledger, posting) if kind is LineKind.DRAW else None
+    if line.amount_cents < 0:
+        make_room(work, ledger["id"], -line.amount_cents)
+    row = work.trust.post(posting, currency=account.currency)
+    if row is None:
+        return matters
+    if draw is not None:
+        draw.posted(work, row)
+    _tell(rt, work, account, row)
+    if posting.ledger.matter_id is not None:
+        matters.add(posting.ledger.matter_id)
+    return matters
+
+
+def _same(work: Work, row: Row, posting: Posting) -> bool:
+    """Whether a changed record still says the same of the money: then there is nothing to correct."""
+    ledger = work.trust.ledger_by_id(row["ledger_id"])
+    place = (ledger["account"], ledger["kind"], ledger["client_id"], ledger["matter_id"])
+    own = posting.ledger
+    return place == (own.account, own.kind, own.client_id or 0, own.matter_id or 0) and all(
+        row[name] == getattr(posting, name)
+        for name in ("kind", "amount_cents", "currency", "effective_on", "bill_id", "reference")
+    )
+
+
+def _take_back(rt: Runtime, work: Work, account: FirmAccount, row: Row, *, why: str) -> set[int]:
+    if row["amount_cents"] > 0:
+        make_room(work, row["ledger_id"], row["amount_cents"])
+    undone = work.trust.reverse(row, on=work.now.astimezone(account.zone).date(), actor=WORKER, why=why)
+    if undone is None:
+        return set()
+    line_undone(work, row)
+    work.exceptions.close("trust_owner_unknown", f"line:{row['id']}")
+    work.audit.line("trust.line_reversed", "trust_line", row["id"], cents=row["amount_cents"], why=why)
+    _tell(rt, work, account, undone)
+    matter_id = work.trust.ledger_by_id(row["ledger_id"])["matter_id"]
+    return {matter_id} if matter_id else set()
+
+
+def _tell(rt: Runtime, work: Work, account: FirmAccount, row: Row) -> None:
+    """Ask for a person where a fact needs one; what was there before we first looked is history."""
+    ledger = work.trust.ledger_by_id(row["ledger_id"])
+    amount = Money(abs(row["amount_cents"]), row["currency"])
+    if work.dirty.watermark(Kind.LEDGER) is None:
+        _thaw_history(work, ledger)
+    elif row["kind"] == LineKind.RETURN:
+        work.trust.freeze(ledger["id"], by=f"return:{row['external_id']}")
+        work.exceptions.open(
+            "trust_return", f"ledger:{ledger['id']}",
+            f"{amount} of a deposit into {account.key} for matter {ledger['matter_id']} went back.",
+            subject=("matter", ledger["matter_id"]), money_cents=-row["amount_cents"],
+        )  # fmt: skip
+    elif row["kind"] == LineKind.FEE:
+        work.exceptions.open(
+            "trust_fee_debited", f"line:{row['id']}", f"{amount} was taken out of {account.key} and belongs to no client.",
+            money_cents=-row["amount_cents"],
+        )  # fmt: skip
+    if ledger["kind"] == LedgerKind.SUSPENSE and row["kind"] == LineKind.DEPOSIT:
+        work.exceptions.open(
+            "trust_owner_unknown", f"line:{row['id']}", f"{amount} in {account.key} names no client and no matter.",
+            money_cents=row["amount_cents"],
+        )  # fmt: skip
+    ledger = work.trust.ledger_by_id(row["ledger_id"])
+    if ledger["balance_cents"] < 0:
+        short = Money(-ledger["balance_cents"], ledger["currency"])
+        profile = profile_of(rt) or jurisdictions.strictest(rt.settings.config_dir)
+        work.exceptions.open(
+            "trust_shortage", f"ledger:{ledger['id']}",
+            f"Ledger {ledger['id']} of {account.key} is {short} short: cure within {profile.shortage_cure_business_days} "
+            f"business days. {profile.shortage_report}",
+            subject=("matter", ledger["matter_id"]), money_cents=-ledger["balance_cents"],
+        )  # fmt: skip
+    elif not ledger["frozen"]:
+        work.exceptions.close("trust_shortage", f"ledger:{ledger['id']}")
+
+
+def _thaw_history(work: Work, ledger: Row) -> None:
+    """What was short once and is whole again was settled before anybody looked here."""
+    if ledger["frozen"] and 0 <= ledger["reserved_cents"] <= ledger["balance_cents"]:
+        work.trust.thaw(ledger["id"])
+
+
+def _decide(rt: Runtime, work: Work, matters: Iterable[int]) -> None:
+    """Money of a matter moved: what its open bills may take from it, and ask for, is decided anew."""
+    bills = {bill_id for matter_id in matters for bill_id in work.mirror.open_bill_ids_of_matter(matter_id)}
+    if bills:
+        ask_for_payment(rt, work, sorted(bills))
