@@ -18,6 +18,7 @@ from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from orchestrator.errors import Away, OrchestratorError, OutcomeUnknown, Rejected
+from orchestrator.leaving import too_late
 from orchestrator.telemetry import spans
 
 ASKED_TO_WAIT_SECONDS = 300.0
@@ -25,6 +26,8 @@ ASKED_TO_WAIT_SECONDS = 300.0
 
 AWAY_SECONDS = 60.0
 """A relay that does not answer is asked once a minute, whatever waits for it."""
+
+HELD_UP_SECONDS = 1.0
 
 NOT_ABOUT_THE_LETTER = frozenset({530, 552})
 """5xx that pass: we must log in first (our settings, not the letter), and a mailbox that is full today (F77)."""
@@ -228,6 +231,9 @@ class _Deadlined(io.RawIOBase):
 
 
 def _ask(stage: Stage, act: Callable[[], tuple[int, bytes]]) -> str:
+    if stage is END and too_late():
+        # Without its last line the relay drops the letter, and whoever has the job by now has called it unknown (F11, F75).
+        raise Away("The lease under which the letter was to leave has gone.", retry_after=HELD_UP_SECONDS)
     try:
         code, words = act()
     except smtplib.SMTPResponseException as fault:

@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Callable, Mapping
 
 from orchestrator.engine import verdicts
-from orchestrator.engine.effects import LeaseRunOut
 from orchestrator.engine.endings import ended
 from orchestrator.engine.points import Point
 from orchestrator.engine.runtime import Runtime
@@ -48,7 +47,7 @@ def _do(rt: Runtime, book: Book, job: Job) -> None:
         ended(job, "handed_back")
         _let_go(rt, job)
         raise
-    except (LostLease, LeaseRunOut) as lost:
+    except LostLease as lost:
         ended(job, "lease_lost", why=type(lost).__name__)
     except DatabaseTrouble as trouble:
         # What was committed is not known (F55): as after a crash, the row says what to do, and nobody need wait for the lease.

@@ -57,6 +57,8 @@ class Database:
     def keep(self) -> None:
         """What is there now is what every life begins with."""
         if self._server:
+            # A session that was closed a moment ago may not have left yet, and a template must have none.
+            self._say(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{self._name}'")
             self._say(f"CREATE DATABASE {self._name}_kept TEMPLATE {self._name}")
         else:
             # Not copied as a file: a connection that somebody still has open keeps what was committed in the log beside it.
@@ -169,6 +171,7 @@ class Life:
         self.restarts = 0
         self.meanwhile: Callable[[], None] = lambda: None
         self._paused = False
+        self._unswept = True
         self.payments: list[int] = []
         self._told = 0
         self._other: Runtime | None = None
@@ -240,6 +243,7 @@ class Life:
                 # Never in the very instant of somebody's reading: time does not stand still outside.
                 with suppress(SandboxRefused):
                     self.meanwhile()
+                self._unswept = True
             other = self._another()
             self._work(other, Beat(other))
         finally:
@@ -353,14 +357,15 @@ class Life:
 
     def rest(self) -> None:
         """Let settling and sweeping come to their end, with a person who answers for what stopped."""
-        swept = False
+        self._unswept = True
         for _ in range(16):
             self.later(3)
             helped = sum(self.answer_for(row) for row in self.stopped())
             if not helped and not self._under_way():
-                if swept:
+                if not self._unswept:
                     return
-                swept = True
+                # What a person does while a process stands still in this very sweep is the next one's to find.
+                self._unswept = False
                 self.later(16)
             if self._waiting():
                 self.later(70)

@@ -7,6 +7,7 @@ import pytest
 
 from orchestrator.delivery.smtp import STAGES, Relay, SmtpMailer, verdict
 from orchestrator.errors import OutcomeUnknown, Rejected, Transient
+from orchestrator.leaving import leaving_by
 
 MESSAGE = b"From: a@firm.example\r\nSubject: x\r\n\r\nHello\r\n.leading dot\r\n"
 CLIENT = "client@example.com"
@@ -94,6 +95,15 @@ def test_f77_a_relay_that_hangs_up_twice_is_away(relay):
         hand_over(place)
     assert caught.value.retry_after == 60
     assert script.turned_away == 0  # asked twice, and no third time
+
+
+def test_F11_a_letter_whose_sender_lost_its_lease_in_the_middle_is_dropped_by_the_relay(relay):
+    place, script = relay()
+    with leaving_by(time.monotonic()), pytest.raises(Transient):
+        hand_over(place)
+    assert script.accepted == []
+    hand_over(place)
+    assert script.accepted == [MESSAGE]
 
 
 @pytest.mark.parametrize("command", [b"CONNECT", b"EHLO", b"MAIL", b"RCPT", b"DATA"])

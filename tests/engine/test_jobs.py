@@ -18,7 +18,7 @@ from orchestrator import errors
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine import verdicts
 from orchestrator.engine.dispatch import IN_FLIGHT, fair_share, ring_due
-from orchestrator.engine.effects import LeaseRunOut, step
+from orchestrator.engine.effects import step
 from orchestrator.engine.run import run
 from orchestrator.engine.schedule import Beat, slot
 from orchestrator.errors import (
@@ -31,6 +31,7 @@ from orchestrator.errors import (
     Stale,
     Transient,
 )
+from orchestrator.jurisdictions import UnreadableProfile
 from orchestrator.settings import Misconfigured, UnknownFirm
 from orchestrator.storage.jobs import JobState, LostLease
 from orchestrator.storage.tables import jobs
@@ -427,8 +428,8 @@ def leaves():
 OUTSIDE_THE_TABLE = {
     OrchestratorError: "the root, raised by nobody",
     LostLease: "somebody else has the job: nothing may be recorded",
-    LeaseRunOut: "the same, noticed before sending",
     Misconfigured: "stops the process at its start",
+    UnreadableProfile: "the same: a file of config/jurisdictions",
     UnknownFirm: "there is no database that it could be recorded in",
 }
 

@@ -136,7 +136,7 @@ def test_F15_payloads_that_lack_every_newer_key_are_done_as_ever(firm):
     def later(**span):
         firm.sandbox.clock_advance(timedelta(**span).total_seconds())
         time.sleep(0.021)  # the moved clock is asked at most every 20 ms
-        firm.beat.tick(firm.rt.clock())
+        firm.tick()
         while bells := firm.bells():
             for job_id in bells:
                 with firm.rt.uow() as work:
@@ -174,7 +174,7 @@ def test_F15_a_topic_of_a_newer_version_is_left_for_it(firm):
     firm.issued_bill()
     firm.sandbox.clock_advance(16 * 60)
     for _ in range(30):
-        firm.beat.tick(firm.rt.clock())
+        firm.tick()
         for job_id in firm.bells():
             run(firm.rt, older, job_id)
     [link] = firm.jobs("link.create")

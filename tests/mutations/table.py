@@ -54,14 +54,12 @@ MUTATIONS = (
         (f"{TEST_JOBS}::test_F11_a_lease_that_ran_out_is_too_late_for_sending_even_if_nobody_took_over",),
     ),
     Mutation(
-        "lease check before sending",
-        (Edit(EFFECTS, "    if time.monotonic() - marked > lease / 2:\n", "    if False:\n"),),
-        (f"{TEST_EFFECTS}::test_F11_a_worker_frozen_before_sending_wakes_and_sends_nothing",),
-    ),
-    Mutation(
         "leaving only while the lease lasts",
         (Edit(EFFECTS, "    with leaving_by(marked + lease / 2):\n", '    with leaving_by(float("inf")):\n'),),
-        (f"{TEST_EFFECTS}::test_F11_a_worker_frozen_between_its_last_look_and_the_wire_sends_nothing",),
+        (
+            f"{TEST_EFFECTS}::test_F11_a_worker_frozen_before_sending_wakes_and_sends_nothing",
+            f"{TEST_EFFECTS}::test_F11_a_worker_frozen_between_its_last_look_and_the_wire_sends_nothing",
+        ),
     ),
     Mutation(
         "look again before sending again",

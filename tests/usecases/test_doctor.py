@@ -77,7 +77,7 @@ def test_F49_the_doctor_says_when_the_former_key_may_go(sandbox, database_url):
                 secret=sealed,
             )  # fmt: skip
     with open_firm(sandbox, database_url, environment={"secret_key": f"{'k2' * 16},{'k1' * 16}"}) as firm:
-        firm.beat.tick(firm.rt.clock())
+        firm.tick()
         assert "1 stored secrets still need" in examined(firm)["key rotation"].said
         firm.work()
         assert "Drop all but the first key" in examined(firm)["key rotation"].do
