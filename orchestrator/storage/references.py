@@ -8,6 +8,8 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
+from orchestrator.domain.lawpay_pages import parse_reference
+from orchestrator.domain.lawpay_pages import plain as lawpay_plain
 from orchestrator.domain.matters import Matter
 from orchestrator.domain.references import (
     CLIO_KINDS,
@@ -22,7 +24,7 @@ from orchestrator.domain.references import (
     resolve,
 )
 from orchestrator.storage.repository import CHUNK, Repository, Row
-from orchestrator.storage.tables import backfills, bill_matters, bills, matter_references, matters
+from orchestrator.storage.tables import backfills, bill_matters, bills, links, matter_references, matters
 
 Key = TypeVar("Key", int, str)
 
@@ -51,6 +53,11 @@ class Renumbered:
     ended: tuple[str, ...]
 
 
+def own_key(text: str) -> str | None:
+    """A reference of ours as it was made, whatever its case; None when it is nobody's or was edited."""
+    return lawpay_plain(text) if parse_reference(text) is not None else None
+
+
 class References(Repository):
     # ── what is asked ──
 
@@ -68,8 +75,9 @@ class References(Repository):
         norms = {text: normalise(text)[:LONGEST] for text in texts}
         known, numbered = self._known(provider, set(norms.values())), self._bills(set(norms.values()) - {""})
         ids = self._ids({ident for text in texts if (ident := id_in(text)) is not None})
+        keys = self._keys({key for text in texts if (key := own_key(text)) is not None})
         return {
-            text: ReferenceTable(known=known.get(norm, ()), ids=ids, bills=numbered.get(norm, ()))
+            text: ReferenceTable(known.get(norm, ()), ids, numbered.get(norm, ()), keys, own_key)
             for text, norm in norms.items()
         }
 
@@ -91,6 +99,17 @@ class References(Repository):
             for row in self.rows(joined.where(bills.c.number_normalised.in_(part))):
                 bill = Known(row["number"], row["matter_id"], "bill_number", row["created_at"])
                 found[row["number_normalised"]].append(bill)
+        return found
+
+    def _keys(self, references: Collection[str]) -> dict[str, set[int]]:
+        """The matters of the bills that these references of ours were made for."""
+        joined = sa.select(links.c.reference, bill_matters.c.matter_id)
+        joined = joined.join(bill_matters, bill_matters.c.bill_id == links.c.bill_id)
+        found: dict[str, set[int]] = defaultdict(set)
+        for part in _chunks(references):
+            mine = sorted({parsed.key for text in part if (parsed := parse_reference(text)) is not None})
+            for row in self.rows(joined.where(links.c.reference_key.in_(mine))):
+                found[lawpay_plain(row["reference"])].add(row["matter_id"])
         return found
 
     def _ids(self, ids: Collection[int]) -> set[int]:

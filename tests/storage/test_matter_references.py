@@ -3,9 +3,11 @@
 import pytest
 import sqlalchemy as sa
 
+from orchestrator.domain.ids import effect_key
+from orchestrator.domain.lawpay_pages import key_of, reference_of
 from orchestrator.domain.references import Ambiguous, Resolved, Rung, Unknown
 from orchestrator.storage.references import Entry
-from orchestrator.storage.tables import matter_references
+from orchestrator.storage.tables import links, matter_references
 from tests.storage.rows import a_bill, a_matter
 
 
@@ -122,3 +124,19 @@ def test_the_history_is_never_deleted(uow):
     with uow.read() as work:
         assert work.connection.execute(sa.select(sa.func.count()).select_from(matter_references)).scalar_one() == 2
         assert [row["reference"] for row in work.references.listed()] == ["00001-Ferris"]
+
+
+def test_a_reference_of_ours_leads_to_the_matter_of_its_bill(uow):
+    key = effect_key("link", 5)
+    text = reference_of(key, matter_number="00001-Ferris", bill_number="17")
+    with uow() as work:
+        work.mirror.put_bills([a_bill(number="x17")], read_at=work.now)
+        work.connection.execute(
+            links.insert().values(
+                bill_id=5, cycle=1, rail="lawpay_page", state="live", amount_cents=1, currency="USD", account_id=0, key=key,
+                reference=text, reference_key=key_of(key), created_at=work.now, updated_at=work.now,
+            )
+        )  # fmt: skip
+    assert meaning(uow, text.lower()) == Resolved(9, Rung.KEY)
+    edited = text[:-1] + ("A" if text[-1] != "A" else "B")
+    assert meaning(uow, edited) == Unknown(), "what somebody edited proves nothing"
