@@ -12,6 +12,7 @@ from orchestrator.cli.show import (
     JsonOption,
     LimitOption,
     Page,
+    age,
     amount,
     number,
     say_json,
@@ -29,8 +30,12 @@ EXCEPTIONS = (
     number("Job", "job_id"),
     Column("State", "state", wrap=False),
     Column("With", "owner"),
-    Column("Since", "opened_at", wrap=False),
+    Column("Age", "age_seconds", age, wrap=False),
 )
+HISTORY = (
+    Column("When", "at", wrap=False), Column("Who", "actor"), Column("What", "action", wrap=False), Column("Facts", "facts"),
+)  # fmt: skip
+CONCERNS = ("break", "data", "job", "payment")
 
 ExceptionArgument = Annotated[
     int, typer.Argument(metavar="ID", help="The exception's id, as `exceptions list` shows it.")
@@ -48,6 +53,10 @@ def list_exceptions(
         int | None,
         typer.Option("--older-than", metavar="DAYS", min=0, help="Only those open for so many days or more."),
     ] = None,
+    concern: Annotated[
+        str | None, typer.Option(metavar="WHAT", help="Only what concerns this: break, job, payment or data.")
+    ] = None,
+    about: Annotated[str | None, typer.Option(metavar="KIND:ID", help="Only about one thing, e.g. bill:1042.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Settled ones too.")] = False,
     limit: LimitOption = 200,
     as_json: JsonOption = False,
@@ -55,19 +64,24 @@ def list_exceptions(
     """List open exceptions, the most money first.
 
     JSON: a list of id, kind, summary, subject_kind, subject_id, job_id, money_cents, times, state, owner,
-    opened_at, updated_at, meaning.
+    opened_at, updated_at, concern, age_seconds, meaning, advice.
     """
     from orchestrator.cli.firm import one_of, opened
     from orchestrator.domain.reasons import REASONS
     from orchestrator.usecases.show_exceptions import show_exceptions
 
     one_of(kind, REASONS, "--kind")
+    one_of(concern, CONCERNS, "--concern")
+    thing, _, ident = (about or "").partition(":")
+    if about is not None and not (thing and ident.isdecimal()):
+        raise typer.BadParameter("--about is KIND:ID, for instance bill:1042.")
     if owner is not None and unassigned:
         raise typer.BadParameter("--owner and --unassigned exclude one another.")
     with opened(ctx) as rt:
         rows = show_exceptions(
-            rt, kind=kind, owner=owner, unassigned=unassigned, days=days, everything=everything, limit=limit
-        )
+            rt, kind=kind, owner=owner, unassigned=unassigned, days=days, everything=everything, limit=limit,
+            concern=concern, about=(thing, int(ident)) if about else None,
+        )  # fmt: skip
         if as_json:
             say_json(rows)
         else:
@@ -81,9 +95,9 @@ def show(
     exception: ExceptionArgument,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one exception, what to do, and the job behind it.
+    """Show one exception, what to do, what it is about, and the job behind it.
 
-    JSON: exception, meaning, advice, job.
+    JSON: exception, meaning, advice, retry, subject, job, history.
     """
     from orchestrator.cli.firm import opened, required
     from orchestrator.usecases.show_exceptions import show_exception
@@ -101,6 +115,7 @@ def show(
                 "What is wrong": said["summary"],
                 "Because": found["meaning"],
                 "What to do": found["advice"] or None,
+                "A retry": found["retry"],
                 "About": about,
                 "State": said["state"],
                 "Looked after by": said["owner"],
@@ -109,11 +124,39 @@ def show(
                 "Changed": said["updated_at"],
             },
         )
+        if found["subject"] is not None:
+            page.facts(f"\n{str(about).capitalize()}", found["subject"])
+        if found["history"]:
+            page.table("\nWhat was done", HISTORY, found["history"])
         if job is not None:
             page.facts(f"\nJob {job['id']}: {job['topic']}", {name: job[key] for name, key in LIFE.items()})
             page.line(f"\nWhen that is done: orchestrator jobs retry {job['id']} (its --help explains --resend)")
             if job["topic"] == "message.send" and job["sent_at"] is not None:
                 page.line(f"When the client has the message: orchestrator jobs settle {job['id']}")
+
+
+@app.command("retry")
+def retry(
+    *,
+    ctx: typer.Context,
+    exception: ExceptionArgument,
+    resend: Annotated[
+        bool, typer.Option("--resend", help="You looked, and what was sent did not arrive: send it again.")
+    ] = False,
+    by: ByOption = None,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Try again what an exception is about.
+
+    A job that waits goes back to the workers; if its answer was lost, it searches before it does anything again. Without
+    a job the truth is read once more, or the window of a break reconciled, and the exception closes if that settles it.
+    """
+    from orchestrator.cli.firm import opened
+    from orchestrator.usecases.retry_exception import retry_exception
+
+    with opened(ctx) as rt:
+        following = retry_exception(rt, exception, by=who(by), resend=resend, dry_run=dry_run)
+    print(f"Exception {exception}{' would be' if dry_run else ' is'} tried again: {following}.")
 
 
 @app.command("resolve")
@@ -124,7 +167,10 @@ def resolve(
     note: Annotated[str, typer.Option(help="Why it is settled; ids and amounts, no names.")] = "",
     dry_run: DryRunOption = False,
 ) -> None:
-    """Close an exception that a person has settled. Nothing else is edited; its bill is looked at anew."""
+    """Close an exception that a person has settled. No fact is edited; its bill is looked at anew.
+
+    A break stands in the reports until a run no longer finds it, and needs a --note.
+    """
     from orchestrator.cli.firm import opened
     from orchestrator.usecases.resolve_exception import resolve_exception
 

@@ -79,7 +79,7 @@ class Exceptions(Repository):
 
     def listed(
         self, *, state: str | None = "open", kind: str | None = None, owner: str | None = None, unassigned: bool = False,
-        before: datetime | None = None, limit: int = 200,
+        before: datetime | None = None, about: tuple[str, int] | None = None, limit: int | None = 200,
     ) -> list[sa.RowMapping]:  # fmt: skip
         """The most money first, then the oldest; `before` leaves out what was opened since."""
         chosen = sa.select(exceptions)
@@ -91,6 +91,8 @@ class Exceptions(Repository):
             chosen = chosen.where(exceptions.c.owner == owner)
         if unassigned:
             chosen = chosen.where(exceptions.c.owner.is_(None))
+        if about:
+            chosen = chosen.where(exceptions.c.subject_kind == about[0], exceptions.c.subject_id == about[1])
         if before:
             chosen = chosen.where(exceptions.c.opened_at <= before)
         money = sa.func.coalesce(exceptions.c.money_cents, 0).desc()

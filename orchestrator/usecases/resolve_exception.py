@@ -4,6 +4,8 @@ from orchestrator.domain.kinds import Kind
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import Rejected
 from orchestrator.storage.repository import Row
+from orchestrator.usecases.retry_exception import required_open
+from orchestrator.usecases.show_exceptions import Concern, concern_of
 from orchestrator.usecases.trial import trial
 
 BY_RETRY = (
@@ -14,11 +16,11 @@ BY_RETRY = (
 def resolve_exception(rt: Runtime, exception_id: int, *, by: str, note: str, dry_run: bool = False) -> Row:
     """Close one open exception for `by`, keeping `note` as the why; returns it as it was, `Rejected` says why not."""
     with trial(rt, dry_run=dry_run) as work:
-        row = work.exceptions.get(exception_id)
-        if row is None:
-            raise Rejected(f"There is no exception {exception_id}.")
-        if row["state"] != "open":
-            raise Rejected(f"Exception {exception_id} is {row['state']} already.")
+        row = required_open(work, exception_id)
+        if concern_of(row) is Concern.BREAK and not note.strip():
+            raise Rejected(
+                "Whoever settles a break says why (--note): the break itself stands until a run no longer finds it."
+            )
         job = work.jobs.get(row["job_id"]) if row["job_id"] is not None else None
         if job is not None and job["state"] == "parked":
             raise Rejected(BY_RETRY.format(job=row["job_id"]))
