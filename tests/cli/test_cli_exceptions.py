@@ -27,7 +27,7 @@ def broken(firm):
             row["id"],
             "RETAINER BO names no matter.",
             subject=("break", row["id"]),
-            money_cents=60_000,
+            money_cents=7_000_000,
         )
     return row
 
