@@ -42,6 +42,12 @@ def test_a_planted_fault_says_what_must_be_found(clio, name):
         ("late_return_after_use", -640_000, -640_000 - 12_300),
         ("chargeback_from_trust", 12_300, 0),
         ("unauthorised_draw", -12_300, -12_300),
+        ("late_return", 12_300, 0),
+        ("ambiguous_reference", 0, 12_300),
+        ("wrong_account_class", 12_300, 0),
+        ("missing_at_lawpay", 12_300, 0),
+        ("negative_ledger", -652_300, -652_300),
+        ("stale_item", -12_300, 0),
     ],
 )
 def test_a_planted_fault_is_where_its_name_says(clio, name, clio_off, bank_off):
@@ -50,6 +56,18 @@ def test_a_planted_fault_is_where_its_name_says(clio, name, clio_off, bank_off):
     clio.sandbox.clock_advance(20 * DAY)
     after = _totals(clio)
     assert (after[0] - before[0], after[1] - before[1]) == (clio_off, bank_off)
+
+
+def test_a_draw_with_a_bad_reference_may_be_in_clio_all_the_same(clio):
+    bill = clio.issued_bill("northwind-lease")
+    facts = {"matter_id": clio.matter("northwind-lease"), "bill_id": bill["id"], "amount_cents": 114_000}
+    clio.sandbox.act("plant_fault", name="bad_reference", recorded=True, reference="nw lease??", **facts)
+    clio.sandbox.clock_advance(20 * DAY)
+    (planted,) = clio.sandbox.oracle()["planted"]
+    assert planted["reference"] == "nw lease??"
+    assert clio.get(f"/bills/{bill['id']}", "state")["state"] == "paid"
+    assert _totals(clio) == (1_061_000, 1_061_000)
+    assert violations(clio) == []
 
 
 def _totals(clio):

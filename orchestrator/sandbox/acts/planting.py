@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from orchestrator.sandbox.acts import gateway, trust
 from orchestrator.sandbox.acts.facts import Parties
-from orchestrator.sandbox.firm.things import ZERO, Facts, Matter, User
+from orchestrator.sandbox.firm import ledger
+from orchestrator.sandbox.firm.things import ZERO, BankAccount, Facts, Matter, User
 from orchestrator.sandbox.lawpay import paying
 from orchestrator.sandbox.lawpay.things import Transaction
 from orchestrator.sandbox.refusal import unprocessable
@@ -34,8 +35,10 @@ class Plot:
     @property
     def page(self) -> str:
         """The page before the trust account that holds the matter's money."""
-        account = trust.trust_of(self.parties.books, self.facts)
-        key = next(key for key, ident in self.parties.books.keys["bank_accounts"].items() if ident == account.id)
+        return self.page_before(trust.trust_of(self.parties.books, self.facts))
+
+    def page_before(self, account: BankAccount) -> str:
+        key = self.parties.bank.key_of(account)
         slug = next(
             (page.slug for page in self.parties.gateway.pages.values() if page.accounts["card"].bank_key == key), None
         )
@@ -43,11 +46,20 @@ class Plot:
             raise unprocessable(f"{account.name} has no payment page.")
         return slug
 
-    def pay(self, method: str = "card") -> Transaction:
+    def another(self) -> Matter:
+        """Somebody else's open matter: `to_matter_id`, or the first there is."""
+        books = self.parties.books
+        if "to_matter_id" in self.facts:
+            return books.get(Matter, self.facts["to_matter_id"])
+        others = (one for one in books.table(Matter).values() if one.client is not self.matter.client)
+        return next(one for one in others if one.status == "Open")
+
+    def pay(self, method: str = "card", *, reference: str = "", page: str = "") -> Transaction:
         """The client pays the trust page, with the matter's number as reference."""
-        page = paying.page_of(self.parties.gateway, self.page)
-        wish = paying.Wish(amount=self.amount, reference=self.matter.display_number, name=self.matter.client.name)
-        one = paying.pay(self.parties.gateway, page, wish, method=method)
+        words = reference or self.matter.display_number
+        wish = paying.Wish(amount=self.amount, reference=words, name=self.matter.client.name)
+        page_paid = paying.page_of(self.parties.gateway, page or self.page)
+        one = paying.pay(self.parties.gateway, page_paid, wish, method=method)
         self.found["lawpay_id"] = one.id
         return one
 
@@ -88,10 +100,7 @@ def amount_differs(plot: Plot) -> None:
 
 def wrong_matter(plot: Plot) -> None:
     """Linked to somebody else's matter; every total still agrees."""
-    books = plot.parties.books
-    others = (one for one in books.table(Matter).values() if one.client is not plot.matter.client)
-    given = plot.facts.get("to_matter_id")
-    other = books.get(Matter, given) if given else next(one for one in others if one.status == "Open")
+    other = plot.another()
     plot.found["wrong_matter_id"] = other.id
     one = plot.pay()
     plot.when_settled(one, lambda: plot.link(one, matter_id=other.id))
@@ -148,10 +157,72 @@ def _send_back(plot: Plot, one: Transaction) -> None:
     gateway.lawpay_return_echeck(plot.parties, {"id": one.id})
 
 
+def late_return(plot: Plot) -> None:
+    """The same, while the money is still there; nobody takes it off Clio's ledger."""
+    one = plot.pay("echeck")
+    plot.when_settled(one, lambda: plot.link(one))
+    plot.when_settled(one, lambda: _send_back(plot, one), days=int(plot.facts.get("days", 5)))
+
+
 def bad_reference(plot: Plot) -> None:
-    """Money drawn from trust at LawPay under a reference that leads nowhere, and nothing about it in Clio."""
+    """Money drawn from trust at LawPay under a reference that leads nowhere.
+
+    With `recorded` somebody did enter it in Clio, for the right matter and bill: only nothing says that it is the same.
+    """
     words = str(plot.facts.get("reference", f"{plot.matter.display_number[::-1]}?"))
     plot.found |= _draw(plot, reference=words)
+    if not plot.facts.get("recorded"):
+        return
+    facts = {"matter_id": plot.matter.id, "amount": plot.dollars, "banked": False}
+    if "bill_id" in plot.facts:
+        line = trust.apply_trust(plot.parties.books, {**facts, "bill_id": plot.facts["bill_id"]})
+    else:
+        line = trust.disburse_trust(plot.parties.books, {**facts, "payee": "the firm"})
+    plot.found["clio_lines"] = [line.id]
+
+
+def ambiguous_reference(plot: Plot) -> None:
+    """Two matters go by one client reference, and a payment names just that."""
+    words = str(plot.facts.get("reference", "PO 9000"))
+    other = plot.another()
+    for matter in (plot.matter, other):
+        matter.client_reference = words
+        plot.parties.books.touch(matter)
+    plot.found["wrong_matter_id"] = other.id
+    plot.pay(reference=words)
+
+
+def wrong_account_class(plot: Plot) -> None:
+    """Trust money paid on the operating page, and entered in Clio's trust ledger all the same."""
+    one = plot.pay(page=plot.page_before(plot.parties.books.operating_account()))
+    facts = {"matter_id": plot.matter.id, "amount": plot.dollars, "banked": False, "confirmation": one.id}
+
+    def enter() -> None:
+        plot.found["clio_lines"] = [trust.deposit_trust(plot.parties.books, facts).id]
+
+    plot.when_settled(one, enter)
+
+
+def missing_at_lawpay(plot: Plot) -> None:
+    """Clio's ledger names a payment that LawPay never had."""
+    plot.found["confirmation"] = plot.parties.gateway.opaque()
+    facts = {"matter_id": plot.matter.id, "amount": plot.dollars, "banked": False, "why": "LawPay payment"}
+    line = trust.deposit_trust(plot.parties.books, {**facts, "confirmation": plot.found["confirmation"]})
+    plot.found["clio_lines"] = [line.id]
+
+
+def negative_ledger(plot: Plot) -> None:
+    """A cheque written on a matter that does not hold as much; Clio may let it pass, and so does the bank."""
+    account = trust.trust_of(plot.parties.books, plot.facts)
+    short = plot.matter.held.get(account, ZERO) + plot.dollars
+    words = ledger.How(imposed=True, description="Cheque", authorised_by=plot.matter.responsible_attorney)
+    plot.found["clio_lines"] = [ledger.enter(plot.parties.books, account, -short, words, matter=plot.matter).id]
+
+
+def stale_item(plot: Plot) -> None:
+    """A cheque to the client that the client never cashes."""
+    facts = {"matter_id": plot.matter.id, "amount": plot.dollars, "banked": False}
+    plot.found["clio_lines"] = [trust.disburse_trust(plot.parties.books, facts).id]
 
 
 def unauthorised_draw(plot: Plot) -> None:
@@ -199,6 +270,12 @@ FAULTS: dict[str, Fault] = {
     "late_return_after_use": Fault(late_return_after_use, "late_return_after_use"),
     "chargeback_from_trust": Fault(chargeback_from_trust, "chargeback_from_trust"),
     "unauthorised_draw": Fault(unauthorised_draw, "unauthorised_draw"),
+    "late_return": Fault(late_return, "late_return"),
+    "ambiguous_reference": Fault(ambiguous_reference, "ambiguous_reference"),
+    "wrong_account_class": Fault(wrong_account_class, "wrong_account_class"),
+    "missing_at_lawpay": Fault(missing_at_lawpay, "missing_at_lawpay"),
+    "negative_ledger": Fault(negative_ledger, "negative_ledger"),
+    "stale_item": Fault(stale_item, "stale_item"),
 }
 
 

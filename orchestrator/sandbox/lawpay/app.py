@@ -186,7 +186,8 @@ def events(asked: Asked) -> Facts:
         chosen = every[::-1]
     else:
         chosen = sorted((event for event in every if event.created > start), key=lambda event: event.created)
-    return search.page([shapes.event(event) for event in chosen], asked.params, asked.shift)
+    page = search.page(chosen, asked.params, asked.shift)
+    return {**page, "results": [shapes.event(event) for event in page["results"]]}
 
 
 def event(asked: Asked) -> Facts:

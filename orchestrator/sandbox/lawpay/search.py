@@ -56,7 +56,7 @@ def ordered(rows: list[Facts], order_by: str | None) -> list[Facts]:
     return rows
 
 
-def page(rows: Sequence[Facts], params: Params, shift: int = 0) -> Facts:
+def page(rows: Sequence[Any], params: Params, shift: int = 0) -> Facts:
     """One page; beyond the end it is empty, and a page larger than the largest is cut to it."""
     number, size = _count(params, "page", 1), min(_count(params, "page_size", 20), LARGEST_PAGE)
     start = max((number - 1) * size - shift, 0)
