@@ -134,4 +134,11 @@ def expire(
     with opened(ctx) as rt:
         found = expire_by_hand(rt, link, by=who(by), dry_run=dry_run)
     what = f"link {link} of bill {found['bill_number']} ({priced(found['amount_cents'], found['currency'])})"
-    print(f"Would expire {what}." if dry_run else f"Job {found['job']} expires {what} as soon as a worker is at it.")
+    if dry_run:
+        print(f"Would expire {what}.")
+    elif found["job"] is None:
+        print(
+            f"Closed {what} in our books: LawPay cannot expire a page, so a payment on it from now on becomes an exception."
+        )
+    else:
+        print(f"Job {found['job']} expires {what} as soon as a worker is at it.")

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator.cli.show import Column, JsonOption, LimitOption, Page, amount, number, priced, say_json
+from orchestrator.cli.show import Column, JsonOption, LimitOption, Page, amount, because, number, priced, say_json
 
 app = typer.Typer(help="Payments, what they paid, and what became of them.", no_args_is_help=True)
 
@@ -16,6 +16,7 @@ def _numbers(numbers: list[str]) -> str:
 PAYMENTS = (
     number("Payment", "id"),
     Column("State", "state"),
+    Column("Not as asked", "deviations", lambda codes: "; ".join(because(code) for code in codes)),
     Column("Bill", "bill_numbers", _numbers),
     amount("Amount", "amount_cents"),
     Column("Currency", "currency"),
@@ -57,7 +58,8 @@ def list_payments(
     """List payments, the newest first, with what our books hold of each.
 
     JSON: a list of id, state, amount_cents, currency, booked_cents, bill_ids, matter_ids, account_id, created_at, updated_at,
-    clio_link_id, link_id, bill_numbers, reversed_cents.
+    clio_link_id, link_id, bill_numbers, reversed_cents, rail, lawpay_id, type, reference, deviations. Of LawPay's, id is L
+    and our number, and account_id the configured account's key.
     """
     from orchestrator.cli.firm import one_of, opened
     from orchestrator.domain.payments import PaymentState
@@ -75,7 +77,9 @@ def list_payments(
 @app.command("show")
 def show(
     ctx: typer.Context,
-    payment: Annotated[int, typer.Argument(metavar="ID", help="The payment's id, as `payments list` shows it.")],
+    payment: Annotated[
+        str, typer.Argument(metavar="ID", help="The payment's id, as `payments list` shows it, or LawPay's own.")
+    ],
     as_json: JsonOption = False,
 ) -> None:
     """Show everything about one payment.
@@ -107,6 +111,9 @@ def _draw(page: Page, found: dict[str, Any]) -> None:
             "Bills": _numbers(payment["bill_numbers"]),
             "Link": f"{link['id']}, {link['state']}" if link else "none of ours",
             "Account": payment["account_id"],
+            "LawPay's id": payment["lawpay_id"],
+            "Reference": payment["reference"],
+            "Not as asked": "; ".join(because(code) for code in payment["deviations"]) or None,
             "Made": payment["created_at"],
             "Changed": payment["updated_at"],
         },

@@ -410,8 +410,25 @@ REASONS: dict[str, Reason] = {
     ),
 }
 
-WAITED_FOR = ("reconnect", "wrong_account", "clio_forbidden", "clio_version_retired", "clio_path_moved")
+WAITED_FOR = (
+    "reconnect",
+    "wrong_account",
+    "clio_forbidden",
+    "clio_version_retired",
+    "clio_path_moved",
+    "lawpay_key_refused",
+    "lawpay_forbidden",
+    "lawpay_version_retired",
+    "lawpay_path_moved",
+)
 """Reasons for which work waits instead of stopping, under one notice each; it goes on by itself when they are gone."""
+
+PROVIDERS = ("clio", "lawpay")
+
+
+def provider_of(notice: str) -> str:
+    """Who has to let us in again."""
+    return next((provider for provider in PROVIDERS if notice.startswith(f"{provider}_")), "clio")
 
 
 def meaning(code: str | None) -> str:

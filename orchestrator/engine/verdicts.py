@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from orchestrator.domain.reasons import provider_of
 from orchestrator.domain.topics import PASSING
 from orchestrator.engine.endings import failed
 from orchestrator.engine.points import Point
@@ -42,9 +43,9 @@ def _again(rt: Runtime, work: Work, job: Job, failure: OrchestratorError) -> Non
         state=_before(job),
         reason=failure.notice,
     )
-    if failure.notice is not None and not work.exceptions.is_open(failure.notice, "clio"):
+    if failure.notice is not None and not work.exceptions.is_open(failure.notice, provider_of(failure.notice)):
         # One for all that waits: a thousand jobs behind one shut door are one thing to do.
-        work.exceptions.open(failure.notice, "clio", str(failure))
+        work.exceptions.open(failure.notice, provider_of(failure.notice), str(failure))
 
 
 def _find_out(_rt: Runtime, work: Work, job: Job, failure: OrchestratorError) -> None:

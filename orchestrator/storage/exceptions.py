@@ -103,6 +103,10 @@ class Exceptions(Repository):
         mine = sa.and_(exceptions.c.subject_kind == subject_kind, exceptions.c.subject_id == subject_id)
         return self.rows(sa.select(exceptions).where(mine).order_by(exceptions.c.id))
 
+    def keyed(self, key: object) -> list[sa.RowMapping]:
+        """Every exception under one key, settled ones included, oldest first."""
+        return self.rows(sa.select(exceptions).where(exceptions.c.key == str(key)).order_by(exceptions.c.id))
+
     def get(self, exception_id: int) -> sa.RowMapping | None:
         return self.one(sa.select(exceptions).where(exceptions.c.id == exception_id))
 

@@ -114,6 +114,9 @@ class Gateway(Repository):
     def get(self, transaction_id: str) -> Row | None:
         return self.one(sa.select(lawpay_transactions).where(lawpay_transactions.c.id == transaction_id))
 
+    def numbered(self, number: int) -> Row | None:
+        return self.one(sa.select(lawpay_transactions).where(lawpay_transactions.c.number == number))
+
     def refunds_of(self, charge_id: str) -> list[Transaction]:
         """The refunds we know of this charge, voided and failed ones included."""
         mine = sa.select(lawpay_transactions).where(lawpay_transactions.c.charge_id == charge_id)

@@ -7,9 +7,9 @@ from orchestrator.domain.ids import effect_key
 from orchestrator.domain.money import Money
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
+from orchestrator.usecases.choose_rail import RECORD
 from orchestrator.usecases.create_task import ask_by_task
 
-RECORD = "record_payment"
 TAKE_BACK = "take_back_payment"
 
 

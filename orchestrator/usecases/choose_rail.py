@@ -1,6 +1,7 @@
 """W5: which rail a bill takes, which account's page may collect it, and what payments made at LawPay say against asking."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from orchestrator.domain.asking import OnPage, Silence
 from orchestrator.domain.bills import Bill
@@ -11,6 +12,9 @@ from orchestrator.domain.links import Rail
 from orchestrator.engine.runtime import Runtime
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
+
+RECORD = "record_payment"
+"""The purpose of a task that asks a person to enter a payment in Clio."""
 
 HELD_BY_LAWPAY = ("no_page_account", "lawpay_not_read")
 """Reasons for silence that lie with LawPay's accounts or with the firm's settings, not with the bill."""
@@ -66,6 +70,14 @@ def in_clio(charge: Row, bill: Bill) -> bool:
     return recorded(
         paid_cents=bill.paid_cents, before_cents=charge["paid_before_cents"] or 0, booked_cents=charge["booked_cents"]
     )
+
+
+def to_record(work: Work, payload: Mapping[str, Any]) -> bool:
+    """Whether the charge that a task asks to record still stands, and is not in Clio yet."""
+    bill = work.mirror.bills([payload["bill_id"]]).get(payload["bill_id"])
+    charges = work.gateway.of_bill(payload["bill_id"])
+    charge = next((charge for charge in charges if charge["id"] == payload["transaction_id"]), None)
+    return bill is not None and charge is not None and charge["booked_cents"] > 0 and not in_clio(charge, bill)
 
 
 def question_key(transaction_id: str) -> str:

@@ -15,6 +15,7 @@ from orchestrator.domain.topics import Urgency
 from orchestrator.engine.effects import Effect, Intent, Unneeded
 from orchestrator.errors import NeedsReview
 from orchestrator.storage.unit_of_work import Work
+from orchestrator.usecases.choose_rail import RECORD, to_record
 
 DUE_IN = timedelta(days=3)
 
@@ -64,12 +65,15 @@ class CreateTask(Effect[int]):
             waiting = payload.get("purpose") != "approve_time" or work.approvals.unapproved_of_matter(
                 payload["matter_id"], changed_before=work.now
             )
+            recorded = payload.get("purpose") == RECORD and not to_record(work, payload)
         if request is not None and request["state"] != "asked":
             return Unneeded("request_open")
         if draw is not None and draw["state"] != DrawState.PROPOSED:
             return Unneeded("trust_draw_over")
         if not waiting:
             return Unneeded("no_unapproved_time")
+        if recorded:
+            return Unneeded("payment_recorded")
         assignee = (matter.responsible_attorney_id if matter else None) or self.rt.settings.billing.billing_user_id
         if assignee is None:
             raise NeedsReview(f"Matter {payload['matter_id']} has no responsible attorney.", reason="no_assignee")

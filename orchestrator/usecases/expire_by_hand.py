@@ -2,10 +2,13 @@
 
 from typing import Any
 
-from orchestrator.domain.links import LinkState
+from orchestrator.domain.links import LinkState, Rail
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import Rejected
 from orchestrator.storage.jobs import LIVE
+from orchestrator.storage.repository import Row
+from orchestrator.storage.unit_of_work import Work
+from orchestrator.usecases.ask_for_payment import close_page
 from orchestrator.usecases.trial import trial
 
 REASON = "link_expired_by_hand"
@@ -23,7 +26,8 @@ WHY_NOT = {
 def expire_by_hand(rt: Runtime, link_id: int, *, by: str, dry_run: bool) -> dict[str, Any]:
     """Intend the expiry of one live link for `by`; returns its job, bill and amount, `Rejected` says why not.
 
-    The job looks again before it acts: a link that was paid a moment before is honoured (F12).
+    The job looks again before it acts: a link that was paid a moment before is honoured (F12). A payment page cannot be
+    expired by anyone: it is over in our books at once, and what is paid on it afterwards becomes an exception.
     """
     with trial(rt, dry_run=dry_run) as work:
         link = work.links.get(link_id)
@@ -31,6 +35,10 @@ def expire_by_hand(rt: Runtime, link_id: int, *, by: str, dry_run: bool) -> dict
             raise Rejected(f"There is no link {link_id}.")
         if link["state"] != LinkState.LIVE:
             raise Rejected(f"Link {link_id} cannot be expired: {WHY_NOT[LinkState(link['state'])]}.")
+        if link["rail"] == Rail.LAWPAY_PAGE:
+            close_page(work, link, reason=REASON)
+            work.audit.line("link.expiry_asked", "link", link_id, actor=by, bill_id=link["bill_id"])
+            return _told(work, link, dry_run=dry_run, job=None)
         work.links.note(link_id, reason=REASON)
         work.jobs.add("link.expire", link_id, link_id=link_id, bill_id=link["bill_id"], reason=REASON)
         job = work.jobs.keyed("link.expire", link_id)
@@ -40,8 +48,12 @@ def expire_by_hand(rt: Runtime, link_id: int, *, by: str, dry_run: bool) -> dict
                 f"`orchestrator jobs show {job['id']}` says why, `orchestrator jobs retry {job['id']}` tries again."
             )
         work.audit.line("link.expiry_asked", "link", link_id, actor=by, bill_id=link["bill_id"])
-        bill = work.mirror.bills([link["bill_id"]]).get(link["bill_id"])
-        return {
-            "dry_run": dry_run, "link_id": link_id, "job": None if dry_run else job["id"], "bill_id": link["bill_id"],
-            "bill_number": bill.number if bill else None, "amount_cents": link["amount_cents"], "currency": link["currency"],
-        }  # fmt: skip
+        return _told(work, link, dry_run=dry_run, job=None if dry_run else job["id"])
+
+
+def _told(work: Work, link: Row, *, dry_run: bool, job: int | None) -> dict[str, Any]:
+    bill = work.mirror.bills([link["bill_id"]]).get(link["bill_id"])
+    return {
+        "dry_run": dry_run, "link_id": link["id"], "job": job, "bill_id": link["bill_id"], "rail": link["rail"],
+        "bill_number": bill.number if bill else None, "amount_cents": link["amount_cents"], "currency": link["currency"],
+    }  # fmt: skip

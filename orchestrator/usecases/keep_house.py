@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from orchestrator.domain.reasons import WAITED_FOR
+from orchestrator.domain.reasons import PROVIDERS, WAITED_FOR
 from orchestrator.domain.topics import PASSING
 from orchestrator.engine.effects import step
 from orchestrator.engine.runtime import Runtime
@@ -17,9 +17,10 @@ def beat_heart(job: Job, rt: Runtime) -> None:
     """Prove that messages reach a worker and a worker reaches the database: a process being there proves nothing (F52)."""
     with step(rt, job) as work:
         work.pulses.beat("heartbeat", holder=rt.holder)
-        for reason in work.exceptions.standing(WAITED_FOR, "clio"):
-            if not work.jobs.any_waiting(reason):
-                work.exceptions.close(reason, "clio")
+        for provider in PROVIDERS:
+            for reason in work.exceptions.standing(WAITED_FOR, provider):
+                if not work.jobs.any_waiting(reason):
+                    work.exceptions.close(reason, provider)
 
 
 def tidy(job: Job, rt: Runtime) -> None:

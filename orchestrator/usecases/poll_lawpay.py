@@ -79,6 +79,14 @@ def catch_up(rt: Runtime, job: Job | None = None) -> int:
     return count
 
 
+def hear_lawpay(rt: Runtime, *, younger_than: timedelta) -> None:
+    """Catch up, unless the list was read to its end so lately: before a client is asked for what may have been paid (F62)."""
+    with rt.read() as work:
+        feed, now = work.gateway.feed(), work.now
+    if feed is None or feed["polled_at"] is None or feed["polled_at"] < now - younger_than:
+        catch_up(rt)
+
+
 def _take(rt: Runtime, events: Sequence[GatewayEvent], job: Job | None) -> int:
     """One page: what its new events name is read, and kept in the commit that moves the watermark past them."""
     with rt.read() as work:

@@ -8,7 +8,7 @@ from typing import Any
 from orchestrator.domain.asking import Ask
 from orchestrator.domain.ids import effect_key
 from orchestrator.domain.letters import Finished, Letter
-from orchestrator.domain.links import LinkState
+from orchestrator.domain.links import LinkState, Rail
 from orchestrator.domain.money import Money
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.effects import Effect, Intent, Unneeded
@@ -20,7 +20,8 @@ from orchestrator.storage.messages import message_key, steps_of
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.ask_for_payment import what_to_ask
-from orchestrator.usecases.fresh_bills import refresh
+from orchestrator.usecases.fresh_bills import JUST_NOW, refresh
+from orchestrator.usecases.poll_lawpay import hear_lawpay
 
 PUT_OFF = "client_daily_limit"
 AWAY = "mail_relay_away"
@@ -56,12 +57,20 @@ class SendMessage(Effect[str]):
     finished: Finished | None = None
 
     def doubtful(self, life: Life) -> bool:
-        """Its link is the first to exist: a message that was wanted after the recovery carries one nobody knew before."""
-        return life.recovered_at is not None and self.job.created_at <= life.recovered_at
+        """Its link is the first to exist: a message that was wanted after the recovery carries one nobody knew before.
+
+        Not so a payment page: nobody can list those that the lost past made, and the same wish leads to the same page.
+        """
+        if life.recovered_at is None:
+            return False
+        link = self._page()
+        return (self.job.created_at if link is None else link["created_at"]) <= life.recovered_at
 
     def look(self) -> Intent | Unneeded:
         if self.rt.mailer is None:
             raise NeedsReview("ORCH_MAIL__URL or ORCH_MAIL__FROM is not set.", reason="mail_not_configured")
+        if self.rt.gateway is not None and self._page() is not None:
+            hear_lawpay(self.rt, younger_than=JUST_NOW)
         refresh(self.rt, self.job, since_due=True)
         with self.rt.read() as work:
             unneeded = self._unneeded(work)
@@ -76,6 +85,12 @@ class SendMessage(Effect[str]):
             "message_id": self.finished.message_id,
             "recipient": effect_key("address", self.finished.recipient.lower()),
         }
+
+    def _page(self) -> Row | None:
+        """The payment page that this message brings, None on Clio's rail."""
+        with self.rt.read() as work:
+            link = work.links.get(self.job.payload["link_id"])
+        return link if link is not None and link["rail"] == Rail.LAWPAY_PAGE else None
 
     def leaving(self, work: Work, intent: Intent) -> None:
         """Until the relay's answer is stored the client may have it, so a later message is a revised one (F75)."""

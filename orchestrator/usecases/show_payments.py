@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.domain.books import BANK
+from orchestrator.domain.links import Rail
 from orchestrator.engine.runtime import Runtime
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
+from orchestrator.usecases import show_lawpay
 from orchestrator.usecases.show_bills import AUDIT
 from orchestrator.usecases.show_exceptions import EXCEPTION
 from orchestrator.usecases.show_links import LINK, facts
@@ -18,13 +20,22 @@ LINE = ("at", "event", "account", "amount_cents", "currency", "bill_id", "matter
 
 
 def show_payments(rt: Runtime, *, state: str | None, limit: int) -> list[dict[str, Any]]:
-    """The newest payments first, each with its bills' numbers, our link, and what was booked and went back."""
+    """The newest payments of both rails first, each with its bills' numbers, our link, and what was booked and went back."""
     with rt.read() as work:
-        return _shown(work, work.mirror.listed_payments(states=[state] if state else [], limit=limit))
+        at_clio = _shown(work, work.mirror.listed_payments(states=[state] if state else [], limit=limit))
+        told = work.gateway.listed(states=[state.upper()] if state else [], limit=limit)
+        both = [*at_clio, *show_lawpay.shown(work, told)]
+        return sorted(both, key=lambda payment: payment["created_at"], reverse=True)[:limit]
 
 
-def show_payment(rt: Runtime, payment_id: int) -> dict[str, Any] | None:
-    """One payment with its link, its allocations, every movement of the books, exceptions and audit; None when unknown."""
+def show_payment(rt: Runtime, name: str) -> dict[str, Any] | None:
+    """One payment with its link, its allocations, every movement of the books, exceptions and audit; None when unknown.
+
+    A number is Clio's, anything else LawPay's.
+    """
+    if not name.isdecimal():
+        return show_lawpay.show(rt, name)
+    payment_id = int(name)
     with rt.read() as work:
         row = work.mirror.payments([payment_id]).get(payment_id)
         if row is None:
@@ -63,10 +74,15 @@ def _shown(work: Work, rows: Sequence[Row]) -> list[dict[str, Any]]:
         shown.append(
             facts(row, PAYMENT)
             | {
+                "rail": Rail.CLIO_PAYMENTS.value,
                 "clio_link_id": row["link_id"],
                 "link_id": link["id"] if link else None,
                 "bill_numbers": [bills[bill_id]["number"] if bill_id in bills else str(bill_id) for bill_id in ids],
                 "reversed_cents": taken,
+                "lawpay_id": None,
+                "type": "charge",
+                "reference": None,
+                "deviations": [],
             }
         )
     return shown

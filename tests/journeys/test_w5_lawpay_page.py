@@ -5,6 +5,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from orchestrator.domain.lawpay_pages import parse_reference
+from orchestrator.usecases.expire_by_hand import expire_by_hand
+from tests.journeys.test_connection_lost import heartbeat
 
 
 @pytest.fixture
@@ -136,3 +138,48 @@ def test_an_office_chooses_its_rail(at_lawpay, tiny):
         scenario=tiny, links={"rail": "clio_payments", "rules": [{"rail": "lawpay_page", "office": "austin"}]}
     )
     assert [page["rail"] for page in pages(firm, firm.mailed_bill())] == ["lawpay_page"]
+
+
+def test_a_person_closes_a_page_and_the_bill_keeps_silent(firm):
+    bill = firm.mailed_bill()
+    [page] = pages(firm, bill)
+    tried = expire_by_hand(firm.rt, page["id"], by="nora", dry_run=True)
+    assert (tried["job"], pages(firm, bill)[0]["state"]) == (None, "live")
+    expire_by_hand(firm.rt, page["id"], by="nora", dry_run=False)
+    firm.later(hours=1)
+    assert [(one["state"], one["reason"]) for one in pages(firm, bill)] == [("expired", "link_expired_by_hand")]
+    assert len(firm.mails()) == 1
+    firm.check()
+
+
+def test_F62_a_client_who_has_paid_is_sent_nothing_even_when_nobody_has_looked_since(firm):
+    """The page was known from elsewhere, say: LawPay's events are read just before the message leaves."""
+    bill = firm.issued_bill()
+    firm.sandbox.clock_advance(16 * 60)
+    firm.tick()
+    while not (found := pages(firm, bill)) or found[0]["state"] != "live":
+        for job_id in firm.bells():
+            firm.work_only(job_id)
+    firm.sandbox.act("lawpay_pay", page=found[0]["url"])
+    firm.sandbox.clock_advance(61)
+    firm.work()
+    assert firm.mails() == []
+    assert said(firm, bill) == "payment_under_way"
+    firm.check()
+
+
+def test_F47_a_refused_key_is_one_notice_that_ends_by_itself(firm):
+    body = {"messages": [{"code": "not_authorized", "level": "error"}]}
+    firm.sandbox.fault("GET /lawpay/v1/events", "status", code=401, body=body, times=2)
+    firm.later(minutes=6)
+    firm.later(minutes=6)
+    assert firm.exceptions() == {"lawpay_key_refused": 1}
+    heartbeat(firm)
+    assert firm.exceptions() == {}
+
+
+def test_links_and_messages_go_on_while_lawpay_is_away(firm):
+    firm.sandbox.fault("GET /lawpay/v1/events", "status", code=503, times=4)
+    bill = firm.mailed_bill()
+    assert pages(firm, bill)[0]["state"] == "live"
+    firm.check()

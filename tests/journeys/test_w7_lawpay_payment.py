@@ -6,10 +6,12 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.domain.gateway import TransactionStatus
+from orchestrator.domain.kinds import Kind
 from orchestrator.domain.links import Rail
 from orchestrator.domain.movements import MovementKind, MovementStatus, Source
 from orchestrator.engine.points import Point
 from orchestrator.storage.gateway import to_transaction
+from orchestrator.usecases.show_payments import show_payment, show_payments
 from tests.firm import Died, dying_at, open_firm
 
 PAGE = Rail.LAWPAY_PAGE
@@ -210,6 +212,43 @@ def test_two_partial_refunds_are_two_reversals(firm):
     assert sorted(note["detail"].split()[0] for note in notes(firm, "Payment reversed")) == ["100.00", "50.01"]
     assert len(tasks(firm, "Take back the LawPay payment")) == 2
     firm.check()
+
+
+def test_a_payment_that_is_recorded_before_the_task_is_made_needs_none(firm):
+    bill = firm.mailed_bill()
+    payment = firm.sandbox.act("lawpay_pay", page=page_of(firm, bill)["url"])
+    firm.sandbox.clock_advance(86_400)
+    firm.tick()
+    while not firm.jobs("task.create"):
+        for job_id in firm.bells():
+            firm.work_only(job_id)
+    firm.sandbox.act("record_payment", id=bill["id"])
+    with firm.rt.uow() as work:
+        work.dirty.mark(Kind.BILL, [bill["id"]])
+        [job] = work.jobs.listed(topic="sync.bill", states=["ready"], limit=1)
+    firm.work_only(job["id"])
+    firm.work()
+    assert tasks(firm, "Record the LawPay payment") == []
+    assert [job["reason"] for job in firm.jobs("task.create")][:1] == ["payment_recorded"]
+    assert books(firm, payment) == {"bank:operating": 60_000, "receivable": -60_000}
+    firm.check()
+
+
+def test_both_rails_stand_in_one_list(firm):
+    bill, payment = paid(firm)
+    refund = firm.sandbox.act("lawpay_refund", id=payment["id"], amount_cents=100)
+    seen(firm)
+    back, came = show_payments(firm.rt, state=None, limit=10)
+    assert (came["rail"], came["lawpay_id"], came["booked_cents"], came["reversed_cents"]) == (
+        "lawpay_page", payment["id"], 59_900, 100,
+    )  # fmt: skip
+    assert came["bill_numbers"] == [bill["number"]]
+    assert (back["lawpay_id"], back["type"], back["amount_cents"]) == (refund["id"], "refund", -100)
+    shown = show_payment(firm.rt, came["id"])
+    assert shown == show_payment(firm.rt, payment["id"])
+    assert [one["amount_cents"] for one in shown["reversed_by"]] == [100]
+    assert sum(line["amount_cents"] for line in shown["journal"]) == 0
+    assert show_payment(firm.rt, "L999") is None
 
 
 # ── what is not as it was asked ──

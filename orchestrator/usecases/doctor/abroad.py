@@ -1,10 +1,14 @@
-"""What is not ours: Clio's account, permissions and fields, webhooks, the public address, mail, quotas."""
+"""What is not ours: Clio's account, permissions and fields, LawPay, webhooks, the public address, mail, quotas."""
 
 from collections.abc import Callable
 from datetime import datetime
+from urllib.parse import urlsplit
 
-from orchestrator.domain.accounts import AccountClass, BankAccount
+from orchestrator.domain.accounts import AccountClass, BankAccount, FirmAccount
 from orchestrator.domain.front_door import fault_of
+from orchestrator.domain.gateway import GatewayAccount
+from orchestrator.domain.lawpay_payments import doubt_about
+from orchestrator.domain.reasons import meaning
 from orchestrator.domain.topics import Urgency
 from orchestrator.errors import Shut
 from orchestrator.ports import PracticeManagement
@@ -167,12 +171,47 @@ def quota(patient: Patient) -> Finding:
     return ok(f"{active} of {limit} links ({users} users) are active.")
 
 
+def lawpay(patient: Patient) -> Finding:
+    """The key, the accounts that it opens, and what LawPay says of each account that the firm configured."""
+    gateway, configured = patient.runtime.gateway, patient.settings.trust.firm_accounts
+    if gateway is None:
+        return ok("Not connected: no address and no key are set.")
+    known = {account.id: account for account in gateway.accounts()}
+    wrong = [_wrong(lawpay_id, one, known.get(lawpay_id)) for one in configured for lawpay_id in one.lawpay_ids]
+    if any(wrong):
+        return problem(
+            f"{'; '.join(filter(None, wrong))}.",
+            "Correct [[trust.accounts]], or have LawPay correct the account; nothing is collected there meanwhile.",
+        )
+    served = {one.key for one in configured if one.lawpay_ids}
+    if pageless := sorted(patient.settings.lawpay.pages.keys() - served):
+        return problem(f"No account is known behind the page of {', '.join(pageless)}.", "Name its lawpay_ids.")
+    strange = sorted(known.keys() - {lawpay_id for one in configured for lawpay_id in one.lawpay_ids})
+    if strange:
+        return warning(
+            f"Nobody configured {', '.join(strange)}.",
+            "Name them in [[trust.accounts]] lawpay_ids, or their money is reconciled with nothing.",
+        )
+    return ok(
+        f"{len(known)} accounts at {urlsplit(str(patient.settings.lawpay.base_url)).hostname}, all as configured."
+    )
+
+
+def _wrong(lawpay_id: str, account: FirmAccount, said: GatewayAccount | None) -> str | None:
+    """What is wrong with one of an account's names at LawPay; None when nothing is."""
+    if said is None or not said.active:
+        return f"{lawpay_id} of {account.key} is {'unknown' if said is None else 'closed'} at LawPay"
+    doubt = doubt_about(account, said)
+    return None if doubt is None else f"{lawpay_id} of {account.key}: {meaning(doubt)}"
+
+
 CHECKS = (
     Check("connection", connection, "database"),
     Check("permissions", permissions, "connection"),
     Check("bank accounts", bank_accounts, "connection"),
     Check("custom fields", custom_fields, "connection"),
     Check("quota", quota, "connection"),
+    Check("LawPay", lawpay, "database"),
     Check("webhooks", webhooks, "database"),
     Check("public address", public_address, "settings"),
     Check("mail", mail, "settings"),

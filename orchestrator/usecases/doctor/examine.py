@@ -4,6 +4,7 @@ import queue
 import threading
 from collections.abc import Iterator
 
+from orchestrator.domain.reasons import advice
 from orchestrator.errors import NeedsConnection, OrchestratorError, Paced
 from orchestrator.usecases.doctor import abroad, house
 from orchestrator.usecases.doctor.findings import Check, Finding, Level, Patient, problem, warning
@@ -44,7 +45,7 @@ def _look(check: Check, patient: Patient) -> Finding:
             "Clio's request budget is used up at the moment.", f"Run this again in {full.retry_after or 60:.0f} s."
         )
     except NeedsConnection as lost:
-        return problem(str(lost), abroad.CONNECT)
+        return problem(str(lost), advice(lost.notice) if lost.notice == "lawpay_key_refused" else abroad.CONNECT)
     except OrchestratorError as refusal:
         return problem(str(refusal), "Mend what it names and run this again.")
     except Exception as trouble:  # noqa: BLE001  a doctor who faints helps nobody
