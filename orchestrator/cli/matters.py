@@ -14,6 +14,7 @@ from orchestrator.cli.show import (
     JsonOption,
     LimitOption,
     Page,
+    amount,
     number,
     say_json,
     who,
@@ -35,6 +36,13 @@ LINES = (
     Column("Since", "since", wrap=False),
     Column("Taken back", "withdrawn_at", wrap=False),
 )
+SOURCES = ("bank", "clio_ledger", "clio_payments", "lawpay")
+UNMAPPED = (
+    Column("Reference", "reference"), Column("From", "source", wrap=False), amount("Money", "money_cents"),
+    number("Movements", "movements"), Column("First", "first_on", wrap=False), Column("Last", "last_on", wrap=False),
+    Column("May be", "candidates"),
+    Column("A part of it is", "hints", lambda found: ", ".join(f"{one['part']} → {one['matter_id']}" for one in found) or "–"),
+)  # fmt: skip
 MATTERS = (
     number("Matter", "id"), Column("Number", "display_number"), Column("Status", "status", wrap=False),
     Column("Custom number", "custom_number"), Column("Client reference", "client_reference"),
@@ -205,6 +213,30 @@ def list_lines(
             say_json(rows)
         else:
             Page(rt.settings.firm.zone).table("What matters are called", LINES, rows)
+
+
+@app.command("unmapped")
+def unmapped(
+    *,
+    ctx: typer.Context,
+    source: Annotated[str | None, typer.Option(help=f"Only from one of {', '.join(SOURCES)}.")] = None,
+    limit: LimitOption = 200,
+    as_json: JsonOption = False,
+) -> None:
+    """List what movements carry for a matter and nobody can place, the most money first; `matters map` settles each.
+
+    JSON: a list of source, reference, movements, first_on, last_on, money_cents, candidates, hints.
+    """
+    from orchestrator.cli.firm import one_of, opened
+    from orchestrator.usecases.show_references import unmapped_references
+
+    one_of(source, SOURCES, "--source")
+    with opened(ctx) as rt:
+        rows = unmapped_references(rt, source=source, limit=limit)
+        if as_json:
+            say_json(rows)
+        else:
+            Page(rt.settings.firm.zone).table("Texts that name no single matter", UNMAPPED, rows)
 
 
 @app.command("backfill")

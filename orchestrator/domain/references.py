@@ -4,6 +4,7 @@ The ladder of DESIGN §7: Clio's id, exact reference, normalised reference, bill
 first rung that knows the text decides, and more than one matter on it is a person's question.
 """
 
+import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,11 @@ LONGEST = 255
 
 LONGEST_ID = 18
 """Digits that a database's whole number certainly holds."""
+
+
+MOST_HINTS = 8
+
+_BETWEEN = re.compile(r"[\s,;:/|()]+")
 
 
 class Provider(StrEnum):
@@ -150,6 +156,12 @@ def resolve(text: str, table: ReferenceTable) -> Resolution:
     elif normalise(text).isdecimal():
         said = set().union(*(others for _, others in rungs))
     return Resolved(next(iter(said)), rung) if len(said) == 1 else Ambiguous(tuple(sorted(said)), rung)
+
+
+def hints(text: str) -> list[str]:
+    """Parts of a text that could be a reference by themselves: to show a person where to look, never to act on."""
+    parts = dict.fromkeys(part for part in _BETWEEN.split(text) if normalise(part) and part != text.strip())
+    return [part for part in parts if any(character.isdecimal() for character in part)][:MOST_HINTS]
 
 
 def _rungs(text: str, table: ReferenceTable) -> Iterable[tuple[Rung, set[int]]]:

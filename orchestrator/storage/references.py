@@ -24,7 +24,7 @@ from orchestrator.domain.references import (
     resolve,
 )
 from orchestrator.storage.repository import CHUNK, Repository, Row
-from orchestrator.storage.tables import backfills, bill_matters, bills, links, matter_references, matters
+from orchestrator.storage.tables import backfills, bill_matters, bills, links, matter_references, matters, movements
 
 Key = TypeVar("Key", int, str)
 
@@ -237,6 +237,21 @@ class References(Repository):
     def counts(self) -> dict[str, int]:
         """Standing lines by kind."""
         return self.tally(matter_references.c.kind, _STANDING)
+
+    def texts_without_id(self) -> Iterator[Row]:
+        """What the movements that name no matter themselves carry, each text once for each source that carried it."""
+        known_now = sa.and_(
+            movements.c.ended_by.is_(None), movements.c.matter_id.is_(None), movements.c.reference != ""
+        )
+        figures = (
+            sa.func.count().label("movements"),
+            sa.func.sum(sa.func.abs(movements.c.amount_cents)).label("money_cents"),
+            sa.func.min(movements.c.on).label("first_on"),
+            sa.func.max(movements.c.on).label("last_on"),
+        )
+        chosen = sa.select(movements.c.source, movements.c.reference, *figures).where(known_now)
+        grouped = chosen.group_by(movements.c.source, movements.c.reference)
+        yield from self.connection.execute(grouped.execution_options(yield_per=CHUNK)).mappings()
 
     # ── backfill ──
 

@@ -1,9 +1,13 @@
 """W11: what a text means and why, what a matter is and was called, and which texts nobody can place."""
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
-from orchestrator.domain.references import Ambiguous, Resolved
+from orchestrator.domain.movements import Source
+from orchestrator.domain.references import Ambiguous, Provider, Resolved, hints
 from orchestrator.engine.runtime import Runtime
+from orchestrator.storage.repository import CHUNK, Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.map_reference import said
 from orchestrator.usecases.show_links import facts
@@ -11,6 +15,13 @@ from orchestrator.usecases.show_links import facts
 LINE = (
     "id", "provider", "kind", "reference", "matter_id", "current", "source", "since", "ended_at", "withdrawn_at",
 )  # fmt: skip
+TEXT = ("source", "reference", "movements", "first_on", "last_on")
+PROVIDER = {
+    Source.CLIO_LEDGER: Provider.CLIO, Source.CLIO_PAYMENTS: Provider.CLIO, Source.LAWPAY: Provider.LAWPAY,
+    Source.BANK: Provider.BANK,
+}  # fmt: skip
+"""Whose words a text is that a source of movements carried."""
+
 MATTER = ("id", "display_number", "status", "custom_number", "client_reference")
 
 
@@ -33,6 +44,31 @@ def show_matter(rt: Runtime, matter_id: int) -> dict[str, Any] | None:
         matters = _matters(work, [matter_id])
         lines = [facts(row, LINE) for row in work.references.of_matter(matter_id)]
         return {"matter": matters[0], "lines": lines} if matters else None
+
+
+def unmapped_references(rt: Runtime, *, source: str | None, limit: int) -> list[dict[str, Any]]:
+    """What movements carry for a matter and nobody can place, the most money first; hints are for a person's eye only."""
+    found: list[dict[str, Any]] = []
+    with rt.read() as work:
+        texts = work.references.texts_without_id()
+        while piece := list(islice(texts, CHUNK)):
+            found += _unplaced(work, [row for row in piece if source in (None, row["source"])])
+            found = sorted(found, key=lambda one: (-one["money_cents"], one["reference"], one["source"]))[:limit]
+        for one in found:
+            parts = work.references.resolve_all(PROVIDER[one["source"]], hints(one["reference"]))
+            one["hints"] = [said(part) | {"part": text} for text, part in parts.items() if isinstance(part, Resolved)]
+    return found
+
+
+def _unplaced(work: Work, rows: list[Row]) -> Iterator[dict[str, Any]]:
+    for source in sorted({row["source"] for row in rows}):
+        mine = [row for row in rows if row["source"] == source]
+        answers = work.references.resolve_all(PROVIDER[source], [row["reference"] for row in mine])
+        for row in mine:
+            if not isinstance(answer := answers[row["reference"]], Resolved):
+                candidates = list(answer.candidates) if isinstance(answer, Ambiguous) else []
+                # SQLite gives back a sum as it likes.
+                yield facts(row, TEXT) | {"money_cents": int(row["money_cents"]), "candidates": candidates}
 
 
 def list_references(rt: Runtime, *, kind: str | None, provider: str | None, limit: int) -> list[dict[str, Any]]:

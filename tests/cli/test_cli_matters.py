@@ -1,9 +1,11 @@
 """`orchestrator matters`: the lookup table at the desk."""
 
 import json
+from datetime import date
 
 import pytest
 
+from orchestrator.domain.movements import Movement, MovementKind, MovementStatus, Source
 from tests.cli.conftest import Cli, environment
 from tests.cli.test_cli_desk import said
 from tests.cli.test_cli_reads import promised
@@ -61,6 +63,30 @@ def test_a_file_goes_out_and_comes_in(desk, tmp_path):
     assert [line[:7] for line in refused.splitlines()] == ["Nothing", "Line 2:", "Line 3:"]
     file.write_bytes(b"provider\xff")
     assert "is not UTF-8" in said(cli("matters", "import", file), 1)
+
+
+def test_texts_that_nobody_can_place_are_listed_with_their_money_until_they_are_mapped(desk):
+    firm, cli = desk
+    lines = [("lawpay", "1", "RETAINER 4711", 60_000), ("lawpay", "2", "RETAINER 4711", -20_000), ("bank", "3", "WIRE", 100),
+             ("lawpay", "4", "00001-Ferris", 500_000), ("lawpay", "5", "INV 9 / 00001-Ferris", 700)]  # fmt: skip
+    with firm.rt.uow() as work:
+        work.movements.see([
+            Movement(
+                source=Source(source), external_id=ident, account="iolta", amount_cents=cents, currency="USD",
+                on=date(2026, 3, 2), at=None, kind=MovementKind.DEPOSIT, status=MovementStatus.SETTLED, reference=text,
+            )
+            for source, ident, text, cents in lines
+        ])  # fmt: skip
+    rows = cli.json("matters", "unmapped")
+    assert set(rows[0]) == promised(cli, ("matters", "unmapped"))
+    assert [(row["reference"], row["money_cents"], row["movements"]) for row in rows] == [
+        ("RETAINER 4711", 80_000, 2), ("INV 9 / 00001-Ferris", 700, 1), ("WIRE", 100, 1),
+    ]  # fmt: skip
+    assert [hint["matter_id"] for hint in rows[1]["hints"]] == [firm.matter()]
+    assert [row["reference"] for row in cli.json("matters", "unmapped", "--source", "bank")] == ["WIRE"]
+    assert "RETAINER 4711" in said(cli("matters", "unmapped"))
+    said(cli("matters", "map", "retainer 4711", firm.matter()))
+    assert [row["reference"] for row in cli.json("matters", "unmapped")] == ["INV 9 / 00001-Ferris", "WIRE"]
 
 
 def test_a_merged_matter_names_the_other(desk):

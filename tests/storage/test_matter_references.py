@@ -5,9 +5,11 @@ import sqlalchemy as sa
 
 from orchestrator.domain.ids import effect_key
 from orchestrator.domain.lawpay_pages import key_of, reference_of
+from orchestrator.domain.movements import Movement, MovementKind, MovementStatus, Source
 from orchestrator.domain.references import Ambiguous, Resolved, Rung, Unknown
 from orchestrator.storage.references import Entry
 from orchestrator.storage.tables import links, matter_references
+from tests.firm import START
 from tests.storage.rows import a_bill, a_matter
 
 
@@ -140,3 +142,21 @@ def test_a_reference_of_ours_leads_to_the_matter_of_its_bill(uow):
     assert meaning(uow, text.lower()) == Resolved(9, Rung.KEY)
     edited = text[:-1] + ("A" if text[-1] != "A" else "B")
     assert meaning(uow, edited) == Unknown(), "what somebody edited proves nothing"
+
+
+def test_texts_of_many_movements_are_told_piece_by_piece_while_others_are_looked_up(uow):
+    with uow() as work:
+        work.movements.see([
+            Movement(
+                source=Source.BANK, external_id=str(one), account="iolta", amount_cents=-one, currency="USD", on=START.date(),
+                at=None, kind=MovementKind.DEPOSIT, status=MovementStatus.SETTLED, reference=f"T {one % 1200}",
+            )
+            for one in range(2400)
+        ])  # fmt: skip
+    with uow.read() as work:
+        found = {}
+        for row in work.references.texts_without_id():
+            work.references.resolve("bank", row["reference"])
+            found[row["reference"]] = (row["movements"], int(row["money_cents"]))
+    assert len(found) == 1200
+    assert found["T 7"] == (2, 7 + 1207)
