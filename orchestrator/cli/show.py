@@ -34,10 +34,11 @@ def who(by: str | None) -> str:
 
 def say_json(answer: Any) -> None:
     """One JSON document on stdout."""
-    print(json.dumps(answer, indent=2, default=_plain))
+    print(json.dumps(answer, indent=2, default=plain))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """What JSON has no form for: UTC moments, ISO days, sets as sorted lists."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, date):

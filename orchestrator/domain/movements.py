@@ -68,8 +68,3 @@ class Movement:
         # The same instant is written differently in different zones.
         values.append(str(self.at.timestamp()) if self.at is not None else "")
         return hashlib.sha256("\x1f".join(values).encode()).hexdigest()
-
-
-def squeezed(text: str) -> str:
-    """Letters and digits only, in one case: what two spellings of a reference have in common."""
-    return "".join(character for character in text.casefold() if character.isalnum())

@@ -5,6 +5,8 @@ Codes are stored; these words are shown. `docs/runbook.md` has an entry for each
 
 from dataclasses import dataclass
 
+from orchestrator.domain.breaks import BREAKS
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -408,6 +410,15 @@ REASONS: dict[str, Reason] = {
         "Clio's handshake did not arrive at our public address",
         "Check ORCH_PUBLIC_URL, TLS and the proxy; sweeps keep everything true meanwhile.",
     ),
+    "account_unknown": Reason(
+        "no account of that name is configured", "Name one of [[trust.accounts]], or add it to the firm's profile."
+    ),
+    "period_locked": Reason("the period is signed, and what it says stays as it was"),
+    "not_signable": Reason("something stands in the way of signing the period; the sentence says what"),
+    "break_unknown": Reason("there is no such open break"),
+    "run_unknown": Reason("there is no such reconciliation run"),
+    # ── what reconciliation found ──
+    **{f"break_{code}": Reason(kind.meaning, kind.fix) for code, kind in BREAKS.items()},
 }
 
 WAITED_FOR = (

@@ -195,6 +195,11 @@ class Mirror(Repository):
         chosen = sa.select(payments).order_by(payments.c.created_at.desc(), payments.c.id.desc()).limit(limit)
         return self.rows(chosen.where(payments.c.state.in_(states)) if states else chosen)
 
+    def payments_after(self, after: int, account_ids: Collection[int], limit: int) -> list[sa.RowMapping]:
+        """The next payments into these accounts, by id."""
+        chosen = sa.select(payments).where(payments.c.id > after, payments.c.account_id.in_(account_ids))
+        return self.rows(chosen.order_by(payments.c.id).limit(limit))
+
     def payments_of_links(self, link_ids: Collection[int]) -> list[sa.RowMapping]:
         return self.rows(sa.select(payments).where(payments.c.link_id.in_(link_ids)))
 

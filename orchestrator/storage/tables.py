@@ -543,6 +543,7 @@ movements = Table(
     UniqueConstraint("source", "external_id", "version"),
     Index("ix_movements_by_id", "account", "source", "external_id"),
     Index("ix_movements_by_parent", "account", "source", "parent"),
+    Index("ix_movements_by_amount", "amount_cents", "on"),
 )
 
 breaks = Table(
@@ -681,6 +682,130 @@ trust_holds = Table(
     Column("released_by", String(120)),
     Column("released_why", Text),
     Column("released_at", Instant),
+)
+
+# One account, one period, one state of knowledge: `inputs` says which, and the same are never decided twice (T42).
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("account", String(64), nullable=False),
+    Column("opened_on", Date, nullable=False),
+    Column("cut_off", Date, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("trigger", String(16), nullable=False),
+    Column("asked_by", String(120), nullable=False),
+    # running, finished, or abandoned: killed, and never gone on with because more was known by then.
+    Column("state", String(16), nullable=False),
+    Column("inputs", Json, nullable=False),
+    Column("inputs_digest", String(64), nullable=False),
+    # How far it came, and how often that was written: of two workers on one run the second changes nothing.
+    Column("place", Json, nullable=False),
+    Column("steps", Integer, nullable=False, default=0),
+    Column("counts", Json, nullable=False),
+    Column("statement", Json),
+    Column("digest", String(64)),
+    Column("began_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    UniqueConstraint("account", "opened_on", "cut_off", "version"),
+    _partial("uq_runs_inputs", "account", "opened_on", "cut_off", "inputs_digest", where="state <> 'abandoned'"),
+)
+
+# Which movements are the same money, an edge a row; edges that share a movement on one side are one match.
+matches = Table(
+    "matches",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("run_id", sa.BigInteger, nullable=False),
+    Column("leg", String(16), nullable=False),
+    Column("rule", String(32), nullable=False),
+    Column("left_id", sa.BigInteger),
+    Column("right_id", sa.BigInteger),
+    # The left side's day; a day's deposit at the bank names its days here instead of every line.
+    Column("on", Date, nullable=False),
+    Index("ix_matches_of_run", "run_id", "leg"),
+)
+
+# What no rule has matched yet, while a run is under way; when it is finished, its outstanding items.
+unmatched = Table(
+    "unmatched",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("run_id", sa.BigInteger, nullable=False),
+    Column("leg", String(16), nullable=False),
+    Column("right", Integer, nullable=False),
+    Column("movement_id", sa.BigInteger, nullable=False),
+    Column("matter_id", sa.BigInteger),
+    Column("amount_cents", sa.BigInteger, nullable=False),
+    Column("on", Date, nullable=False),
+    # open, break, or outstanding.
+    Column("state", String(16), nullable=False),
+    # What the rules group by: empty where there is nothing to go by.
+    Column("name", Ordered, nullable=False),
+    Column("reference", Ordered, nullable=False),
+    Column("money", Ordered, nullable=False),
+    Column("client", Ordered, nullable=False),
+    Column("matter", Ordered, nullable=False),
+    Index("ix_unmatched_of_run", "run_id", "leg", "state", "id"),
+    Index("ix_unmatched_name", "run_id", "leg", "name"),
+    Index("ix_unmatched_reference", "run_id", "leg", "reference"),
+    Index("ix_unmatched_money", "run_id", "leg", "money"),
+    Index("ix_unmatched_amount", "run_id", "leg", "amount_cents"),
+)
+
+# A run's own words about each difference, as they were then.
+differences = Table(
+    "differences",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("run_id", sa.BigInteger, nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("money_cents", sa.BigInteger, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("matter_id", sa.BigInteger),
+    Column("candidates", Json, nullable=False),
+    Column("movement_ids", Json, nullable=False),
+    Column("since", Date, nullable=False),
+    UniqueConstraint("run_id", "fingerprint"),
+)
+
+# Statement files of the bank: the same bytes are recognised (F73), and only they say what the bank holds (T38).
+bank_files = Table(
+    "bank_files",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("account", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("format", String(8), nullable=False),
+    Column("begins_on", Date, nullable=False),
+    Column("ends_on", Date, nullable=False),
+    Column("opening_cents", sa.BigInteger, nullable=False),
+    Column("closing_cents", sa.BigInteger, nullable=False),
+    Column("lines", Integer, nullable=False),
+    Column("added", Integer, nullable=False),
+    Column("imported_by", String(120), nullable=False),
+    Column("imported_at", Instant, nullable=False),
+    UniqueConstraint("account", "digest"),
+)
+
+# Signed and thereby locked: what comes later about these days goes into the open period (T41).
+periods = Table(
+    "periods",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("account", String(64), nullable=False),
+    Column("opened_on", Date, nullable=False),
+    Column("closed_on", Date, nullable=False),
+    Column("run_id", sa.BigInteger, nullable=False),
+    Column("reviewer", String(120), nullable=False),
+    Column("waiver", Text),
+    Column("inputs_digest", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("signed_at", Instant, nullable=False),
+    UniqueConstraint("account", "closed_on"),
 )
 
 # ── A dry run ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from orchestrator.ports import Clock
 from orchestrator.storage.approvals import Approvals
 from orchestrator.storage.audit import Audit
+from orchestrator.storage.bank_files import BankFiles
 from orchestrator.storage.billing import Billing
 from orchestrator.storage.breaks import Breaks
 from orchestrator.storage.connections import Connections
@@ -34,6 +35,7 @@ from orchestrator.storage.pulses import Pulses
 from orchestrator.storage.receipts import Receipts
 from orchestrator.storage.references import References
 from orchestrator.storage.repository import ONE_WRITER
+from orchestrator.storage.runs import Runs
 from orchestrator.storage.subscriptions import Subscriptions
 from orchestrator.storage.tasks import Tasks
 from orchestrator.storage.trust import Trust
@@ -185,6 +187,14 @@ class Work:
     @cached_property
     def movements(self) -> Movements:
         return Movements(self.connection, lambda: self.now)
+
+    @cached_property
+    def bank_files(self) -> BankFiles:
+        return BankFiles(self.connection, lambda: self.now)
+
+    @cached_property
+    def runs(self) -> Runs:
+        return Runs(self.connection, lambda: self.now)
 
     @cached_property
     def breaks(self) -> Breaks:

@@ -3,9 +3,28 @@
 from orchestrator.engine.effects import step
 from orchestrator.engine.runtime import Runtime
 from orchestrator.storage.jobs import Job
+from orchestrator.storage.unit_of_work import Work
+from orchestrator.usecases.reconcile import account_named, begin, go_on
 
 
 def reconcile_window(job: Job, rt: Runtime) -> None:
-    """One job for each run whose breaks were reopened and each reference that explained them."""
-    with step(rt, job):
+    """The run whose breaks were reopened, decided anew: one job for each run and each reference that explained some.
+
+    A signed period stays as it was: what became known since belongs to the open one (T41).
+    """
+    account = account_named(rt, job.payload["account"])
+    with rt.read() as work:
+        before = work.runs.get(job.payload["run_id"])
+        last = work.runs.last_period(account.key)
+        newest = work.runs.newest(account.key)
+    days = [row["cut_off"] for row in (before, newest) if row is not None]
+    cut_off = max(days, default=None)
+    if cut_off is not None and last is not None and cut_off <= last["closed_on"]:
+        cut_off = None
+
+    def renew(work: Work) -> None:
+        work.jobs.renew(job, lease_seconds=rt.settings.engine.lease_seconds)
+
+    run = go_on(rt, begin(rt, account, cut_off=cut_off, trigger="window").run_id, each=renew)
+    with step(rt, job, {"run": run["id"]}):
         pass

@@ -1,22 +1,48 @@
 """A reference was mapped → every break that it explains is decided anew, by a run of its window (W11, W15)."""
 
-from orchestrator.domain.movements import squeezed
+from collections import defaultdict
+
+from orchestrator.domain.movements import Source
+from orchestrator.domain.references import Provider, Resolved, normalise
+from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 
-EXPLAINED = ("unmapped_reference", "ambiguous_reference")
-"""Kinds of break that a mapping can settle."""
+UNNAMED = ("unmapped_reference", "ambiguous_reference")
+"""Kinds that end when the lookup table knows one matter for their text."""
+
+MISNAMED = ("wrong_matter", "missing_in_clio")
+"""Kinds that may come out otherwise when the matter of their very text changes."""
+
+EXPLAINED = (*UNNAMED, *MISNAMED)
+"""Every kind that a mapping may settle."""
 
 
 def reopen(work: Work, reference: str) -> int:
-    """Reopen every break whose reference holds this one, and have its window run again; returns how many there are.
+    """Reopen every break that is explained since `reference` was mapped, and have its window run again; returns how many.
 
     One too many does no harm: a run with the same inputs changes nothing (T42).
     """
-    text = squeezed(reference)
-    mine = [row for row in work.breaks.standing(kinds=EXPLAINED) if text and text in squeezed(row["reference"])]
+    text = normalise(reference)
+    unnamed = work.breaks.standing(kinds=UNNAMED)
+    mine = [row for row, named in zip(unnamed, _resolve(work, unnamed), strict=True) if named]
+    mine += [row for row in work.breaks.standing(kinds=MISNAMED) if text and normalise(row["reference"]) == text]
     work.breaks.reopen([row["id"] for row in mine])
     for run_id, account in sorted({(row["run_id"], row["account"]) for row in mine}):
         work.jobs.add("reconcile.window", run_id, text, account=account, run_id=run_id)
     for row in mine:
         work.audit.line("break_reopened", "break", row["id"], reference=text)
     return len(mine)
+
+
+def _resolve(work: Work, rows: list[Row]) -> list[bool]:
+    """Whether the reference of each names one matter now, where it was written."""
+    lines = work.movements.rows_of([ident for row in rows for ident in row["movement_ids"]])
+    texts: dict[str, set[str]] = defaultdict(set)
+    where: list[tuple[str, str]] = []
+    for row in rows:
+        sources = {lines[ident]["source"] for ident in row["movement_ids"] if ident in lines}
+        provider = Provider.BANK if sources == {Source.BANK} else Provider.LAWPAY
+        texts[provider].add(row["reference"])
+        where.append((provider, row["reference"]))
+    said = {provider: work.references.resolve_all(provider, of) for provider, of in texts.items()}
+    return [isinstance(said[provider][text], Resolved) for provider, text in where]

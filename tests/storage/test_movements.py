@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from orchestrator.domain.movements import Movement, MovementKind, MovementStatus, Source
+from orchestrator.storage.references import Entry
 from orchestrator.usecases.rerun_breaks import reopen
 from tests.storage.rows import a_break
 
@@ -74,15 +75,17 @@ def test_movements_are_found_by_account_source_or_day(uow, asked, found):
 
 def test_W11_a_mapped_reference_reopens_the_breaks_it_explains_and_no_other(uow):
     with uow() as work:
-        mine = a_break(work, reference="00012 smith", run_id=4)
+        mine = a_break(work, reference="12 smith", run_id=4)
         other = a_break(work, reference="00013-Jones", run_id=4)
         settled = a_break(work, reference="00012-Smith", run_id=3, state="settled")
         differs = a_break(work, reference="00012-Smith", run_id=4, kind="amount_differs")
-        assert reopen(work, "00012-SMITH") == 1
+        wrong = a_break(work, reference="00012-SMITH", run_id=4, kind="wrong_matter")
+        work.references.add(Entry("any", "mapped", "00012-Smith", 7), source="operator")
+        assert reopen(work, "00012-Smith") == 2
     with uow.read() as work:
-        states = [work.breaks.get(ident)["state"] for ident in (mine, other, settled, differs)]
+        states = [work.breaks.get(ident)["state"] for ident in (mine, other, settled, differs, wrong)]
         jobs = work.jobs.listed(topic="reconcile.window")
-    assert states == ["reopened", "open", "settled", "open"]
+    assert states == ["reopened", "open", "settled", "open", "reopened"]
     assert [(job["payload"]["account"], job["payload"]["run_id"]) for job in jobs] == [("iolta", 4)]
 
 

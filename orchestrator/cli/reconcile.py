@@ -1,0 +1,290 @@
+"""`orchestrator reconcile`: the same money in Clio, LawPay and the bank, compared to the cent."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orchestrator.cli.show import (
+    ByOption,
+    Column,
+    DryRunOption,
+    JsonOption,
+    LimitOption,
+    Page,
+    amount,
+    money,
+    number,
+    plain,
+    say_json,
+    who,
+)
+
+app = typer.Typer(help="Reconciliation: Clio, LawPay and the bank, to the cent.", no_args_is_help=True)
+
+OPEN = 3
+
+AccountOption = Annotated[
+    str | None, typer.Option("--account", metavar="KEY", help="One account of [[trust.accounts]]; all by default.")
+]
+RunArgument = Annotated[int, typer.Argument(metavar="RUN", help="The run's id, as `reconcile list` shows it.")]
+
+RUNS = (
+    number("Run", "id"), Column("Account", "account", wrap=False), Column("From", "opened_on", wrap=False),
+    Column("To", "cut_off", wrap=False), number("Version", "version"), Column("State", "state", wrap=False),
+    amount("Bank - book", "bank_difference_cents"), amount("Book - ledgers", "ledger_difference_cents"),
+    number("Breaks", "breaks"), number("Outstanding", "outstanding"), Column("Signed by", "signed_by"),
+)  # fmt: skip
+BREAKS = (
+    number("Break", "id"), Column("Kind", "kind", lambda kind: kind.replace("_", " ")), Column("Account", "account", wrap=False),
+    amount("Money", "money_cents"), Column("Cause", "cause"), number("Days", "age_days"), Column("With", "owner"),
+    Column("Cure by", "cure_by", wrap=False), Column("What to do", "fix"),
+)  # fmt: skip
+SAID = (
+    Column("Kind", "kind", lambda kind: kind.replace("_", " ")), amount("Money", "money_cents"), Column("Cause", "cause"),
+    number("Days", "age_days"), Column("Reference", "reference"), number("Matter", "matter_id"),
+)  # fmt: skip
+LINES = (
+    Column("Seen by", "source", lambda source: source.replace("_", " ")), Column("Day", "on", wrap=False),
+    amount("Amount", "amount_cents"), Column("Kind", "kind"), Column("Reference", "reference"), number("Matter", "matter_id"),
+    number("Days", "age_days"),
+)  # fmt: skip
+
+
+@app.command("run")
+def run(
+    *,
+    ctx: typer.Context,
+    account: AccountOption = None,
+    to: Annotated[
+        datetime | None,
+        typer.Option("--to", formats=["%Y-%m-%d"], metavar="DAY", help="The cut-off, included; yesterday by default."),
+    ] = None,
+    matter: Annotated[int | None, typer.Option(help="Show only what concerns this matter.")] = None,
+    bill: Annotated[int | None, typer.Option(help="Show only what concerns this bill.")] = None,
+    by: ByOption = None,
+    file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON (docs/reconcile-json.md).")
+    ] = None,
+) -> None:
+    """Reconcile the open period of each account, up to a day.
+
+    With the same facts it finds the run that has decided about them; with new ones it makes the next version. A run that was
+    killed goes on where it stopped. A matter or a bill is decided with everything else in view, and shown alone.
+
+    Exit code 3 when breaks stand.
+    """
+    from orchestrator.cli.firm import Refused, opened
+    from orchestrator.usecases.reconcile import account_named, reconcile
+    from orchestrator.usecases.show_runs import SCHEMA, show_run
+
+    with opened(ctx) as rt:
+        accounts = [account_named(rt, account)] if account else list(rt.settings.trust.firm_accounts)
+        if not accounts:
+            raise Refused("No account is configured: add [[trust.accounts]] to the firm's profile.")
+        found: list[dict[str, Any]] = []
+        for one in accounts:
+            with _steps(one.key) as say:
+                done = reconcile(rt, one, cut_off=_day(to), by=who(by), say=say)
+            shown = show_run(rt, done["id"], matter=matter, bill=bill)
+            assert shown is not None
+            found.append(shown)
+        if file is not None:
+            _write(file, {"schema": SCHEMA, "runs": found})
+        page = Page(rt.settings.firm.zone)
+        for shown in found:
+            _draw(page, shown)
+    if any(shown["breaks"] for shown in found):
+        raise typer.Exit(OPEN)
+
+
+@app.command("list")
+def list_runs(
+    *, ctx: typer.Context, account: AccountOption = None, limit: LimitOption = 50, as_json: JsonOption = False
+) -> None:
+    """List runs, the newest first.
+
+    JSON: a list of id, account, opened_on, cut_off, version, state, trigger, asked_by, inputs_digest, digest, began_at,
+    finished_at, breaks, outstanding, bank_difference_cents, ledger_difference_cents, signed_by, signed_at.
+    """
+    from orchestrator.cli.firm import opened
+    from orchestrator.usecases.show_runs import show_runs
+
+    with opened(ctx) as rt:
+        rows = show_runs(rt, account=account, limit=limit)
+        if as_json:
+            say_json(rows)
+        else:
+            Page(rt.settings.firm.zone).table("Runs", RUNS, rows)
+
+
+@app.command("show")
+def show(
+    *,
+    ctx: typer.Context,
+    run_id: RunArgument,
+    matter: Annotated[int | None, typer.Option(help="Only what concerns this matter.")] = None,
+    bill: Annotated[int | None, typer.Option(help="Only what concerns this bill.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one run: the three-way statement, the breaks, and what is outstanding.
+
+    JSON: see docs/reconcile-json.md.
+    """
+    from orchestrator.cli.firm import opened, required
+    from orchestrator.usecases.show_runs import show_run
+
+    with opened(ctx) as rt:
+        found = required(show_run(rt, run_id, matter=matter, bill=bill), f"There is no run {run_id}.")
+        if as_json:
+            say_json(found)
+        else:
+            _draw(Page(rt.settings.firm.zone), found)
+
+
+@app.command("diff")
+def diff(
+    *,
+    ctx: typer.Context,
+    old: Annotated[int, typer.Argument(metavar="OLD", help="The older run.")],
+    new: Annotated[int, typer.Argument(metavar="NEW", help="The newer run.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a newer version of a run says that an older one did not.
+
+    JSON: see docs/reconcile-json.md.
+    """
+    from orchestrator.cli.firm import opened, required
+    from orchestrator.usecases.show_runs import show_diff
+
+    with opened(ctx) as rt:
+        found = required(show_diff(rt, old, new), f"There are no two runs {old} and {new}.")
+        if as_json:
+            say_json(found)
+            return
+        page = Page(rt.settings.firm.zone)
+        changed = {
+            name: f"{page.words(both['old'])} → {page.words(both['new'])}" for name, both in found["inputs"].items()
+        }
+        page.facts(f"Run {old} → run {new}", changed or {"Inputs": "the same"})
+        if found["statement"]:
+            page.facts(
+                "\nFigures",
+                {name: f"{_cents(one['old'])} → {_cents(one['new'])}" for name, one in found["statement"].items()},
+            )
+        page.table("\nBreaks that are gone", SAID, found["breaks_gone"])
+        page.table("\nNew breaks", SAID, found["breaks_new"])
+        page.line(f"\n{len(found['matches_new'])} new matches, {len(found['matches_gone'])} no longer.")
+
+
+@app.command("breaks")
+def breaks(
+    *,
+    ctx: typer.Context,
+    account: AccountOption = None,
+    kind: Annotated[str | None, typer.Option(help="Only this kind, e.g. unmapped_reference.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the breaks that stand, the worst first. Exit code 3 when there are any.
+
+    JSON: a list of id, kind, severity, account, state, money_cents, currency, cause, fix, reference, matter_id, since,
+    age_days, owner, why, cure_by, overdue, run_id, opened_at, candidates, movement_ids.
+    """
+    from orchestrator.cli.firm import one_of, opened
+    from orchestrator.domain.breaks import BREAKS as KINDS
+    from orchestrator.usecases.show_runs import show_breaks
+
+    one_of(kind, KINDS, "--kind")
+    with opened(ctx) as rt:
+        rows = show_breaks(rt, account=account, kind=kind)
+        if as_json:
+            say_json(rows)
+        else:
+            Page(rt.settings.firm.zone).table("Open breaks", BREAKS, rows)
+    if rows:
+        raise typer.Exit(OPEN)
+
+
+@app.command("explain")
+def explain(
+    *,
+    ctx: typer.Context,
+    break_id: Annotated[int, typer.Argument(metavar="BREAK", help="The break's id, as `reconcile breaks` shows it.")],
+    owner: Annotated[str | None, typer.Option("--owner", metavar="NAME", help="Who looks after it.")] = None,
+    why: Annotated[
+        str | None, typer.Option("--why", help="What caused it; ids and amounts, no names of clients.")
+    ] = None,
+    cure_by: Annotated[
+        datetime | None, typer.Option("--cure-by", formats=["%Y-%m-%d"], metavar="DAY", help="Until when it is cured.")
+    ] = None,
+    by: ByOption = None,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Say who looks after a break, why it is there, and until when it is cured. Nothing that was found is edited."""
+    from orchestrator.cli.firm import opened
+    from orchestrator.usecases.explain_break import explain_break
+
+    if owner is None and why is None and cure_by is None:
+        raise typer.BadParameter("Say something: --owner, --why or --cure-by.")
+    with opened(ctx) as rt:
+        explain_break(rt, break_id, owner=owner, why=why, cure_by=_day(cure_by), by=who(by), dry_run=dry_run)
+    print(f"Break {break_id} {'would be' if dry_run else 'is'} explained.")
+
+
+# ── how it looks ──
+
+
+def _draw(page: Page, found: dict[str, Any]) -> None:
+    run, statement = found["run"], found["statement"]
+    title = f"{run['account']} from {run['opened_on']} to {run['cut_off']}, run {run['id']}, version {run['version']}"
+    if statement is not None:
+        page.facts(title, _statement(statement))
+    page.table("\nBreaks", SAID, found["breaks"])
+    page.table("\nOutstanding", LINES, found["outstanding"])
+    matched = ", ".join(f"{count} by {rule.replace('_', ' ')}" for rule, count in found["matches"].items())
+    page.line(f"\nMatched: {matched or 'nothing'}.\n")
+
+
+def _statement(said: dict[str, Any]) -> dict[str, Any]:
+    verdict = "equal to the cent" if said["equal"] else "NOT equal"
+    return {
+        "Bank says": f"{money(said['bank_cents'])} on {said['bank_until']}"
+        if said["bank_until"]
+        else "nothing: import a statement",
+        "Deposits on their way": money(said["deposits_cents"]),
+        "Withdrawals outstanding": money(-said["withdrawals_cents"]),
+        "Adjusted bank": money(said["adjusted_cents"]),
+        "Clio's book": money(said["book_cents"]),
+        "Client ledgers": money(said["ledgers_cents"]),
+        "Bank less book": money(said["bank_difference_cents"]),
+        "Book less ledgers": money(said["ledger_difference_cents"]),
+        "All three": verdict,
+    }
+
+
+def _cents(value: Any) -> str:
+    return money(value) if isinstance(value, int) else str(value)
+
+
+def _day(moment: datetime | None) -> date | None:
+    return moment.date() if moment is not None else None
+
+
+def _write(file: Path, said: Any) -> None:
+    file.write_text(json.dumps(said, indent=2, default=plain, ensure_ascii=False) + "\n", "utf-8")
+
+
+@contextmanager
+def _steps(account: str) -> Iterator[Any]:
+    """A progress bar on stderr that has gone when the block ends."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(30), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task(f"Reconciling {account}", total=None)
+        yield lambda done, steps: progress.update(bar, completed=done, total=steps)

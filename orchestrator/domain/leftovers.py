@@ -1,0 +1,115 @@
+"""What no rule could match: a break with its cause, an outstanding item, or nothing at all."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from orchestrator.domain.breaks import STALE_DAYS, TRANSIT_DAYS
+from orchestrator.domain.matching import WORTHLESS, Candidate, Difference, Item, Leg, dollars, only
+from orchestrator.domain.movements import MovementKind, MovementStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What is known about a movement without a partner."""
+
+    trust: bool
+    seen_until: date
+    """How far the other side has told: what happened later may simply not be there yet."""
+    named: tuple[int, ...] | None = None
+    """The matters its reference names; None when nobody was asked."""
+    elsewhere: str | None = None
+    """The account in which its other half stands, if it is not this one."""
+    alike: tuple[Candidate, ...] = ()
+    """Unmatched movements of the other side that have its amount."""
+    still_counted: bool = False
+    """Clio's ledger counts it, though it is worth nothing any more."""
+    gross_cents: int | None = None
+    """What the processor says it deposited that day, where the bank's line is a little less."""
+
+
+FROM_TRUST = {MovementKind.FEE.value: "fee_from_trust", MovementKind.CHARGEBACK.value: "chargeback_from_trust"}
+NET_SHARE = 0.06
+"""A deposit that is short by no more than this may have had fees taken out of it (T16)."""
+
+
+def explain(leg: Leg, item: Item, around: Around) -> tuple[Difference | None, bool]:
+    """Why it stands alone, if that is a break, and whether it is an outstanding item, which the next period carries on."""
+    if item.amount_cents < 0 and around.trust and item.kind in FROM_TRUST:
+        kind = FROM_TRUST[item.kind]
+        return _alone(
+            kind, item, around, f"{dollars(-item.amount_cents)} left the trust account as a {item.kind}"
+        ), False
+    if leg is Leg.PROCESSOR and item.right:
+        cause = "Clio's ledger names a payment that the processor does not show"
+        return _alone("missing_at_lawpay", item, around, cause), False
+    if leg is Leg.PROCESSOR:
+        return _not_in_clio(item, around)
+    return _not_in_clio_but_at_bank(item, around) if item.right else _not_at_bank(item, around)
+
+
+def _not_in_clio(item: Item, around: Around) -> tuple[Difference | None, bool]:
+    if item.status in WORTHLESS:
+        if not around.still_counted:
+            return None, False
+        return _alone(
+            "late_return", item, around, "the payment failed or was returned after its period was signed"
+        ), False
+    if item.status == MovementStatus.PENDING.value:
+        return None, True
+    if item.kind == MovementKind.RETURN.value:
+        return _alone("late_return", item, around, "a payment went back, and Clio's ledger still counts it"), False
+    if around.elsewhere is not None:
+        return _elsewhere(item, around), False
+    return _by_reference(item, around), False
+
+
+def _by_reference(item: Item, around: Around) -> Difference:
+    """A payment that Clio's ledger does not show, told by what its reference names."""
+    if around.named is not None and len(around.named) > 1:
+        several = tuple(Candidate(None, one, "the reference names it") for one in around.named)
+        cause = f"its reference names the matters {', '.join(str(one) for one in around.named)}"
+        return _alone("ambiguous_reference", item, around, cause, candidates=(*several, *around.alike))
+    if around.named == ():
+        words = "its reference names no matter in the lookup table" if item.reference.strip() else "it has no reference"
+        return _alone("unmapped_reference", item, around, words)
+    return _alone("missing_in_clio", item, around, "Clio's ledger has no line of this amount for its matter")
+
+
+def _not_at_bank(item: Item, around: Around) -> tuple[Difference | None, bool]:
+    if item.status in WORTHLESS:
+        return None, False
+    age = (around.seen_until - item.on).days
+    for kind, days in (("stale_item", STALE_DAYS), ("missing_at_bank", TRANSIT_DAYS)):
+        if age > days:
+            return _alone(
+                kind, item, around, f"Clio's ledger has it since {item.on}, the bank does not after {age} days"
+            ), True
+    return None, True
+
+
+def _not_in_clio_but_at_bank(item: Item, around: Around) -> tuple[Difference | None, bool]:
+    if item.kind == MovementKind.RETURN.value:
+        return _alone(
+            "late_return", item, around, "the bank returned a deposit, and Clio's ledger still counts it"
+        ), False
+    if around.gross_cents is not None:
+        short = around.gross_cents - item.amount_cents
+        cause = f"the day's gross payments are {dollars(around.gross_cents)}, the bank received {dollars(short)} less"
+        return _alone("net_deposit", item, around, cause, money=short), False
+    if around.elsewhere is not None:
+        return _elsewhere(item, around), False
+    return _alone("missing_in_clio", item, around, "the bank has it, and Clio's ledger does not"), False
+
+
+def _elsewhere(item: Item, around: Around) -> Difference:
+    return _alone("wrong_account_class", item, around, f"its other half stands in account {around.elsewhere}")
+
+
+def _alone(
+    kind: str, item: Item, around: Around, cause: str, *, candidates: tuple[Candidate, ...] | None = None,
+    money: int | None = None,
+) -> Difference:  # fmt: skip
+    return Difference(
+        kind, (item,), abs(item.amount_cents) if money is None else money, cause, item.reference,
+        item.matter_id or only(around.named or ()), around.alike if candidates is None else candidates,
+    )  # fmt: skip

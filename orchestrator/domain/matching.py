@@ -1,0 +1,398 @@
+"""Which sightings are of the same money: a ladder of rules over sorted groups, each certain or silent (T36, T37, F74).
+
+Every rule sees the movements of one account that share one key, both sides at once, and says which belong together, which
+contradict each other, and which it leaves to the next rule. Nothing is remembered between groups, so a million movements
+pass through in constant memory, and the same movements always come out the same (T42).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from itertools import groupby
+from typing import NamedTuple
+
+from orchestrator.domain.movements import MovementKind, MovementStatus
+
+
+class Leg(StrEnum):
+    """What is compared with what: the payment processor with Clio's ledger, and that ledger with the bank."""
+
+    PROCESSOR = "processor"
+    BANK = "bank"
+
+
+SIDES = {Leg.PROCESSOR: ("LawPay", "Clio"), Leg.BANK: ("Clio", "the bank")}
+"""Who stands left and who stands right, as a person calls them."""
+
+
+class Item(NamedTuple):
+    """One movement in one rule's stream, sorted by `key`; `right` says on which side of its leg it stands."""
+
+    key: str
+    right: int
+    id: int
+    source: str
+    external_id: str
+    amount_cents: int
+    on: date
+    kind: str
+    status: str
+    reference: str
+    matter_id: int | None
+    client_id: int | None
+    bill_id: int | None
+    parent: str | None
+
+
+class Match(NamedTuple):
+    """Movements that are the same money; one side may be several, never both."""
+
+    rule: str
+    lefts: tuple[int, ...]
+    rights: tuple[int, ...]
+    on: date
+    """The day of the left side: what a day's deposit at the bank is made of."""
+
+
+NOT_YET = date.max
+"""The day of a match whose payment has not settled: no line of the bank's can be made of it."""
+
+
+class Candidate(NamedTuple):
+    """A movement, or a matter, that a person may find to be the missing half; `why` says what speaks for it."""
+
+    movement_id: int | None
+    matter_id: int | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What contradicts: `kind` is a row of `BREAKS`, `money_cents` what is at stake, never below zero."""
+
+    kind: str
+    items: tuple[Item, ...]
+    money_cents: int
+    cause: str
+    reference: str = ""
+    matter_id: int | None = None
+    candidates: tuple[Candidate, ...] = ()
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What a rule said about some groups."""
+
+    matches: list[Match] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
+    left_over: list[Item] = field(default_factory=list)
+
+
+Named = Mapping[str, tuple[int, ...]]
+"""The matters that a reference names, by its text: none is unknown, several are ambiguous."""
+
+Decide = Callable[[Sequence[Item], Named, Verdict], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rung of the ladder: movements with the same `column` stand together, and `decide` says what they are."""
+
+    name: str
+    leg: Leg
+    column: str
+    decide: Decide
+
+
+SAME_REFERENCE_DAYS = 45
+"""One reference may stand on every charge of a monthly plan: beyond this, equal references are another month's."""
+
+SAME_MONEY_DAYS = 5
+"""How far the same money's day may lie apart in two records: a weekend and a holiday."""
+
+
+def effective(item: Item) -> int:
+    """What it is worth: nothing once it has failed or was voided."""
+    return 0 if item.status in WORTHLESS else item.amount_cents
+
+
+WORTHLESS = {MovementStatus.FAILED.value, MovementStatus.VOIDED.value}
+
+
+def decide(rule: Rule, items: Iterable[Item], named: Named) -> Verdict:
+    """Apply one rule to complete groups, sorted by key; items with an empty key are left over."""
+    verdict = Verdict()
+    for key, group in groupby(items, key=_key):
+        members = list(group)
+        if key:
+            rule.decide(members, named, verdict)
+        else:
+            verdict.left_over += members
+    return verdict
+
+
+def _key(item: Item) -> str:
+    return item[0]
+
+
+def _match(rule: str, lefts: Sequence[Item], rights: Sequence[Item]) -> Match:
+    pending = any(item.status == MovementStatus.PENDING.value for item in lefts)
+    return Match(rule, _ids(lefts), _ids(rights), NOT_YET if pending else lefts[0].on)
+
+
+# ── the rungs ──
+
+
+def same_id(members: Sequence[Item], named: Named, verdict: Verdict) -> None:
+    """A ledger line that names the transaction it belongs to: whatever else they say must agree."""
+    if len(members) == 2:  # noqa: PLR2004  by far the most groups are one of each
+        one, other = members
+        if one.right != other.right:
+            left, right = (other, one) if one.right else (one, other)
+            if (
+                left.amount_cents == right.amount_cents
+                and left.status not in WORTHLESS
+                and right.status not in WORTHLESS
+            ):
+                if _agree(left, right, named):
+                    verdict.matches.append(_match("exact_id", (left,), (right,)))
+                else:
+                    verdict.differences.append(_wrong_matter(left, (right,), named))
+                return
+    lefts, rights = _sides(members)
+    if not lefts or not rights:
+        verdict.left_over += members
+        return
+    if _total(lefts) != _total(rights):
+        # A refund's line may name the charge it takes back: it belongs to the refund, which later rules look for.
+        back = [item for item in rights if item.amount_cents * lefts[0].amount_cents < 0]
+        verdict.left_over += back
+        rights = [item for item in rights if item not in back]
+    if rights:
+        _settle("exact_id", lefts, rights, named, verdict)
+    else:
+        verdict.left_over += lefts
+
+
+def same_reference(members: Sequence[Item], named: Named, verdict: Verdict) -> None:
+    """The same reference on both sides: pairs of the same amount first, then one for several, then what differs."""
+    lefts, rights = _sides(members)
+    if not lefts or not rights:
+        verdict.left_over += members
+        return
+    rest: list[Item] = []
+    for _, equals in groupby(sorted(members, key=_by_amount), key=lambda item: item.amount_cents):
+        rest += _pairs("exact_reference", list(equals), named, verdict, SAME_REFERENCE_DAYS, twice="duplicate")
+    lefts, rights = _sides(rest)
+    if lefts and rights and _near(rest, SAME_REFERENCE_DAYS):
+        _settle("exact_reference", lefts, rights, named, verdict)
+    else:
+        verdict.left_over += rest
+
+
+def same_money(members: Sequence[Item], named: Named, verdict: Verdict) -> None:
+    """The same amount for the same matter within days: only if there is no other it could be (F74)."""
+    if members[0].key.endswith("|"):
+        verdict.left_over += members  # of no matter that we know
+        return
+    verdict.left_over += _pairs("amount_matter_days", members, named, verdict, SAME_MONEY_DAYS, twice="ambiguous_match")
+
+
+def same_amount(members: Sequence[Item], named: Named, verdict: Verdict) -> None:
+    """The same amount at the bank within days, which names no matter: only if there is no other it could be (F74)."""
+    verdict.left_over += _pairs("amount_days", members, named, verdict, SAME_MONEY_DAYS, twice="ambiguous_match")
+
+
+def summed(members: Sequence[Item], _named: Named, verdict: Verdict) -> None:
+    """One movement of a matter that is the sum of all its lines on the other side within days, two or more."""
+    lefts, rights = _sides(members)
+    for few, many in ((lefts, rights), (rights, lefts)):
+        if (
+            len(few) == 1
+            and len(many) > 1
+            and _near(members, SAME_MONEY_DAYS)
+            and _total(many) == effective(few[0]) != 0
+        ):
+            verdict.matches.append(_match("sum", lefts, rights))
+            return
+    verdict.left_over += members
+
+
+def client_draw(members: Sequence[Item], _named: Named, verdict: Verdict) -> None:
+    """Ledger lines of one client, day and size that move money inside the account, and never reach its bank.
+
+    Client-level money that pays a matter's bill leaves three: out of the client's ledger, into the matter's, and out of the
+    matter's; the last is the draw itself, for the next rules (Clio API notes §5).
+    """
+    into = [item for item in members if item.amount_cents > 0]
+    out = [item for item in members if item.amount_cents < 0]
+    if len(into) == 1:
+        elsewhere = [item for item in out if item.matter_id != into[0].matter_id]
+        through = [item for item in out if item.matter_id == into[0].matter_id]
+        draw = len(elsewhere) == len(through) == 1 and elsewhere[0].matter_id is None
+        transfer = len(elsewhere) == len(out) == 1 and MovementKind.TRANSFER.value in (into[0].kind, out[0].kind)
+        if draw or transfer:
+            rule = "client_level_draw" if draw else "internal_transfer"
+            verdict.matches.append(Match(rule, (elsewhere[0].id,), (into[0].id,), into[0].on))
+            verdict.left_over += through
+            return
+    verdict.left_over += members
+
+
+LADDER: tuple[Rule, ...] = (
+    Rule("exact_id", Leg.PROCESSOR, "link", same_id),
+    Rule("id_in_reference", Leg.PROCESSOR, "name", same_id),
+    Rule("exact_reference", Leg.PROCESSOR, "reference", same_reference),
+    Rule("client_level_draw", Leg.PROCESSOR, "client", client_draw),
+    Rule("amount_matter_days", Leg.PROCESSOR, "money", same_money),
+    Rule("sum", Leg.PROCESSOR, "matter", summed),
+    Rule("exact_reference", Leg.BANK, "reference", same_reference),
+    Rule("client_level_draw", Leg.BANK, "client", client_draw),
+    Rule("amount_days", Leg.BANK, "money", same_amount),
+)
+"""From certain to merely unique; the first names its partner, the last is the only one it could be. Then a person."""
+
+
+def _pairs(
+    rule: str, members: Sequence[Item], named: Named, verdict: Verdict, days: int, *, twice: str
+) -> list[Item]:  # fmt: skip
+    """Match those of equal amount that are each other's only partner within days; returns whoever has no partner at all."""
+    alone: list[Item] = []
+    for cluster in _clusters(sorted(members, key=_by_day), days):
+        lefts, rights = _sides(cluster)
+        if not lefts or not rights:
+            alone += cluster
+        elif len(lefts) == len(rights) == 1:
+            left, right = lefts[0], rights[0]
+            if effective(left) != effective(right):
+                verdict.differences.append(_unequal(lefts, rights, named))
+            elif _agree(left, right, named):
+                verdict.matches.append(_match(rule, (left,), (right,)))
+            else:
+                verdict.differences.append(_wrong_matter(left, (right,), named))
+        else:
+            kind = twice if len(lefts) != len(rights) else "ambiguous_match"
+            verdict.differences.append(_too_many(kind, lefts, rights))
+    return alone
+
+
+def _clusters(ordered: Sequence[Item], days: int) -> Iterator[list[Item]]:
+    """Runs in which each lies within days of a neighbour: nothing outside a run can be a partner of anything in it."""
+    cluster: list[Item] = []
+    for item in ordered:
+        if cluster and (item.on - cluster[-1].on).days > days:
+            yield cluster
+            cluster = []
+        cluster.append(item)
+    if cluster:
+        yield cluster
+
+
+def _settle(
+    rule: str, lefts: Sequence[Item], rights: Sequence[Item], named: Named, verdict: Verdict
+) -> None:  # fmt: skip
+    """These belong together by name: they agree, or the way in which they do not is a break."""
+    if _total(lefts) == _total(rights) and (len(lefts) == 1 or len(rights) == 1):
+        if all(_agree(left, right, named) for left in lefts for right in rights) or len(rights) > 1 < _matters(rights):
+            one = len(lefts) == len(rights) == 1
+            verdict.matches.append(_match(rule if one else "sum", lefts, rights))
+        else:
+            verdict.differences.append(_wrong_matter(lefts[0], rights, named))
+    elif len(lefts) > 1 and len(rights) > 1:
+        verdict.differences.append(_too_many("ambiguous_match", lefts, rights))
+    else:
+        verdict.differences.append(_unequal(lefts, rights, named))
+
+
+def _agree(left: Item, right: Item, named: Named) -> bool:
+    """Whether both are of the same matter, as far as both say; a client's own ledger is of none in particular (T36)."""
+    ours = left.matter_id or only(named.get(left.reference, ()))
+    theirs = right.matter_id or only(named.get(right.reference, ()))
+    return ours is None or theirs is None or ours == theirs
+
+
+def _unequal(lefts: Sequence[Item], rights: Sequence[Item], named: Named) -> Difference:
+    ours, theirs = _total(lefts), _total(rights)
+    everyone = (*lefts, *rights)
+    kind, cause = (
+        "amount_differs",
+        f"one side has {dollars(ours)}, the other {dollars(theirs)} for the same reference",
+    )
+    sizes = {item.amount_cents for item in everyone}
+    if any(item.status in WORTHLESS for item in lefts) and ours == 0 and theirs > 0:
+        kind, cause = (
+            "late_return",
+            f"the payment of {dollars(theirs)} failed or was returned, and Clio's ledger still counts it",
+        )
+    elif len(sizes) == 1 and len(everyone) > 2:  # noqa: PLR2004  one more than a pair
+        return _too_many("duplicate", lefts, rights)
+    return Difference(
+        kind, everyone, abs(ours - theirs), cause, reference=lefts[0].reference,
+        matter_id=rights[0].matter_id or only(named.get(lefts[0].reference, ())),
+    )  # fmt: skip
+
+
+def _too_many(kind: str, lefts: Sequence[Item], rights: Sequence[Item]) -> Difference:
+    if kind == "duplicate":
+        more = abs(len(lefts) - len(rights))
+        cause = f"{len(lefts)} on one side and {len(rights)} on the other have the same reference and amount"
+        money = more * abs(lefts[0].amount_cents)
+    else:
+        cause = f"{len(lefts)} and {len(rights)} movements could each be the other's partner; nothing says which"
+        money = sum(abs(item.amount_cents) for item in lefts)
+    candidates = tuple(
+        Candidate(item.id, item.matter_id, f"{dollars(item.amount_cents)} on {item.on}") for item in rights
+    )
+    return Difference(kind, (*lefts, *rights), money, cause, lefts[0].reference, rights[0].matter_id, candidates)
+
+
+def _wrong_matter(left: Item, rights: Sequence[Item], named: Named) -> Difference:
+    ours = left.matter_id or only(named.get(left.reference, ()))
+    theirs = next(item.matter_id or only(named.get(item.reference, ())) for item in rights)
+    cause = f"one side says matter {ours}, the other matter {theirs}"
+    return Difference(
+        "wrong_matter", (left, *rights), abs(left.amount_cents), cause, left.reference, ours,
+        (Candidate(None, ours, "what the reference says"), Candidate(None, theirs, "what Clio says")),
+    )  # fmt: skip
+
+
+def _sides(members: Iterable[Item]) -> tuple[list[Item], list[Item]]:
+    lefts: list[Item] = []
+    rights: list[Item] = []
+    for item in members:
+        (rights if item.right else lefts).append(item)
+    return lefts, rights
+
+
+def _near(members: Sequence[Item], days: int) -> bool:
+    ons = [item.on for item in members]
+    return (max(ons) - min(ons)).days <= days
+
+
+def _ids(members: Iterable[Item]) -> tuple[int, ...]:
+    return tuple(sorted(item.id for item in members))
+
+
+def _matters(members: Iterable[Item]) -> int:
+    return len({item.matter_id for item in members})
+
+
+def _total(members: Iterable[Item]) -> int:
+    return sum(effective(item) for item in members)
+
+
+def _by_amount(item: Item) -> tuple[int, date, int]:
+    return item.amount_cents, item.on, item.id
+
+
+def _by_day(item: Item) -> tuple[date, int]:
+    return item.on, item.id
+
+
+def only(ids: Sequence[int]) -> int | None:
+    return ids[0] if len(ids) == 1 else None
+
+
+def dollars(cents: int) -> str:
+    return f"{'-' if cents < 0 else ''}{abs(cents) // 100:,}.{abs(cents) % 100:02d}"

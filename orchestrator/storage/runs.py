@@ -1,0 +1,509 @@
+"""Reconciliation runs: what each compared, matched, left open and said. Every query is a page, never a whole (T42)."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from orchestrator.domain.matching import NOT_YET, SAME_REFERENCE_DAYS, Item, Leg, Match
+from orchestrator.domain.movements import Source
+from orchestrator.domain.references import normalise
+from orchestrator.storage.repository import CHUNK, Repository, Row
+from orchestrator.storage.tables import (
+    bills,
+    differences,
+    matches,
+    matter_references,
+    movements,
+    periods,
+    runs,
+    unmatched,
+)
+
+MOST_ALIKE = 1000
+"""Candidates that are looked at for a few hundred movements: what has more of them is nobody's certain partner."""
+
+PROCESSORS = (Source.LAWPAY, Source.CLIO_PAYMENTS)
+
+COMPARED = ("source", "external_id", "amount_cents", "on", "kind", "status", "reference", "matter_id", "client_id",
+            "bill_id", "parent")  # fmt: skip
+"""What a rule sees of a movement, in the order of `Item`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which rows a run compares: one account's, of a period, as they were known when it began."""
+
+    account: str
+    currency: str
+    opened_on: date
+    cut_off: date
+    upto: int
+    """The last row it knows of."""
+    locked_upto: int | None = None
+    """The last row that the signed period before it knew of: what came later about older days belongs here (T41)."""
+    carried_from: int | None = None
+    """The signed run whose outstanding items go on here (T40)."""
+
+
+def visible(upto: int) -> sa.ColumnElement[bool]:
+    """A movement's newest version among the rows up to this one."""
+    return sa.and_(movements.c.id <= upto, sa.or_(movements.c.ended_by.is_(None), movements.c.ended_by > upto))
+
+
+CARRIED = ("break", "outstanding")
+"""What of a signed period stays open in the next."""
+
+
+def carried_by(run_id: int, *legs: Leg) -> sa.Select[Any]:
+    """The movements that stood unmatched at the end of a run."""
+    mine = sa.and_(unmatched.c.run_id == run_id, unmatched.c.state.in_(CARRIED), unmatched.c.leg.in_(legs or Leg))
+    return sa.select(unmatched.c.movement_id).where(mine)
+
+
+def within(window: Window) -> sa.ColumnElement[bool]:
+    """The rows that a run compares, and no other run before it has settled."""
+    days: sa.ColumnElement[bool] = movements.c.on >= window.opened_on
+    if window.locked_upto is not None:
+        days = sa.or_(days, movements.c.id > window.locked_upto)
+    if window.carried_from is not None:
+        carried = carried_by(window.carried_from)
+        days = sa.or_(days, movements.c.id.in_(carried))
+    return sa.and_(
+        movements.c.account == window.account, movements.c.currency == window.currency,
+        movements.c.on <= window.cut_off, visible(window.upto), days,
+    )  # fmt: skip
+
+
+class Runs(Repository):
+    # ── one run ──
+
+    def begin(self, **values: Any) -> int:
+        given = values | {"began_at": self.now, "state": "running", "steps": 0, "counts": {}}
+        return int(self.connection.execute(sa.insert(runs).values(**given).returning(runs.c.id)).scalar_one())
+
+    def get(self, run_id: int) -> Row | None:
+        return self.one(sa.select(runs).where(runs.c.id == run_id))
+
+    def of_inputs(self, account: str, opened_on: date, cut_off: date, digest: str) -> Row | None:
+        """The run that has decided about exactly this, or is at it."""
+        same = sa.and_(runs.c.account == account, runs.c.opened_on == opened_on, runs.c.cut_off == cut_off)
+        return self.one(sa.select(runs).where(same, runs.c.inputs_digest == digest, runs.c.state != "abandoned"))
+
+    def versions(self, account: str, opened_on: date, cut_off: date) -> list[Row]:
+        """Every version of one window, oldest first."""
+        same = sa.and_(runs.c.account == account, runs.c.opened_on == opened_on, runs.c.cut_off == cut_off)
+        return self.rows(sa.select(runs).where(same).order_by(runs.c.version))
+
+    def abandon(self, account: str, opened_on: date, cut_off: date) -> None:
+        """What was killed and knows less than is known by now is never gone on with."""
+        same = sa.and_(runs.c.account == account, runs.c.opened_on == opened_on, runs.c.cut_off == cut_off)
+        self.change(sa.update(runs).where(same, runs.c.state == "running").values(state="abandoned"))
+
+    def step(self, run: Row, **values: Any) -> bool:
+        """Keep how far the run came; False when another worker went on with it meanwhile."""
+        mine = sa.update(runs).where(runs.c.id == run["id"], runs.c.steps == run["steps"], runs.c.state == "running")
+        return self.change(mine.values(steps=run["steps"] + 1, **values)) == 1
+
+    def listed(self, *, account: str | None = None, limit: int = 200) -> list[Row]:
+        """The newest runs first."""
+        chosen = sa.select(runs).order_by(runs.c.id.desc()).limit(limit)
+        return self.rows(chosen.where(runs.c.account == account) if account else chosen)
+
+    def newest(self, account: str) -> Row | None:
+        """The last finished run of an account, by cut-off and version."""
+        mine = sa.select(runs).where(runs.c.account == account, runs.c.state == "finished")
+        return self.one(mine.order_by(runs.c.cut_off.desc(), runs.c.id.desc()).limit(1))
+
+    # ── what it compares ──
+
+    def linked(self, window: Window, after: str, size: int) -> tuple[list[Item], str | None]:
+        """The next complete groups of processor movements and the ledger lines that name them, and where they end.
+
+        None at the end. A group that is larger than a page makes the page larger, never incomplete.
+        """
+        while True:
+            ours = self._stream(window, PROCESSORS, movements.c.external_id, after, size, right=0)
+            theirs = self._stream(window, (Source.CLIO_LEDGER,), movements.c.parent, after, size, right=1)
+            full = [stream[-1].key for stream in (*ours, *theirs) if len(stream) == size]
+            items = [item for stream in (*ours, *theirs) for item in stream]
+            if not full:
+                items.sort()
+                return items, None
+            end = min(full)
+            # The group at the page's end may go on beyond it.
+            complete = sorted(item for item in items if item.key < end)
+            if complete:
+                return complete, complete[-1].key
+            size *= 2
+
+    def _stream(
+        self, window: Window, sources: Sequence[Source], key: sa.Column[Any], after: str, size: int, *, right: int
+    ) -> list[list[Item]]:  # fmt: skip
+        """A sorted page of each source: each alone follows its index, all together would be sorted anew."""
+        compared = [movements.c[name] for name in COMPARED]
+        pages = []
+        for source in sources:
+            chosen = sa.select(key, sa.literal_column(str(right)), movements.c.id, *compared)
+            mine = chosen.where(within(window), movements.c.source == source, key > after).order_by(key).limit(size)
+            pages.append([Item._make(row) for row in self.connection.execute(mine)])
+        return pages
+
+    def unlinked(self, window: Window, source: Source, after: int, size: int) -> list[Item]:
+        """The next movements, by id; of the ledger's only lines that name no transaction."""
+        compared = [movements.c[name] for name in COMPARED]
+        chosen = sa.select(sa.literal_column("''"), sa.literal_column("1"), movements.c.id, *compared)
+        mine = chosen.where(within(window), movements.c.source == source, movements.c.id > after)
+        if source is Source.CLIO_LEDGER:
+            mine = mine.where(movements.c.parent.is_(None))
+        return [Item._make(row) for row in self.connection.execute(mine.order_by(movements.c.id).limit(size))]
+
+    def foreign(self, window: Window) -> list[Row]:
+        """Movements of the window in another currency than their account's (T50)."""
+        period = sa.and_(movements.c.on >= window.opened_on, movements.c.on <= window.cut_off)
+        other = sa.and_(movements.c.account == window.account, movements.c.currency != window.currency)
+        return self.rows(sa.select(movements).where(other, period, visible(window.upto)).order_by(movements.c.id))
+
+    # ── what is not matched yet ──
+
+    def pool(self, run_id: int, leg: Leg, rows: Iterable[Mapping[str, Any]]) -> None:
+        values = [{"run_id": run_id, "leg": leg, "state": "open", **row} for row in rows]
+        if values:
+            self.connection.execute(sa.insert(unmatched), values)
+
+    def grouped(
+        self, run_id: int, leg: Leg, column: str, after: str, size: int
+    ) -> tuple[list[Item], str | None]:  # fmt: skip
+        """The next complete groups of what is open in a leg, by one of the pool's columns, and where they end."""
+        key = unmatched.c[column]
+        chosen = self._pooled(key).where(
+            unmatched.c.run_id == run_id, unmatched.c.leg == leg, unmatched.c.state == "open", key > after
+        )
+        while True:
+            found = [
+                Item._make(row) for row in self.connection.execute(chosen.order_by(key, unmatched.c.on).limit(size))
+            ]
+            if len(found) < size:
+                return found, None
+            complete = [item for item in found if item.key != found[-1].key]
+            if complete:
+                return complete, complete[-1].key
+            size *= 2
+
+    def leftovers(self, run_id: int, leg: Leg, after: int, size: int) -> list[tuple[int, Item]]:  # fmt: skip
+        """The next open rows of a leg, each with the pool's id it goes by."""
+        mine = sa.and_(unmatched.c.run_id == run_id, unmatched.c.leg == leg, unmatched.c.state == "open")
+        chosen = self._pooled(sa.literal_column("''")).add_columns(unmatched.c.id).where(mine, unmatched.c.id > after)
+        rows = self.connection.execute(chosen.order_by(unmatched.c.id).limit(size))
+        return [(row[-1], Item._make(row[:-1])) for row in rows]
+
+    def passing(self, run_id: int, after: int, size: int) -> list[tuple[int, str, Item]]:
+        """The next ledger lines that stand in the processor's leg, each with the pool's id and its state there."""
+        mine = sa.and_(unmatched.c.run_id == run_id, unmatched.c.leg == Leg.PROCESSOR, unmatched.c.right == 1)
+        chosen = self._pooled(sa.literal_column("''")).add_columns(unmatched.c.id, unmatched.c.state)
+        rows = self.connection.execute(chosen.where(mine, unmatched.c.id > after).order_by(unmatched.c.id).limit(size))
+        return [(row[-2], row[-1], Item._make(row[:-2])) for row in rows]
+
+    @staticmethod
+    def _pooled(key: sa.ColumnElement[Any]) -> sa.Select[Any]:
+        """Pool rows as items: the day they settled on, and the matter that was found for them."""
+        own = {"on": unmatched.c.on, "matter_id": unmatched.c.matter_id}
+        compared = [own.get(name, movements.c[name]) for name in COMPARED]
+        chosen = sa.select(key, unmatched.c.right, unmatched.c.movement_id, *compared)
+        return chosen.select_from(unmatched.join(movements, movements.c.id == unmatched.c.movement_id))
+
+    def leave(self, run_id: int, leg: Leg, movement_ids: Collection[int], *, state: str | None = None) -> None:
+        """Take these out of a leg's pool, or let them stand there in another state."""
+        wanted = sorted(set(movement_ids))
+        for start in range(0, len(wanted), CHUNK):
+            some = unmatched.c.movement_id.in_(wanted[start : start + CHUNK])
+            mine = sa.and_(unmatched.c.run_id == run_id, unmatched.c.leg == leg, some)
+            changed = sa.delete(unmatched).where(mine) if state is None else sa.update(unmatched).where(mine)
+            self.change(changed.values(state=state) if isinstance(changed, sa.Update) else changed)
+
+    def rest_of(self, run_id: int) -> sa.Select[Any]:
+        """Everything of a run that stands unmatched, with what was seen of it."""
+        joined = unmatched.join(movements, movements.c.id == unmatched.c.movement_id)
+        own = [unmatched.c.id.label("place"), unmatched.c.leg, unmatched.c.right, unmatched.c.state.label("standing")]
+        found = [unmatched.c.matter_id.label("found_matter_id"), movements]
+        return sa.select(*own, *found).select_from(joined).where(unmatched.c.run_id == run_id)
+
+    def standing(self, run_id: int, *states: str) -> list[Row]:
+        """The rows of a run that stand in these states, the oldest day first."""
+        chosen = self.rest_of(run_id).where(unmatched.c.state.in_(states))
+        return self.rows(chosen.order_by(movements.c.on, movements.c.id))
+
+    def open_sum(self, run_id: int) -> tuple[int, int]:
+        """What Clio's ledger has and the bank not yet, in cents: money in on its way, and money out."""
+        mine = sa.and_(unmatched.c.run_id == run_id, unmatched.c.leg == Leg.BANK, unmatched.c.right == 0)
+        counted = sa.and_(mine, unmatched.c.state == "outstanding")
+        into = sa.func.coalesce(
+            sa.func.sum(sa.case((unmatched.c.amount_cents > 0, unmatched.c.amount_cents), else_=0)), 0
+        )
+        out = sa.func.coalesce(
+            sa.func.sum(sa.case((unmatched.c.amount_cents < 0, unmatched.c.amount_cents), else_=0)), 0
+        )
+        plus, minus = self.connection.execute(sa.select(into, out).where(counted)).one()
+        return int(plus), int(minus)
+
+    # ── what it found ──
+
+    def keep_matches(self, run_id: int, leg: Leg, found: Iterable[Match]) -> None:
+        rows = [
+            {"run_id": run_id, "leg": leg, "rule": match.rule, "left_id": left, "right_id": right, "on": match.on}
+            for match in found
+            for left in match.lefts or (None,)
+            for right in match.rights or (None,)
+        ]
+        if rows:
+            self.connection.execute(sa.insert(matches), rows)
+
+    def matched_on(self, run_id: int, days: Collection[date], after: int, size: int) -> list[tuple[int, Item]]:
+        """The next ledger lines that are matched with a processor's movement of these days, each with its match's id."""
+        compared = [{"on": matches.c.on}.get(name, movements.c[name]) for name in COMPARED]
+        chosen = sa.select(sa.literal_column("''"), sa.literal_column("0"), movements.c.id, *compared, matches.c.id)
+        joined = chosen.select_from(matches.join(movements, movements.c.id == matches.c.right_id))
+        mine = joined.where(matches.c.run_id == run_id, matches.c.leg == Leg.PROCESSOR, matches.c.id > after)
+        # Lines that move money inside the account stand on both sides of their match, and reach no bank.
+        mine = mine.where(matches.c.rule.not_in(["client_level_draw", "internal_transfer"]))
+        alone = sa.or_(matches.c.on.in_(days), matches.c.on == NOT_YET, movements.c.amount_cents < 0)
+        mine = mine.where(alone)
+        rows = self.connection.execute(mine.order_by(matches.c.id).limit(size))
+        return [(row[-1], Item._make(row[:-1])) for row in rows]
+
+    def matches_of(self, run_id: int, after: int = 0, size: int = 5000) -> list[Row]:
+        """The next matches of a run, in the order in which it found them."""
+        mine = sa.and_(matches.c.run_id == run_id, matches.c.id > after)
+        return self.rows(sa.select(matches).where(mine).order_by(matches.c.id).limit(size))
+
+    def about(self, run_id: int, movement_ids: Collection[int]) -> list[Row]:
+        """The matches that these movements stand in."""
+        one = sa.or_(matches.c.left_id.in_(movement_ids), matches.c.right_id.in_(movement_ids))
+        return self.rows(sa.select(matches).where(matches.c.run_id == run_id, one).order_by(matches.c.id))
+
+    def rules_of(self, run_id: int) -> dict[str, int]:
+        """How many matches each rule made, by leg and rule."""
+        counted = sa.select(matches.c.leg, matches.c.rule, sa.func.count()).where(matches.c.run_id == run_id)
+        rows = self.connection.execute(
+            counted.group_by(matches.c.leg, matches.c.rule).order_by(matches.c.leg, matches.c.rule)
+        )
+        return {f"{leg}.{rule}": count for leg, rule, count in rows}
+
+    def keep_differences(self, run_id: int, found: Iterable[Mapping[str, Any]]) -> None:
+        """The same difference twice is one."""
+        for row in found:
+            self.add_once(differences, run_id=run_id, **row)
+
+    def differences_of(self, run_id: int) -> list[Row]:
+        """What a run said does not fit, the most money first."""
+        mine = sa.select(differences).where(differences.c.run_id == run_id)
+        return self.rows(mine.order_by(differences.c.money_cents.desc(), differences.c.id))
+
+    # ── what is around a movement without a partner ──
+
+    def elsewhere(self, window: Window, items: Sequence[Item]) -> dict[int, str]:
+        """For each of these whose other half stands in another account: that account, or "none" for one not configured."""
+        if not items:
+            return {}
+        span = timedelta(days=SAME_REFERENCE_DAYS)
+        first, last = min(item.on for item in items) - span, max(item.on for item in items) + span
+        other = sa.and_(movements.c.account.is_distinct_from(window.account), movements.c.on.between(first, last))
+        found: dict[int, list[Row]] = defaultdict(list)
+        for part in _parts({item.amount_cents for item in items}):
+            chosen = sa.select(movements).where(movements.c.amount_cents.in_(part), other, visible(window.upto))
+            for row in self.rows(chosen):
+                found[row["amount_cents"]].append(row)
+        named: dict[int, str] = {}
+        for item in items:
+            for row in found.get(item.amount_cents, ()):
+                if _same(item, row):
+                    named[item.id] = row["account"] or "none"
+        return named
+
+    def alike(self, run_id: int, amounts: Collection[int]) -> dict[int, list[Row]]:
+        """Ledger lines that no processor's movement was matched with, by amount."""
+        lines = sa.and_(unmatched.c.run_id == run_id, unmatched.c.leg == Leg.PROCESSOR, unmatched.c.right == 1)
+        found: dict[int, list[Row]] = defaultdict(list)
+        for part in _parts(amounts):
+            mine = sa.select(unmatched).where(lines, unmatched.c.amount_cents.in_(part)).order_by(unmatched.c.id)
+            for row in self.rows(mine.limit(MOST_ALIKE)):
+                found[row["amount_cents"]].append(row)
+        return found
+
+    def still_counted(self, window: Window, items: Sequence[Item]) -> set[int]:
+        """Those of these worthless movements that Clio's ledger still counts, by the id its lines name."""
+        ids = {item.external_id: item.id for item in items}
+        found: set[int] = set()
+        for part in _parts(ids):
+            mine = sa.and_(movements.c.account == window.account, movements.c.source == Source.CLIO_LEDGER)
+            named = sa.select(movements.c.parent, sa.func.sum(_worth())).where(
+                mine, movements.c.parent.in_(part), visible(window.upto)
+            )
+            for parent, cents in self.connection.execute(named.group_by(movements.c.parent)):
+                if cents > 0:
+                    found.add(ids[parent])
+        return found
+
+    def changed_since(self, window: Window) -> list[Row]:
+        """Ledger lines of signed days that are worth something else than when they were signed."""
+        before = movements.alias("before")
+        worth_then = sa.func.coalesce(
+            sa.select(before.c.amount_cents)
+            .where(
+                before.c.source == movements.c.source, before.c.external_id == movements.c.external_id,
+                before.c.id <= window.locked_upto,
+                sa.or_(before.c.ended_by.is_(None), before.c.ended_by > window.locked_upto),
+            )
+            .scalar_subquery(), 0,
+        )  # fmt: skip
+        mine = sa.and_(movements.c.account == window.account, movements.c.source == Source.CLIO_LEDGER)
+        late = sa.and_(movements.c.on < window.opened_on, movements.c.id > window.locked_upto, visible(window.upto))
+        chosen = sa.select(movements, worth_then.label("was_cents")).where(mine, late, movements.c.version > 1)
+        return self.rows(chosen.order_by(movements.c.id))
+
+    def matter_cents(self, account: str, matter_id: int, until: date, upto: int) -> int:
+        """What Clio's ledger of a matter came to in an account at the end of a day."""
+        total = sa.func.coalesce(sa.func.sum(_worth()), 0)
+        mine = sa.and_(_ledger(account, until, upto), movements.c.matter_id == matter_id)
+        return int(self.connection.execute(sa.select(total).where(mine)).scalar_one())
+
+    def open_days(self, run_id: int, leg: Leg) -> tuple[dict[date, int], Callable[[Collection[date]], list[int]]]:
+        """What is open on the left of a leg coming in, by day; and a way to ask which movements a few days are made of."""
+        mine = sa.and_(unmatched.c.run_id == run_id, unmatched.c.leg == leg, unmatched.c.state == "open")
+        into = sa.and_(mine, unmatched.c.right == 0, unmatched.c.amount_cents > 0)
+        totals = sa.select(unmatched.c.on, sa.func.sum(unmatched.c.amount_cents)).where(into).group_by(unmatched.c.on)
+
+        def of(days: Collection[date]) -> list[int]:
+            some = sa.select(unmatched.c.movement_id).where(into, unmatched.c.on.in_(days))
+            return list(self.connection.execute(some.order_by(unmatched.c.movement_id)).scalars())
+
+        return {day: int(cents) for day, cents in self.connection.execute(totals)}, of
+
+    def open_credits(self, run_id: int, leg: Leg) -> Iterator[tuple[int, date, int]]:
+        """What is open on the right of a leg coming in."""
+        mine = sa.and_(unmatched.c.run_id == run_id, unmatched.c.leg == leg, unmatched.c.state == "open")
+        into = sa.and_(mine, unmatched.c.right == 1, unmatched.c.amount_cents > 0)
+        chosen = sa.select(unmatched.c.movement_id, unmatched.c.on, unmatched.c.amount_cents).where(into)
+        for row in self.connection.execute(chosen.order_by(unmatched.c.id).execution_options(yield_per=1000)):
+            yield row[0], row[1], row[2]
+
+    def carried(self, run_id: int, leg: Leg, movement_ids: Collection[int]) -> set[int]:
+        """Those of these that a signed run left open in a leg."""
+        found: set[int] = set()
+        for part in _parts(movement_ids):
+            mine = carried_by(run_id, leg).where(unmatched.c.movement_id.in_(part))
+            found |= set(self.connection.execute(mine).scalars())
+        return found
+
+    def count_of(self, run_id: int, state: str) -> int:
+        mine = sa.select(sa.func.count()).where(unmatched.c.run_id == run_id, unmatched.c.state == state)
+        return int(self.connection.execute(mine).scalar_one())
+
+    def matched_only_in(self, run_id: int, other: int, *, limit: int = 200) -> list[dict[str, Any]]:
+        """Matches that one run made and the other did not, at most so many."""
+        pair = [matches.c[name] for name in ("leg", "rule", "left_id", "right_id")]
+        mine, theirs = (sa.select(*pair).where(matches.c.run_id == ident) for ident in (run_id, other))
+        only = mine.except_(theirs).subquery()
+        return [dict(row) for row in self.rows(sa.select(only).order_by(only.c.leg, only.c.left_id).limit(limit))]
+
+    # ── what a run depends on beside movements ──
+
+    def known_references(self) -> list[int]:
+        """A state of the lookup table, and of the bills whose numbers it understands: none of the figures ever goes back."""
+        lines = sa.select(
+            sa.func.coalesce(sa.func.max(matter_references.c.id), 0), sa.func.count(matter_references.c.withdrawn_at)
+        )
+        numbers = sa.select(sa.func.coalesce(sa.func.max(bills.c.id), 0), sa.func.count())
+        return [
+            int(figure)
+            for chosen in (lines, numbers.select_from(bills))
+            for figure in self.connection.execute(chosen).one()
+        ]
+
+    # ── figures ──
+
+    def book_cents(self, account: str, until: date, upto: int) -> int:
+        """What Clio's ledger of an account came to at the end of a day, as far as the rows up to one knew (T44)."""
+        total = sa.func.coalesce(sa.func.sum(_worth()), 0)
+        return int(self.connection.execute(sa.select(total).where(_ledger(account, until, upto))).scalar_one())
+
+    def ledgers(self, account: str, until: date, upto: int) -> Iterator[Row]:
+        """Every client ledger of an account at the end of a day, in order of client and matter."""
+        by = (movements.c.client_id, movements.c.matter_id)
+        chosen = sa.select(
+            *by, sa.cast(sa.func.sum(_worth()), sa.BigInteger).label("cents"), sa.func.count().label("lines")
+        )
+        mine = chosen.where(_ledger(account, until, upto)).group_by(*by)
+        order = [sa.func.coalesce(column, 0) for column in by]
+        yield from self.connection.execute(mine.order_by(*order)).mappings()
+
+    def ledger_lines(
+        self, account: str, until: date, upto: int, client_id: int | None, matter_id: int | None
+    ) -> list[Row]:
+        """The lines of one client ledger, in order of day: its card."""
+        mine = sa.and_(
+            movements.c.client_id.is_not_distinct_from(client_id), movements.c.matter_id.is_not_distinct_from(matter_id)
+        )
+        chosen = sa.select(movements).where(_ledger(account, until, upto), mine)
+        return self.rows(chosen.order_by(movements.c.on, movements.c.id))
+
+    def bank_cents(self, account: str, after: date, until: date, upto: int) -> int:
+        """What the bank's own lines of these days come to, `after` excluded."""
+        total = sa.func.coalesce(sa.func.sum(movements.c.amount_cents), 0)
+        mine = sa.and_(movements.c.account == account, movements.c.source == Source.BANK, visible(upto))
+        days = sa.and_(movements.c.on > after, movements.c.on <= until)
+        return int(self.connection.execute(sa.select(total).where(mine, days)).scalar_one())
+
+    # ── signed periods ──
+
+    def period_before(self, account: str, day: date) -> Row | None:
+        """The last signed period that ended before a day."""
+        mine = sa.select(periods).where(periods.c.account == account, periods.c.closed_on < day)
+        return self.one(mine.order_by(periods.c.closed_on.desc()).limit(1))
+
+    def period_of(self, period_id: int | None) -> Row | None:
+        return None if period_id is None else self.one(sa.select(periods).where(periods.c.id == period_id))
+
+    def last_period(self, account: str) -> Row | None:
+        """The last signed period."""
+        mine = sa.select(periods).where(periods.c.account == account)
+        return self.one(mine.order_by(periods.c.closed_on.desc()).limit(1))
+
+    def sign(self, **values: Any) -> bool:
+        """False when that period is signed already."""
+        return self.add_once(periods, **values, signed_at=self.now)
+
+    def signed(self, account: str | None = None) -> list[Row]:
+        chosen = sa.select(periods).order_by(periods.c.closed_on.desc(), periods.c.id.desc())
+        return self.rows(chosen.where(periods.c.account == account) if account else chosen)
+
+
+def _same(item: Item, row: Row) -> bool:
+    """Whether these two of different accounts call themselves halves of one, by id or by reference."""
+    if (item.source == Source.CLIO_LEDGER) == (row["source"] == Source.CLIO_LEDGER):
+        return False
+    mine, theirs = normalise(item.reference), normalise(row["reference"])
+    by_id = item.external_id == row["parent"] or (item.parent is not None and item.parent == row["external_id"])
+    return (
+        by_id
+        or (bool(mine) and mine in {theirs, normalise(row["external_id"])})
+        or (bool(theirs) and theirs == normalise(item.external_id))
+    )
+
+
+def _parts(values: Iterable[Any]) -> Iterator[list[Any]]:
+    wanted = sorted(set(values))
+    for start in range(0, len(wanted), CHUNK):
+        yield wanted[start : start + CHUNK]
+
+
+def _worth() -> sa.ColumnElement[int]:
+    return sa.case((movements.c.status.in_(["failed", "voided"]), 0), else_=movements.c.amount_cents)
+
+
+def _ledger(account: str, until: date, upto: int) -> sa.ColumnElement[bool]:
+    mine = sa.and_(movements.c.account == account, movements.c.source == Source.CLIO_LEDGER)
+    return sa.and_(mine, movements.c.on <= until, visible(upto))

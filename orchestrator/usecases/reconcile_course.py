@@ -1,0 +1,470 @@
+"""A run's way from its first comparison to its statement: small steps, each one transaction that also keeps the place.
+
+Killed anywhere, it goes on at the last step that was committed and comes to the same end: a step depends on nothing but
+the run's inputs and the steps before it (T42).
+"""
+
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from functools import partial
+from typing import Any
+
+from orchestrator.domain import matching
+from orchestrator.domain.accounts import FirmAccount
+from orchestrator.domain.batches import Credit, batches
+from orchestrator.domain.breaks import BREAKS
+from orchestrator.domain.ids import effect_key
+from orchestrator.domain.leftovers import NET_SHARE, Around, explain
+from orchestrator.domain.matching import LADDER, Candidate, Difference, Item, Leg, Rule, Verdict, effective
+from orchestrator.domain.movements import Source
+from orchestrator.domain.references import Ambiguous, Provider, Resolved, normalise
+from orchestrator.domain.three_way import Statement
+from orchestrator.engine.runtime import Runtime
+from orchestrator.errors import OrchestratorError
+from orchestrator.storage.repository import Row
+from orchestrator.storage.runs import Window
+from orchestrator.storage.unit_of_work import Work
+from orchestrator.usecases.keep_breaks import keep_breaks
+
+PAGE = 4000
+"""Movements of a source in one step: some hundred kilobytes, some tens of milliseconds of the one writer's time."""
+
+LEFTOVERS = 300
+"""Movements without a partner in one step: each is looked for elsewhere."""
+
+ASKED = {Source.LAWPAY: Provider.LAWPAY, Source.BANK: Provider.BANK, Source.CLIO_LEDGER: Provider.CLIO}
+CANDIDATE_DAYS = 30
+MOST_CANDIDATES = 5
+
+
+class RunTaken(OrchestratorError):
+    """Another worker took the run further since this step began."""
+
+
+class Course:
+    """One step of one run, in the transaction it is given."""
+
+    def __init__(self, rt: Runtime, work: Work, run: Row, account: FirmAccount) -> None:
+        self._rt = rt
+        self._work = work
+        self._run = run
+        self._account = account
+        self._place: dict[str, Any] = dict(run["place"])
+        inputs = run["inputs"]
+        signed = work.runs.period_of(inputs["period"])
+        before = work.runs.get(signed["run_id"]) if signed is not None else None
+        self._before = before
+        self._window = Window(
+            account.key, account.currency, run["opened_on"], run["cut_off"], inputs["upto"],
+            locked_upto=before["inputs"]["upto"] if before is not None else None,
+            carried_from=before["id"] if before is not None else None,
+        )  # fmt: skip
+        self._bank = work.bank_files.get(inputs["bank_file"])
+        self._phases = self._all_phases()
+
+    def step(self) -> tuple[int, int]:
+        """Do the next page of work and keep the place; returns how many phases are over, and of how many."""
+        phase, after = self._place["phase"], self._place["after"]
+        following = self._phases[phase](after)
+        over = following is None
+        place = self._place | {"phase": phase + 1 if over else phase, "after": following}
+        values: dict[str, Any] = {"place": place}
+        if over and phase + 1 == len(self._phases):
+            values |= self._ending()
+        if not self._work.runs.step(self._run, **values):
+            raise RunTaken("The run went on elsewhere.")
+        return phase + over, len(self._phases)
+
+    def _all_phases(self) -> Sequence[Callable[[Any], Any]]:
+        by_leg = {leg: [partial(self._climb, rule) for rule in LADDER[1:] if rule.leg is leg] for leg in Leg}
+        bank = [self._settle, self._uncleared, self._pass_on, self._bank_lines, *by_leg[Leg.BANK], self._slips]
+        return [
+            self._link,
+            self._ledger,
+            *by_leg[Leg.PROCESSOR],
+            *(bank if self._bank is not None else [self._pass_on]),
+            partial(self._explain, Leg.PROCESSOR),
+            *([partial(self._explain, Leg.BANK)] if self._bank is not None else [self._wait_for_bank]),
+            self._foreign,
+            self._negative,
+            self._draws,
+            self._after_lock,
+        ]
+
+    # ── the ladder ──
+
+    def _link(self, after: str | None) -> str | None:
+        """Ledger lines that name their transaction, and every movement that the processor has."""
+        items, end = self._work.runs.linked(self._window, after or "", PAGE)
+        days: dict[str, int] = self._place["days"]
+        for item in items:
+            if not item.right and item.amount_cents > 0 and item.status == "settled":
+                day = item.on.isoformat()
+                days[day] = days.get(day, 0) + item.amount_cents
+        named = self._named(items)
+        verdict = matching.decide(LADDER[0], items, named)
+        self._keep(Leg.PROCESSOR, verdict)
+        self._pool(Leg.PROCESSOR, verdict.left_over, named)
+        return end
+
+    def _ledger(self, after: int | None) -> int | None:
+        """Ledger lines that name no transaction: their reference, matter or amount may find one."""
+        items = self._work.runs.unlinked(self._window, Source.CLIO_LEDGER, after or 0, PAGE)
+        self._pool(Leg.PROCESSOR, items, {})
+        return items[-1].id if len(items) == PAGE else None
+
+    def _climb(self, rule: Rule, after: str | None) -> str | None:
+        """One rung, over what the rungs before it left."""
+        items, end = self._work.runs.grouped(self._run["id"], rule.leg, rule.column, after or "", PAGE)
+        verdict = matching.decide(rule, items, self._named(items) if rule.leg is Leg.PROCESSOR else {})
+        self._keep(rule.leg, verdict, pooled=True)
+        return end
+
+    def _settle(self, _after: None) -> None:
+        """Whole days of the processor's in one line of the bank's."""
+        days = {date.fromisoformat(day): cents for day, cents in self._place["days"].items()}
+        self._place["cleared"], self._place["batched"] = self._batches(days, self._bank_credits())
+
+    def _batches(self, days: Mapping[date, int], credits_: Iterable[Credit]) -> tuple[list[str], list[int]]:
+        found = batches(days, credits_)
+        cleared = sorted(day for run in found.values() for day in run)
+        lines = [
+            matching.Match("batch_deposit", (), (ident,), day) for ident, run in sorted(found.items()) for day in run
+        ]
+        self._remember(Leg.BANK, lines, ())
+        return [day.isoformat() for day in cleared], sorted(found)
+
+    def _bank_credits(self) -> Iterable[Credit]:
+        after = 0
+        while items := self._work.runs.unlinked(self._window, Source.BANK, after, PAGE):
+            yield from (Credit(item.id, item.on, item.amount_cents) for item in items if item.amount_cents > 0)
+            after = items[-1].id
+
+    def _uncleared(self, after: int | None) -> int | None:
+        """Ledger lines known to the processor whose day the bank has not shown as one sum, and all that goes out."""
+        cleared = set(self._place["cleared"])
+        days = [date.fromisoformat(day) for day in self._place["days"] if day not in cleared]
+        found = self._work.runs.matched_on(self._run["id"], days, after or 0, PAGE)
+        self._pool(Leg.BANK, [item for _, item in found], {})
+        return found[-1][0] if len(found) == PAGE else None
+
+    def _pass_on(self, after: int | None) -> int | None:
+        """Ledger lines that the processor does not know: the bank must. And those it contradicts, unless a day's sum has them."""
+        found = self._work.runs.passing(self._run["id"], after or 0, PAGE)
+        cleared = set(self._place.get("cleared", ()))
+        free = [item for _, state, item in found if state == "open" and item.parent is None]
+        told = [
+            item
+            for _, state, item in found
+            if (state == "open" and item.parent is not None and item.amount_cents < 0)
+            or (state == "break" and (item.amount_cents < 0 or item.on.isoformat() not in cleared))
+        ]
+        self._pool(Leg.BANK, [item._replace(right=0) for item in self._still_open([*free, *told])], {})
+        self._work.runs.leave(self._run["id"], Leg.PROCESSOR, [item.id for item in free], state="passed")
+        return found[-1][0] if len(found) == PAGE else None
+
+    def _still_open(self, items: Sequence[Item]) -> Sequence[Item]:
+        """Without what the signed period before saw at the bank already: only its other half is carried on."""
+        if self._window.carried_from is None:
+            return items
+        old = [
+            item.id for item in items if item.on < self._window.opened_on and item.id <= (self._window.locked_upto or 0)
+        ]
+        carried = self._work.runs.carried(self._window.carried_from, Leg.BANK, old)
+        return [item for item in items if item.id not in old or item.id in carried]
+
+    def _bank_lines(self, after: int | None) -> int | None:
+        items = self._work.runs.unlinked(self._window, Source.BANK, after or 0, PAGE)
+        batched = set(self._place["batched"])
+        self._pool(Leg.BANK, [item for item in items if item.id not in batched], {})
+        return items[-1].id if len(items) == PAGE else None
+
+    def _slips(self, _after: None) -> None:
+        """Deposits of one day on one slip: the sum of what the ledger has left of that day."""
+        totals, ids = self._work.runs.open_days(self._run["id"], Leg.BANK)
+        open_credits = self._work.runs.open_credits(self._run["id"], Leg.BANK)
+        found = batches(totals, (Credit(*row) for row in open_credits))
+        matches = [
+            matching.Match("deposit_slip", tuple(ids(run)), (ident,), run[0]) for ident, run in sorted(found.items())
+        ]
+        self._remember(Leg.BANK, matches, ())
+        self._work.runs.leave(
+            self._run["id"], Leg.BANK, [one for match in matches for one in (*match.lefts, *match.rights)]
+        )
+
+    # ── what is left ──
+
+    def _explain(self, leg: Leg, after: int | None) -> int | None:
+        """Each movement without a partner: a break with its cause, an item still on its way, or nothing."""
+        found = self._work.runs.leftovers(self._run["id"], leg, after or 0, LEFTOVERS)
+        items = [item for _, item in found]
+        around = self._around(leg, items)
+        differences: list[Difference] = []
+        outstanding: list[int] = []
+        breaks: list[int] = []
+        gone: list[int] = []
+        for item in items:
+            difference, on_its_way = explain(leg, item, around[item.id])
+            if difference is not None:
+                differences.append(difference)
+            (outstanding if on_its_way else breaks if difference is not None else gone).append(item.id)
+        self._remember(leg, (), differences)
+        for ids, state in ((outstanding, "outstanding"), (breaks, "break"), (gone, None)):
+            self._work.runs.leave(self._run["id"], leg, ids, state=state)
+        return found[-1][0] if len(found) == LEFTOVERS else None
+
+    def _around(self, leg: Leg, items: Sequence[Item]) -> dict[int, Around]:
+        """What is known about each, fetched for all of them at once."""
+        lookup = [item for item in items if not (leg is Leg.BANK and not item.right)]
+        named = self._named(lookup, every=True) if leg is Leg.PROCESSOR else {}
+        elsewhere = self._work.runs.elsewhere(self._window, lookup)
+        alike = self._alike([item for item in lookup if not item.right])
+        counted = self._work.runs.still_counted(self._window, [item for item in lookup if item.status == "failed"])
+        until = self._run["cut_off"] if self._bank is None else min(self._run["cut_off"], self._bank["ends_on"])
+        return {
+            item.id: Around(
+                trust=self._account.is_trust,
+                seen_until=until,
+                named=self._matters_of(item, named) if leg is Leg.PROCESSOR else None,
+                elsewhere=elsewhere.get(item.id),
+                alike=alike.get(item.id, ()),
+                still_counted=item.id in counted,
+                gross_cents=self._gross(item) if item.right else None,
+            )
+            for item in items
+        }
+
+    @staticmethod
+    def _matters_of(item: Item, named: matching.Named) -> tuple[int, ...]:
+        return (item.matter_id,) if item.matter_id is not None else named.get(item.reference, ())
+
+    def _alike(self, items: Sequence[Item]) -> dict[int, tuple[Candidate, ...]]:
+        """Lines of Clio's ledger without a payment that have the amount, the nearest day first."""
+        found: dict[int, tuple[Candidate, ...]] = {}
+        lines = self._work.runs.alike(self._run["id"], {item.amount_cents for item in items})
+        for item in items:
+            near = [
+                row for row in lines.get(item.amount_cents, ()) if abs((row["on"] - item.on).days) <= CANDIDATE_DAYS
+            ]
+            near.sort(key=lambda row: (abs((row["on"] - item.on).days), row["movement_id"]))
+            found[item.id] = tuple(
+                Candidate(row["movement_id"], row["matter_id"], f"the same amount in Clio's ledger on {row['on']}")
+                for row in near[:MOST_CANDIDATES]
+            )
+        return found
+
+    def _gross(self, item: Item) -> int | None:
+        """The gross of a day that the bank's line may be, less fees; None unless exactly one day fits."""
+        cleared = set(self._place.get("cleared", ()))
+        fits = [
+            cents
+            for day, cents in self._place["days"].items()
+            if day not in cleared
+            and 0 <= (item.on - date.fromisoformat(day)).days <= 7  # noqa: PLR2004  as batches.SETTLE_DAYS
+            and 0 < cents - item.amount_cents <= cents * NET_SHARE
+        ]
+        return fits[0] if len(fits) == 1 else None
+
+    def _wait_for_bank(self, after: int | None) -> int | None:
+        """Nothing of the bank's was imported: what the ledger has is open, and nobody is blamed for it."""
+        found = self._work.runs.leftovers(self._run["id"], Leg.BANK, after or 0, PAGE)
+        self._work.runs.leave(self._run["id"], Leg.BANK, [item.id for _, item in found], state="outstanding")
+        return found[-1][0] if len(found) == PAGE else None
+
+    def _foreign(self, _after: None) -> None:
+        for row in self._work.runs.foreign(self._window):
+            cause = f"it is in {row['currency']}, the account in {self._account.currency}"
+            said = Difference(
+                "currency_mismatch", (), abs(row["amount_cents"]), cause, row["reference"], row["matter_id"]
+            )
+            self._say(said, row["on"], [row["id"]], f"{row['source']}:{row['external_id']}")
+
+    def _negative(self, _after: None) -> None:
+        """Every ledger below zero is a break of its own, whatever the totals say (T36)."""
+        if not self._account.is_trust:
+            return
+        for row in self._work.runs.ledgers(self._account.key, self._run["cut_off"], self._window.upto):
+            if row["cents"] < 0:
+                whose = f"client {row['client_id'] or '-'}, matter {row['matter_id'] or '-'}"
+                cause = f"the ledger of {whose} is {matching.dollars(row['cents'])}"
+                said = Difference("negative_ledger", (), -row["cents"], cause, matter_id=row["matter_id"])
+                self._say(said, self._run["cut_off"], [], f"{row['client_id']}:{row['matter_id']}")
+
+    def _draws(self, _after: None) -> None:
+        """Authorised draws without a ledger line, and trust money out without an authorised draw."""
+
+    def _after_lock(self, _after: None) -> None:
+        """What was changed in the ledger of a signed period since it was signed."""
+        if self._window.locked_upto is None:
+            return
+        for row in self._work.runs.changed_since(self._window):
+            cause = f"the ledger line of {row['on']} was changed after its period was signed"
+            money = abs(row["amount_cents"] - row["was_cents"])
+            said = Difference("changed_after_lock", (), money, cause, row["reference"], row["matter_id"])
+            self._say(said, row["on"], [row["id"]], f"{row['source']}:{row['external_id']}:{row['version']}")
+
+    def _say(self, difference: Difference, since: date, ids: Sequence[int], about: str) -> None:
+        self._work.runs.keep_differences(self._run["id"], [self._row(difference, since, ids, [about])])
+
+    # ── the end ──
+
+    def _ending(self) -> dict[str, Any]:
+        """The three-way statement, the digest, and the breaks brought up to date."""
+        run_id, cut_off, upto = self._run["id"], self._run["cut_off"], self._window.upto
+        ledgers, lowest = 0, 0
+        for row in self._work.runs.ledgers(self._account.key, cut_off, upto):
+            ledgers += row["cents"]
+            lowest = min(lowest, row["cents"])
+        on_the_way, going_out = self._work.runs.open_sum(run_id)
+        before = Statement(**self._before["statement"]) if self._before is not None else None
+        statement = Statement(
+            bank_cents=self._bank_figure(),
+            bank_until=min(cut_off, self._bank["ends_on"]).isoformat() if self._bank is not None else None,
+            deposits_cents=on_the_way,
+            withdrawals_cents=-going_out,
+            book_cents=self._work.runs.book_cents(self._account.key, cut_off, upto),
+            ledgers_cents=ledgers,
+            opening_cents=before.book_cents if before is not None else None,
+            corrected_cents=self._corrected(before),
+        )
+        rows = self._work.runs.differences_of(run_id)
+        digest = hashlib.sha256(self._place["chain"].encode())
+        for fingerprint in sorted(row["fingerprint"] for row in rows):
+            digest.update(fingerprint.encode())
+        digest.update(repr(statement.told()).encode())
+        counts = {
+            "matches": self._work.runs.rules_of(run_id),
+            "breaks": {
+                kind: sum(row["kind"] == kind for row in rows) for kind in sorted({row["kind"] for row in rows})
+            },
+            "outstanding": self._work.runs.count_of(run_id, "outstanding"),
+        }
+        if self._is_newest():
+            keep_breaks(self._rt, self._work, self._run, self._account, rows)
+        self._work.audit.line("run_finished", "run", run_id, digest=digest.hexdigest(), breaks=len(rows))
+        return {
+            "state": "finished", "finished_at": self._work.now, "statement": statement.told(), "counts": counts,
+            "digest": digest.hexdigest(),
+        }  # fmt: skip
+
+    def _bank_figure(self) -> int | None:
+        """What the bank itself says it held at the cut-off; never the ledger's word or the processor's (T38)."""
+        if self._bank is None:
+            return None
+        later = self._work.runs.bank_cents(
+            self._account.key, self._run["cut_off"], self._bank["ends_on"], self._window.upto
+        )
+        return int(self._bank["closing_cents"]) - later
+
+    def _corrected(self, before: Statement | None) -> int:
+        """By how much the book of the signed period came to differ since: its corrections stand in this one (T12, T41)."""
+        if before is None:
+            return 0
+        closed = self._run["opened_on"] - timedelta(days=1)
+        return self._work.runs.book_cents(self._account.key, closed, self._window.upto) - before.book_cents
+
+    def _is_newest(self) -> bool:
+        newest = self._work.runs.newest(self._account.key)
+        return newest is None or self._run["cut_off"] >= newest["cut_off"]
+
+    # ── shared ──
+
+    def _named(self, items: Sequence[Item], *, every: bool = False) -> matching.Named:
+        """The matters that the references of these movements name, asked all at once.
+
+        Only where somebody could contradict: a reference that stands on both sides alike says nothing new.
+        """
+        asked: dict[Provider, set[str]] = {}
+        for item in items:
+            wanted = item.reference and item.matter_id is None and (every or not item.right)
+            if wanted and item.source in ASKED:
+                asked.setdefault(ASKED[Source(item.source)], set()).add(item.reference)
+        found: dict[str, tuple[int, ...]] = {}
+        for provider, texts in asked.items():
+            found |= self._memo(provider, texts)
+        return found
+
+    def _memo(self, provider: str, texts: Collection[str]) -> dict[str, tuple[int, ...]]:
+        return {
+            text: (said.matter_id,)
+            if isinstance(said, Resolved)
+            else said.candidates
+            if isinstance(said, Ambiguous)
+            else ()
+            for text, said in self._work.references.resolve_all(provider, texts).items()
+        }
+
+    def _pool(self, leg: Leg, items: Sequence[Item], named: matching.Named) -> None:
+        rows = []
+        for item in items:
+            matter = item.matter_id or matching.only(named.get(item.reference, ()))
+            cents = effective(item)
+            ledger = item.source == Source.CLIO_LEDGER
+            reference = normalise(item.reference)[:200]
+            rows.append(
+                {
+                    "right": item.right,
+                    "movement_id": item.id,
+                    "matter_id": matter,
+                    "amount_cents": cents,
+                    "on": item.on,
+                    "name": reference if item.right else normalise(item.external_id)[:200],
+                    "reference": reference,
+                    "money": f"{cents}|{matter or ''}" if leg is Leg.PROCESSOR else str(cents) if cents else "",
+                    "client": f"{item.client_id}|{abs(cents)}|{item.on}" if ledger and item.client_id else "",
+                    "matter": f"{matter}" if matter is not None else "",
+                }
+            )
+        self._work.runs.pool(self._run["id"], leg, rows)
+
+    def _keep(self, leg: Leg, verdict: Verdict, *, pooled: bool = False) -> None:
+        self._remember(leg, verdict.matches, verdict.differences)
+        if pooled:
+            done = [ident for match in verdict.matches for ident in (*match.lefts, *match.rights)]
+            self._work.runs.leave(self._run["id"], leg, done)
+            broken = [item.id for difference in verdict.differences for item in difference.items]
+            self._work.runs.leave(self._run["id"], leg, broken, state="break")
+        elif verdict.differences:
+            items = [item for difference in verdict.differences for item in difference.items]
+            self._pool(leg, items, {})
+            self._work.runs.leave(self._run["id"], leg, [item.id for item in items], state="break")
+
+    def _remember(self, leg: Leg, found: Sequence[matching.Match], differences: Sequence[Difference]) -> None:
+        self._work.runs.keep_matches(self._run["id"], leg, found)
+        digest = hashlib.sha256(self._place["chain"].encode())
+        for match in found:
+            digest.update(f"{leg}{match.rule}{match.lefts}{match.rights}".encode())
+        self._place["chain"] = digest.hexdigest()
+        rows = [
+            self._row(
+                one, min(item.on for item in one.items), [item.id for item in one.items],
+                [f"{item.source}:{item.external_id}" for item in one.items],
+            )
+            for one in differences
+        ]  # fmt: skip
+        self._work.runs.keep_differences(self._run["id"], rows)
+
+    def _kind(self, difference: Difference) -> str:
+        """A late return is worse once the money is used: the matter's ledger no longer holds it."""
+        if difference.kind != "late_return" or difference.matter_id is None or not self._account.is_trust:
+            return difference.kind
+        held = self._work.runs.matter_cents(
+            self._account.key, difference.matter_id, self._run["cut_off"], self._window.upto
+        )
+        return "late_return_after_use" if held < difference.money_cents else "late_return"
+
+    def _row(self, one: Difference, since: date, ids: Sequence[int], about: Sequence[str]) -> dict[str, Any]:
+        kind = self._kind(one)
+        assert kind in BREAKS, kind
+        return {
+            "fingerprint": effect_key("break", self._account.key, kind, *sorted(about)),
+            "kind": kind,
+            "money_cents": one.money_cents,
+            "cause": one.cause,
+            "reference": one.reference,
+            "matter_id": one.matter_id,
+            "candidates": [candidate._asdict() for candidate in one.candidates],
+            "movement_ids": sorted(ids),
+            "since": since,
+        }

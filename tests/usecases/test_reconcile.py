@@ -1,0 +1,285 @@
+"""Runs over what four sources saw: what is matched, what is a break, and that a run is decided once."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from orchestrator.domain.movements import MovementKind, MovementStatus
+from orchestrator.domain.references import ReferenceKind
+from orchestrator.errors import Rejected
+from orchestrator.storage.references import Entry
+from orchestrator.usecases.reconcile import account_named, begin, go_on
+from orchestrator.usecases.reconcile_course import Course
+from orchestrator.usecases.show_runs import show_breaks, show_diff
+from tests.reconciling import END, bank, clio, lawpay, office
+
+LINKED = {"parent": "ch_1"}
+
+
+@pytest.fixture
+def firm(either_url):
+    with office(either_url) as firm:
+        yield firm
+
+
+@pytest.fixture
+def here(database_url):
+    """On SQLite alone: what the database has no part in."""
+    with office(database_url) as firm:
+        yield firm
+
+
+def test_T35_bank_book_and_ledgers_are_equal_to_the_cent(firm):
+    firm.knows(M1=5)
+    firm.sees(
+        lawpay("ch_1", 100_000, 2, "M1"), clio(1, 100_000, 2, parent="ch_1"),
+        lawpay("ch_2", 50_000, 2, "M1"), clio(2, 50_000, 3, reference="m-1"),
+        clio(3, -40_000, 9), bank("b1", 150_000, 4), bank("b2", -40_000, 10),
+        clio(4, 20_000, 30), clio(5, -5_000, 31),
+    )  # fmt: skip
+    firm.statement(110_000)
+    found = firm.run()
+    said = found["statement"]
+    assert (said["bank_cents"], said["deposits_cents"], said["withdrawals_cents"]) == (110_000, 20_000, 5_000)
+    assert said["adjusted_cents"] == said["book_cents"] == said["ledgers_cents"] == 125_000
+    assert said["equal"]
+    assert found["breaks"] == []
+    assert [one["external_id"] for one in found["outstanding"]] == ["4", "5"]
+    assert found["matches"] == {
+        "bank.amount_days": 1, "bank.batch_deposit": 1, "processor.exact_id": 1, "processor.exact_reference": 1,
+    }  # fmt: skip
+
+
+def test_T37_a_surplus_fails_like_a_shortage(here):
+    here.sees(clio(1, 100, 2), bank("b1", 100, 2), bank("b2", 7, 3))
+    here.statement(107)
+    found = here.run()
+    assert found["statement"]["bank_difference_cents"] == 7
+    assert not found["statement"]["equal"]
+    assert [one["kind"] for one in found["breaks"]] == ["missing_in_clio"]
+
+
+def test_T38_without_a_word_of_the_bank_nothing_is_equal(here):
+    here.sees(lawpay("ch_1", 100, 2), clio(1, 100, 2, **LINKED))
+    said = here.run()["statement"]
+    assert said["bank_cents"] is None
+    assert not said["equal"]
+
+
+def test_T42_the_same_facts_find_the_run_that_has_decided(firm):
+    firm.sees(clio(1, 100, 2), bank("b1", 100, 2))
+    firm.statement(100)
+    first = firm.run()["run"]
+    assert firm.run()["run"] == first
+    firm.sees(bank("b2", 5, 3))
+    second = firm.run()["run"]
+    assert (second["version"], second["id"] > first["id"]) == (2, True)
+    changed = show_diff(firm.rt, first["id"], second["id"])
+    assert [one["kind"] for one in changed["breaks_new"]] == ["missing_in_clio"]
+    assert changed["inputs"]["upto"] == {"old": 2, "new": 3}
+    assert changed["matches_gone"] == changed["matches_new"] == []
+
+
+def test_T42_deciding_again_from_nothing_says_the_same(tmp_path):
+    digests = []
+    for name in "ab":
+        with office(f"sqlite:///{tmp_path}/{name}.sqlite3") as firm:
+            firm.knows(M1=5)
+            firm.sees(lawpay("ch_1", 100, 2, "M1"), clio(1, 100, 2), bank("b1", 100, 3), lawpay("ch_2", 9, 4, "?"))
+            firm.statement(100)
+            digests.append(firm.run()["run"]["digest"])
+    assert digests[0] == digests[1]
+
+
+def test_a_run_killed_after_any_step_goes_on_to_the_same_end(here):
+    here.knows(M1=5)
+    here.sees(
+        *(lawpay(f"ch_{n}", 100 + n, 2, "M1") for n in range(20)), *(clio(n, 100 + n, 2, parent=f"ch_{n}") for n in range(18)),
+        bank("b1", sum(100 + n for n in range(20)), 3),
+    )  # fmt: skip
+    here.statement(2190)
+    whole = here.run()["run"]["digest"]
+    account = account_named(here.rt, "iolta")
+    with here.rt.uow() as work:
+        work.connection.exec_driver_sql("UPDATE runs SET state = 'abandoned'")
+    again = begin(here.rt, account, cut_off=END)
+    while True:
+        with here.rt.uow() as work:  # a new process for each step
+            run = work.runs.get(again.run_id)
+            if run["state"] == "finished":
+                break
+            Course(here.rt, work, run, account).step()
+    assert run["digest"] == whole
+
+
+def test_two_workers_on_one_run_do_each_step_once(here):
+    here.sees(clio(1, 100, 2))
+    account = account_named(here.rt, "iolta")
+    started = begin(here.rt, account, cut_off=END)
+    with here.rt.uow() as work:
+        before = work.runs.get(started.run_id)
+        Course(here.rt, work, before, account).step()
+    with here.rt.uow() as work:
+        assert not work.runs.step(before, place={})
+    assert go_on(here.rt, started.run_id)["state"] == "finished"
+
+
+def test_W10_a_wrong_reference_is_a_break_with_candidates_and_a_mapping_reconciles_it(firm):
+    firm.knows(M1=5)
+    firm.sees(lawpay("cr_1", -70_000, 4, "Smth retainer"), clio(1, -70_000, 5), clio(2, 90_000, 1))
+    (said,) = firm.run()["breaks"]
+    assert (said["kind"], said["money_cents"], said["reference"]) == ("unmapped_reference", 70_000, "Smth retainer")
+    assert [one["matter_id"] for one in said["candidates"]] == [5]
+    with firm.rt.read() as work:
+        assert work.exceptions.open_counts() == {"break_unmapped_reference": 1}
+    with firm.rt.uow() as work:
+        work.references.add(Entry("lawpay", ReferenceKind.MAPPED, "Smth retainer", 5), source="operator")
+    found = firm.run()
+    assert found["run"]["version"] == 2
+    assert found["breaks"] == []
+    assert found["matches"] == {"processor.amount_matter_days": 1}
+    assert show_breaks(firm.rt, account="iolta") == []
+    with firm.rt.read() as work:
+        assert work.exceptions.open_counts() == {}
+
+
+KINDS = {
+    "amount_differs": (lawpay("ch_1", 1000, 2), clio(1, 999, 2, **LINKED)),
+    "duplicate": (lawpay("ch_1", 1000, 2), clio(1, 1000, 2, **LINKED), clio(2, 1000, 2, **LINKED)),
+    "wrong_matter": (lawpay("ch_1", 1000, 2, "M1"), clio(1, 1000, 2, 6, **LINKED)),
+    "missing_in_clio": (lawpay("ch_1", 1000, 2, "M1"),),
+    "unmapped_reference": (lawpay("ch_1", 1000, 2, "nobody"),),
+    "ambiguous_reference": (lawpay("ch_1", 1000, 2, "x 7"),),
+    "missing_at_lawpay": (clio(1, 1000, 2, parent="ch_9"),),
+    "late_return": (
+        lawpay("ch_1", 1000, 2, status=MovementStatus.FAILED), clio(1, 1000, 2, **LINKED), clio(2, 5000, 2),
+    ),
+    "late_return_after_use": (
+        lawpay("ch_1", 1000, 2, "M1", status=MovementStatus.FAILED), clio(1, 1000, 2, **LINKED), clio(2, -600, 3),
+    ),
+    "fee_from_trust": (lawpay("fee_1", -30, 2, kind=MovementKind.FEE),),
+    "chargeback_from_trust": (lawpay("cb_1", -30, 2, kind=MovementKind.CHARGEBACK),),
+    "negative_ledger": (clio(1, 1000, 2), clio(2, -1001, 3)),
+    "wrong_account_class": (
+        lawpay("ch_1", 1000, 2, "M1"), clio(1, 1000, 2, account="operating", **LINKED),
+    ),
+    "currency_mismatch": (lawpay("ch_1", 1000, 2, "M1", currency="CAD"),),
+    "ambiguous_match": (
+        lawpay("ch_1", 1000, 2, "M1"), lawpay("ch_2", 1000, 2, "M1"), clio(1, 1000, 2), clio(2, 1000, 2),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_of_break_has_its_name(here, kind):
+    here.knows(M1=5, X_7=8, X7=9)
+    here.sees(*KINDS[kind])
+    assert here.breaks() == [kind]
+
+
+AT_BANK = {
+    "missing_at_bank": (clio(1, 1000, 20),),
+    "stale_item": (clio(1, 1000, -9),),
+    "net_deposit": (lawpay("ch_1", 100_000, 2), clio(1, 100_000, 2, **LINKED), bank("b1", 97_000, 4)),
+    "fee_from_trust": (clio(1, 1000, 2), bank("b1", 1000, 2), bank("b2", -35, 9, kind=MovementKind.FEE)),
+    "missing_in_clio": (bank("b1", 250, 9),),
+}
+
+
+@pytest.mark.parametrize("kind", AT_BANK)
+def test_each_kind_of_break_at_the_bank_has_its_name(here, kind):
+    here.sees(*AT_BANK[kind])
+    here.statement(0, begins=date(2026, 2, 1))
+    assert kind in here.breaks()
+
+
+def test_F67_a_fee_from_trust_comes_before_all_other_breaks(here):
+    here.sees(lawpay("fee_1", -30, 2, kind=MovementKind.FEE), lawpay("ch_1", 1_000_000, 2, "nobody"))
+    here.run()
+    assert [one["kind"] for one in show_breaks(here.rt, account=None)] == ["fee_from_trust", "unmapped_reference"]
+    assert show_breaks(here.rt, account=None)[0]["owner"] == "Ann Ohm"
+
+
+def test_F68_money_in_the_other_class_of_account_is_a_break_and_nothing_is_moved(here):
+    here.sees(lawpay("ch_1", 1000, 2, account="operating"), clio(1, 1000, 2, **LINKED))
+    assert here.breaks(account="operating") == ["wrong_account_class"]
+
+
+def test_F74_two_equal_amounts_of_one_client_on_one_day_are_never_picked(here):
+    here.knows(M1=5)
+    here.sees(
+        lawpay("ch_1", 1000, 2, "M1"), lawpay("ch_2", 1000, 2, "M1"), clio(1, 1000, 2), clio(2, 1000, 2, reference="M1"),
+    )  # fmt: skip
+    found = here.run()
+    assert found["matches"] == {}
+    assert {one["kind"] for one in found["breaks"]} <= {"ambiguous_match", "duplicate"}
+
+
+def test_T36_a_line_of_the_wrong_matter_fails_though_all_totals_are_equal(here):
+    here.knows(M1=5)
+    here.sees(lawpay("ch_1", 1000, 2, "M1"), clio(1, 1000, 2, 6, **LINKED), bank("b1", 1000, 3))
+    here.statement(1000)
+    found = here.run()
+    assert found["statement"]["equal"]
+    assert [one["kind"] for one in found["breaks"]] == ["wrong_matter"]
+
+
+def test_a_client_level_draw_of_three_rows_is_one_movement_at_the_bank(here):
+    here.sees(
+        clio(1, 9000, 1, None), bank("b1", 9000, 1),
+        clio(2, -4000, 5, None), clio(3, 4000, 5, 5, kind=MovementKind.TRANSFER), clio(4, -4000, 5, 5), bank("b2", -4000, 6),
+    )  # fmt: skip
+    here.statement(5000)
+    found = here.run()
+    assert found["breaks"] == []
+    assert found["statement"]["equal"]
+    assert found["matches"]["processor.client_level_draw"] == 1
+
+
+def test_F65_one_payment_for_several_bills_is_one_match(here):
+    here.sees(lawpay("ch_1", 1000, 2, "M1"), *(clio(n, cents, 2, **LINKED) for n, cents in enumerate((500, 300, 200))))
+    found = here.run()
+    assert found["breaks"] == []
+    assert found["matches"] == {"processor.sum": 3}
+
+
+def test_a_cheque_deposit_of_several_lines_is_one_line_at_the_bank(here):
+    here.sees(clio(1, 300, 2), clio(2, 450, 2, 6), bank("b1", 750, 3))
+    here.statement(750)
+    found = here.run()
+    assert (found["breaks"], found["matches"]) == ([], {"bank.deposit_slip": 2})
+
+
+def test_a_break_that_is_cured_is_settled_by_the_next_run(firm):
+    firm.sees(lawpay("ch_1", 1000, 2, "nobody"))
+    assert firm.breaks() == ["unmapped_reference"]
+    firm.sees(clio(1, 1000, 2, **LINKED))
+    assert firm.breaks() == []
+    with firm.rt.read() as work:
+        assert work.breaks.standing() == []
+        assert work.exceptions.open_counts() == {}
+
+
+def test_a_break_keeps_its_row_and_its_owner_from_run_to_run(here):
+    here.sees(lawpay("ch_1", 1000, 2, "nobody"))
+    here.run()
+    (first,) = show_breaks(here.rt, account=None)
+    here.sees(lawpay("ch_2", 5, 3, "nobody else"))
+    here.run()
+    again = {one["id"]: one for one in show_breaks(here.rt, account=None)}
+    assert len(again) == 2
+    assert again[first["id"]]["opened_at"] == first["opened_at"]
+
+
+def test_a_payment_that_fails_later_takes_its_match_with_it(here):
+    charge = lawpay("ch_1", 1000, 2)
+    here.sees(charge, clio(1, 1000, 2, **LINKED))
+    assert here.breaks() == []
+    here.sees(replace(charge, status=MovementStatus.FAILED))
+    assert here.breaks() == ["late_return"]
+
+
+def test_an_account_that_is_not_configured_is_refused_in_a_sentence(here):
+    with pytest.raises(Rejected, match="There is no account savings; configured are iolta, operating"):
+        account_named(here.rt, "savings")
