@@ -235,7 +235,69 @@ def explain(
     print(f"Break {break_id} {'would be' if dry_run else 'is'} explained.")
 
 
+@app.command("import")
+def import_(
+    *,
+    ctx: typer.Context,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The bank's file: OFX, or CSV by a mapping.", dir_okay=False)
+    ],
+    account: Annotated[
+        str, typer.Option("--account", metavar="KEY", help="The account of [[trust.accounts]] it is of.")
+    ],
+    mapping: Annotated[
+        str, typer.Option(metavar="NAME", help="For CSV: which columns are what, config/statements/NAME.toml.")
+    ] = "standard",
+    opening: Annotated[
+        str | None, typer.Option(metavar="AMOUNT", help="What the account held before, where the file does not say.")
+    ] = None,
+    closing: Annotated[
+        str | None, typer.Option(metavar="AMOUNT", help="What it held at the end, where the file does not say.")
+    ] = None,
+    by: ByOption = None,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Import a bank's statement. Its own balances prove it complete, or nothing of it is kept.
+
+    The same file again, and the lines of an overlapping period, add nothing.
+    """
+    from orchestrator.cli.firm import opened
+    from orchestrator.usecases.import_statement import import_statement
+    from orchestrator.usecases.reconcile import account_named
+
+    balances = {"opening_cents": _balance(opening, "--opening"), "closing_cents": _balance(closing, "--closing")}
+    content = file.read_bytes()
+    with opened(ctx) as rt:
+        done = import_statement(
+            rt,
+            account_named(rt, account),
+            content,
+            name=file.name,
+            mapping=mapping,
+            by=who(by),
+            dry_run=dry_run,
+            **balances,
+        )
+    if done.statement is None:
+        print("This file was imported before: nothing to add.")
+        return
+    said, would = done.statement, "Would add" if dry_run else "Added"
+    print(f"{would} {done.added} of {len(said.lines)} lines, {said.begins_on} to {said.ends_on}.")
+
+
 # ── how it looks ──
+
+
+def _balance(text: str | None, option: str) -> int | None:
+    from decimal import InvalidOperation
+
+    from orchestrator.domain.money import cents
+    from orchestrator.errors import Rejected
+
+    try:
+        return None if text is None else cents(text.replace(",", "").removeprefix("$"))
+    except (InvalidOperation, Rejected) as wrong:
+        raise typer.BadParameter(f"{option} {text!r} is no amount such as 1234.56.") from wrong
 
 
 def _draw(page: Page, found: dict[str, Any]) -> None:

@@ -414,6 +414,10 @@ REASONS: dict[str, Reason] = {
         "no account of that name is configured", "Name one of [[trust.accounts]], or add it to the firm's profile."
     ),
     "period_locked": Reason("the period is signed, and what it says stays as it was"),
+    "statement_unusable": Reason(
+        "a bank's statement is damaged, incomplete or not this account's; nothing of it was kept",
+        "Fetch the file again from the bank, for a period that begins where the last one ended.",
+    ),
     "not_signable": Reason("something stands in the way of signing the period; the sentence says what"),
     "break_unknown": Reason("there is no such open break"),
     "run_unknown": Reason("there is no such reconciliation run"),

@@ -1,0 +1,3 @@
+from tests.databases import either_url
+
+__all__ = ["either_url"]
