@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from orchestrator.domain.gateway import (
     CAME_TO_NOTHING,
     COMPLETED_EVENT,
+    ON_ITS_WAY,
     GatewayAccount,
     GatewayEvent,
     Method,
@@ -132,6 +133,12 @@ class Gateway(Repository):
             links, links.c.id == lawpay_transactions.c.link_id
         )
         return self.rows(joined.where(links.c.bill_id == bill_id).order_by(lawpay_transactions.c.number))
+
+    def on_their_way(self, *, before: datetime) -> list[str]:
+        """Transactions that were last read before this moment and had not come to an end."""
+        under_way = lawpay_transactions.c.status.in_(sorted(ON_ITS_WAY))
+        chosen = sa.select(lawpay_transactions.c.id).where(under_way, lawpay_transactions.c.read_at < before)
+        return list(self.connection.execute(chosen.order_by(lawpay_transactions.c.number)).scalars())
 
     def unmatched(self) -> list[Row]:
         """Charges with money in them that name a link and are not what it asked for."""

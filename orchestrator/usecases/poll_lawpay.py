@@ -32,6 +32,8 @@ BETWEEN_PAGES = timedelta(seconds=1)
 """How far before the end of one page the next begins: whether `start_date` is inclusive is published nowhere."""
 
 ACCOUNTS_EVERY = timedelta(hours=12)
+LONG_UNDER_WAY = timedelta(days=2)
+AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Reading:
 
 
 def poll(job: Job, rt: Runtime) -> None:
-    """Read what LawPay has seen since we last looked, to the end of its list."""
+    """Read what LawPay has seen since we last looked, to the end of its list; nothing, for a firm that let go of it."""
     read = catch_up(rt, job) if rt.gateway is not None else 0
     with step(rt, job, {"read": read}) as work:
         work.pulses.beat("lawpay.poll", read=read)
@@ -60,6 +62,7 @@ def catch_up(rt: Runtime, job: Job | None = None) -> int:
         now = work.now
     if feed["accounts_read_at"] is None or feed["accounts_read_at"] < now - ACCOUNTS_EVERY:
         read_accounts(rt)
+        look_again(rt)
     overlap = timedelta(seconds=rt.settings.sweep.overlap_seconds)
     since = feed["watermark"] - overlap if feed["watermark"] is not None else now - FIRST_LOOK
     page: int | None = 1
@@ -77,6 +80,16 @@ def catch_up(rt: Runtime, job: Job | None = None) -> int:
     with rt.uow(quietly=True) as work:
         work.gateway.polled()
     return count
+
+
+def look_again(rt: Runtime) -> None:
+    """Read anew what has been on its way for long: how long LawPay keeps its events is published nowhere (gateway notes §2)."""
+    with rt.read() as work:
+        waiting = work.gateway.on_their_way(before=work.now - LONG_UNDER_WAY)
+    for start in range(0, len(waiting), AT_ONCE):
+        reading = _read(rt, set(waiting[start : start + AT_ONCE]))
+        with rt.uow() as work:
+            apply(rt, work, reading)
 
 
 def hear_lawpay(rt: Runtime, *, younger_than: timedelta) -> None:

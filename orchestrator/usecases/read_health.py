@@ -45,6 +45,9 @@ def read_health(rt: Runtime) -> Health:
     )  # fmt: skip
     if stale:
         findings.append(f"Sweeps are late ({', '.join(stale)}): see `orchestrator jobs list --topic sweep`.")
+    unheard = ages.get("lawpay.poll") if rt.gateway is not None else None
+    if unheard is not None and now - unheard["at"] > timedelta(seconds=rt.settings.lawpay.poll_seconds * SWEEPS_LATE):
+        findings.append("LawPay's events were not read for long: see `orchestrator jobs list --topic lawpay.poll`.")
     lapsing = [
         row["model"]
         for row in subscriptions

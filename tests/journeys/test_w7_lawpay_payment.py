@@ -501,3 +501,14 @@ def test_a_worker_that_dies_anywhere_in_a_poll_books_a_payment_once(at_lawpay, s
     assert len(notes(firm, "Payment received")) == 1
     assert len(tasks(firm, "Record the LawPay payment")) == 1
     firm.check()
+
+
+def test_a_payment_whose_last_event_was_lost_is_read_again_by_its_id(firm):
+    bill = firm.mailed_bill()
+    payment = pay(firm, page_of(firm, bill))
+    firm.sandbox.fault("GET /lawpay/v1/events", "empty_data", times=None)
+    firm.later(days=1)
+    assert row(firm, payment)["status"] == "AUTHORIZED"
+    firm.later(days=2)
+    assert books(firm, payment) == {"bank:operating": 60_000, "receivable": -60_000}
+    firm.check()
