@@ -5,6 +5,7 @@ counted as a matter's (T9); so are money with a purpose (T10), money whose owner
 bank charges (T6).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -151,8 +152,38 @@ def kind_of(line: BankLine, *, debt: bool) -> LineKind:
     return LineKind.DRAW if line.matter_id is not None else LineKind.TRANSFER
 
 
-IMPOSED = {LineKind.RETURN, LineKind.FEE}
-"""What a bank does without asking: it posts as the fact it is (T8, T14, T15)."""
+TOGETHER = timedelta(seconds=5)
+"""Rows of one act are written in one breath."""
+
+
+def within(lines: Sequence[BankLine]) -> dict[int, int]:
+    """Money that only changed its owner inside an account: {line in: line out}. No bank ever shows it.
+
+    Clio writes such an act as two rows (client level to matter, matter to matter, a correction) and says nowhere that they
+    belong together; they are one when account, amount, day and moment are the same and a client or a reference is.
+    """
+    found: dict[int, int] = {}
+    for into in sorted(lines, key=lambda line: line.id):
+        if into.amount_cents <= 0 or into.bill_id is not None:
+            continue
+        for out in lines:
+            if out.id not in found.values() and out.id < into.id and _one_act(out, into):
+                found[into.id] = out.id
+                break
+    return found
+
+
+def _one_act(out: BankLine, into: BankLine) -> bool:
+    return (
+        out.amount_cents == -into.amount_cents
+        and (out.account_id, out.on, out.bill_id) == (into.account_id, into.on, None)
+        and abs(into.created_at - out.created_at) <= TOGETHER
+        and (out.client_id, out.matter_id) != (into.client_id, into.matter_id)
+        and (
+            (out.client_id is not None and out.client_id == into.client_id)
+            or (bool(out.confirmation) and out.confirmation == into.confirmation)
+        )
+    )
 
 
 def clears_on(line: BankLine, kind: LineKind, profile: Jurisdiction) -> date | None:
@@ -179,14 +210,14 @@ def posting_of(line: BankLine, account: FirmAccount, *, kind: LineKind, version:
     )  # fmt: skip
 
 
-def movement_of(line: BankLine, account: FirmAccount | None, *, debt: bool, voided: bool = False) -> Movement:
+def movement_of(line: BankLine, account: FirmAccount | None, *, kind: LineKind) -> Movement:
     """The same line as one source's sighting, for the comparison with the others."""
     trust = account is not None and account.is_trust
     into = MovementKind.DEPOSIT if line.amount_cents > 0 else MovementKind.OTHER
     return Movement(
         source=Source.CLIO_LEDGER, external_id=str(line.id), account=account.key if account is not None else None,
         amount_cents=line.amount_cents, currency=line.currency or (account.currency if account is not None else "USD"),
-        on=line.on, at=None, kind=MOVED_AS[kind_of(line, debt=debt)] if trust else into,
-        status=MovementStatus.VOIDED if voided else MovementStatus.SETTLED, reference=line.confirmation,
+        on=line.on, at=None, kind=MOVED_AS[kind] if trust else into,
+        status=MovementStatus.SETTLED, reference=line.confirmation,
         matter_id=line.matter_id, client_id=line.client_id, bill_id=line.bill_id,
     )  # fmt: skip

@@ -105,6 +105,25 @@ class Trust(Repository):
             found[row["external_id"]] = max(found.get(row["external_id"], 0), row["version"])
         return found
 
+    def deposited(self, ledger: Ledger, *, reference: str, cents: int) -> bool:
+        """Whether a deposit of exactly this reference and amount stands in a ledger: money out under it is its return (T14)."""
+        place = sa.and_(
+            trust_ledgers.c.account == ledger.account, trust_ledgers.c.kind == ledger.kind,
+            trust_ledgers.c.client_id == (ledger.client_id or 0), trust_ledgers.c.matter_id == (ledger.matter_id or 0),
+        )  # fmt: skip
+        joined = trust_lines.join(trust_ledgers, trust_ledgers.c.id == trust_lines.c.ledger_id)
+        same = self._standing(sa.select(trust_lines.c.id).select_from(joined)).where(
+            place, trust_lines.c.kind == LineKind.DEPOSIT, trust_lines.c.reference == reference,
+            trust_lines.c.amount_cents == cents,
+        )  # fmt: skip
+        return self.connection.execute(same.limit(1)).first() is not None
+
+    def clears_last(self, ledger_id: int) -> date | None:
+        """The day on which the last deposit of a ledger clears."""
+        last = sa.select(sa.func.max(trust_lines.c.clears_on)).where(trust_lines.c.ledger_id == ledger_id)
+        found: date | None = self.connection.execute(last).scalar_one()
+        return found
+
     def all_standing(self, account: str) -> dict[str, Row]:
         """Every Clio line that stands in an account, by Clio's id."""
         chosen = self._standing(sa.select(trust_lines)).where(

@@ -1,8 +1,8 @@
 """A line of a bank ledger appeared or changed at Clio → one sighting more, and the client ledgers that it moves (W9, W10)."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 
 from orchestrator import jurisdictions
 from orchestrator.domain.accounts import FirmAccount
@@ -17,8 +17,10 @@ from orchestrator.domain.trust import (
     Posting,
     clears_on,
     kind_of,
+    ledger_of,
     movement_of,
     posting_of,
+    within,
 )
 from orchestrator.engine.runtime import Runtime
 from orchestrator.ports import Page, PracticeManagement
@@ -44,22 +46,23 @@ class LedgerLines:
 
     def apply(self, rt: Runtime, work: Work, reading: Sequence[BankLine]) -> None:
         """Show every line to reconciliation; post those of trust accounts, in Clio's own order; then decide anew (T9, T12)."""
+        trust = rt.settings.trust
         bills = work.mirror.bills({line.bill_id for line in reading if line.bill_id is not None})
         work.dirty.mark(Kind.BILL, {line.bill_id for line in reading if line.bill_id is not None} - bills.keys())
-        trust = rt.settings.trust
-        work.movements.see(
-            [movement_of(line, trust.account_of(clio_id=line.account_id), debt=_debt(line, bills)) for line in reading]
-        )
+        moved = within(reading)
         names = [str(line.id) for line in reading]
         standing, versions = work.trust.standing(names), work.trust.versions(names)
         matters: set[int] = set()
+        seen = []
         for line in sorted(reading, key=lambda one: one.id):
             account = trust.account_of(clio_id=line.account_id)
+            row = standing.get(str(line.id))
+            kind = _kind(work, line, account, row, debt=_debt(line, bills), moved=moved)
+            seen.append(movement_of(line, account, kind=kind))
             if account is not None and account.is_trust and not refused(work, account):
-                number = versions.get(str(line.id), 0)
-                matters |= _post(
-                    rt, work, line, account=account, bills=bills, standing=standing.get(str(line.id)), versions=number
-                )
+                entry = _Entry(line, account, kind, row, versions.get(str(line.id), 0), moved.get(line.id))
+                matters |= _post(rt, work, entry)
+        work.movements.see(seen)
         _decide(rt, work, matters)
 
     def gone(self, rt: Runtime, work: Work, ids: Sequence[int]) -> None:
@@ -78,31 +81,66 @@ class LedgerLines:
         return sum(_changed(known.get(str(line.id)), line) for line in read)
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A line with all that decides about posting it; `source` is the line whose money it is, when no bank moved any."""
+
+    line: BankLine
+    account: FirmAccount
+    kind: LineKind
+    standing: Row | None
+    versions: int
+    source: int | None
+
+
 def _debt(line: BankLine, bills: Mapping[int, Bill]) -> bool:
     bill = bills.get(line.bill_id or 0)
     # Of a bill that nobody has read yet only the sign speaks: money in waits as a deposit, money out paid it.
     return bill.kind is BillKind.REVENUE if bill is not None else line.bill_id is not None and line.amount_cents < 0
 
 
+def _kind(
+    work: Work, line: BankLine, account: FirmAccount | None, row: Row | None, *, debt: bool, moved: Mapping[int, int]
+) -> LineKind:
+    """What a line is, in the light of the lines beside it and of what it takes back."""
+    if line.id in moved or line.id in moved.values():
+        return LineKind.TRANSFER
+    if row is not None and row["kind"] == LineKind.TRANSFER and row["amount_cents"] == line.amount_cents:
+        return LineKind.TRANSFER  # its other half need not be read again with it
+    kind = kind_of(line, debt=debt)
+    if kind is LineKind.DISBURSEMENT and account is not None and line.confirmation:
+        back = work.trust.deposited(ledger_of(line, account), reference=line.confirmation, cents=-line.amount_cents)
+        return LineKind.RETURN if back else kind
+    return kind
+
+
 def _changed(row: Row | None, line: BankLine) -> bool:
     return row is None or (row["told_at"] is not None and row["told_at"] < line.updated_at)
 
 
-def _post(
-    rt: Runtime, work: Work, line: BankLine, *, account: FirmAccount, bills: Mapping[int, Bill], standing: Row | None,
-    versions: int,
-) -> set[int]:  # fmt: skip
+def _clears(rt: Runtime, work: Work, entry: _Entry) -> date | None:
+    """A deposit waits until it has cleared; money that changed its owner waits as long as it would have there (T13)."""
+    if entry.source is not None:
+        out = work.trust.standing([str(entry.source)]).get(str(entry.source))
+        return work.trust.clears_last(out["ledger_id"]) if out is not None else None
+    return clears_on(entry.line, entry.kind, profile_of(rt) or jurisdictions.strictest(rt.settings.config_dir))
+
+
+def _post(rt: Runtime, work: Work, entry: _Entry) -> set[int]:
     """Post a new line, or correct the one that stands; returns the matters whose money moved."""
-    kind = kind_of(line, debt=_debt(line, bills))
-    clears = clears_on(line, kind, profile_of(rt) or jurisdictions.strictest(rt.settings.config_dir))
-    posting = posting_of(line, account, kind=kind, version=versions + 1, clears=clears)
+    line, account, standing = entry.line, entry.account, entry.standing
+    if standing is not None and not _changed(standing, line):
+        return set()
+    posting = posting_of(
+        line, account, kind=entry.kind, version=entry.versions + 1, clears=_clears(rt, work, entry)
+    )  # fmt: skip
     matters: set[int] = set()
     if standing is not None:
-        if not _changed(standing, line) or _same(work, standing, posting):
+        if _same(work, standing, posting):
             return matters
         matters |= _take_back(rt, work, account, standing, why="changed in Clio")
     ledger = work.trust.ledger(posting.ledger, currency=account.currency)
-    draw = draw_left(rt, work, ledger, posting) if kind is LineKind.DRAW else None
+    draw = draw_left(rt, work, ledger, posting) if entry.kind is LineKind.DRAW else None
     if line.amount_cents < 0:
         make_room(work, ledger["id"], -line.amount_cents)
     row = work.trust.post(posting, currency=account.currency)
