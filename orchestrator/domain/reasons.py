@@ -207,14 +207,6 @@ REASONS: dict[str, Reason] = {
         "a balance in trust has not moved for longer than the profile allows",
         "Find out whether it is owed back; see the state's unclaimed-funds rule.",
     ),
-    "trust_deposit_net": Reason(
-        "less arrived in trust than the client paid",
-        "Have the fee taken from operating and the difference put into trust today.",
-    ),
-    "trust_chargeback": Reason(
-        "a client disputes a payment: nothing is drawn for its bill until a person decides",
-        "Decide with the client, then release the dispute: `orchestrator trust release`.",
-    ),
     "trust_ledger_write_refused": Reason(
         "the worker writes no bill payment into a trust ledger, and nothing else unless the firm switched it on"
     ),

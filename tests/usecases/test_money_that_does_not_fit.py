@@ -63,7 +63,7 @@ def test_F65_one_payment_for_several_bills_is_divided_as_clio_divided_it(firm):
     assert firm.sandbox.oracle()["missing"] == []
 
 
-def test_F65_more_than_the_bill_still_owed_waits_for_a_person(firm):
+def test_F65_T5_more_than_the_bill_still_owed_waits_for_a_person(firm):
     bill = firm.mailed_bill()
     [link] = firm.links()
     firm.sandbox.act("credit_bill", id=bill["id"], amount=0.01)

@@ -87,6 +87,12 @@ def test_a_deposit_is_a_line_of_its_matter_and_a_sighting(firm):
     judged(firm)
 
 
+def test_T16_a_receipt_is_posted_at_the_amount_that_clio_recorded(firm):
+    deposit(firm, 1234.56)
+    assert card(firm, kind="matter") == [("deposit", 123_456)]
+    assert [seen.amount_cents for seen in movements(firm)] == [123_456]
+
+
 def test_F73_reading_everything_again_changes_nothing(firm):
     deposit(firm, 1000)
     firm.issued_bill(dollars=600)
