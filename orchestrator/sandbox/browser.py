@@ -14,10 +14,21 @@ from orchestrator.sandbox.pages import render
 from orchestrator.sandbox.refusal import Refusal
 from orchestrator.sandbox.sandbox import Sandbox
 
+ADDRESSES = (
+    "url",
+    "clio_base_url",
+    "lawpay_base_url",
+    "lawpay_secret_key",
+    "smtp_url",
+    "access_token",
+    "client_id",
+    "client_secret",
+)
 DOORS = (
     ("/sandbox/mailbox", "the mails that were accepted"),
     ("/sandbox/effects", "everything that happened, in order"),
     ("/sandbox/counts", "calls by path, and the peaks of both link quotas"),
+    ("/sandbox/bank", "every line the bank has booked or will"),
     ("/sandbox/oracle", "what was done twice, too late or not at all"),
     ("/sandbox/state", "addresses, tokens and ids by name"),
     ("/sandbox/faults", "scripted faults and how often they struck"),
@@ -29,13 +40,16 @@ def browser_routes(sandbox: Sandbox) -> list[BaseRoute]:
 
     async def index(_: Request) -> Response:
         state = sandbox.state()
-        named = ("url", "clio_base_url", "lawpay_base_url", "smtp_url", "access_token", "client_id", "client_secret")
         return HTMLResponse(
             render(
                 "index.html",
                 state=state,
-                addresses=[(name, state[name]) for name in named],
+                addresses=[(name, state[name]) for name in ADDRESSES],
                 doors=DOORS,
+                accounts=[
+                    {"name": key, "page": state["lawpay_accounts"].get(key, {}).get("page"), **facts}
+                    for key, facts in state["bank"].items()
+                ],
                 links=[
                     {"url": link.url, "what": _what(link), "amount": _amount(sandbox, link)}
                     for link in list(sandbox.books.active_links.values())[-20:]

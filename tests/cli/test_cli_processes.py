@@ -50,7 +50,9 @@ def test_a_sandbox_and_a_worker_start_from_the_lines_it_prints(tmp_path):
         until(addresses.exists)
         facts = json.loads(addresses.read_text())
         assert {"url", "clio_base_url", "lawpay_base_url", "smtp_url", "access_token"} <= set(facts)
-        lines = [sandbox.stdout.readline() for _ in range(17)]
+        assert {"lawpay_secret_key", "lawpay_accounts", "lawpay_pages", "bank"} <= set(facts)
+        assert facts["lawpay_accounts"]["trust"]["page"] == facts["lawpay_pages"]["trust"]
+        lines = [sandbox.stdout.readline() for _ in range(20)]
         environment = dict(line.strip().removeprefix("export ").split("=", 1) for line in lines if "export" in line)
         address = f"127.0.0.1:{free_port()}"
         environment |= {"ORCH_DATABASE_URL": f"sqlite:///{tmp_path}/firm.sqlite3", "ORCH_LISTEN": address}

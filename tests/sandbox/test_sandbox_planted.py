@@ -1,7 +1,11 @@
 """Faults by name: each is played through, written down for the tests to compare, and blamed on nobody else."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+from orchestrator.sandbox.acts import DEALINGS
 from orchestrator.sandbox.acts.planting import FAULTS
 
 DAY = 86_400
@@ -120,3 +124,10 @@ def test_T8_a_ledger_below_zero_is_a_violation(clio):
     data = {"amount": -0.01, "bank_account": account, "date": "2026-03-02", "matter": matter}
     clio.ask("POST", "/bank_transactions", data)
     assert violations(clio) == ["negative_ledger", "moved_by_the_worker"]
+
+
+def test_every_fault_and_every_act_on_trust_money_is_in_the_handbook():
+    page = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text("utf-8")
+    rows = {name: fault.expects for name, fault in FAULTS.items()}
+    assert dict(re.findall(r"^\| `(\w+)` \|.*\| `(\w+)` \|$", page, re.MULTILINE)) == rows
+    assert [verb for verb in DEALINGS if verb != "plant_fault" and f"`{verb}`" not in page] == []
