@@ -88,15 +88,27 @@ def export(
     *,
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to make; never overwritten.")],
+    matter: Annotated[int | None, typer.Option(metavar="ID", help="An evidence pack of this matter, as a zip.")] = None,
+    month: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM", help="An evidence pack of this month, as a zip.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the whole chain to a file, a JSON object a line, in order and with its hashes.
+    """Write the whole chain to a file, a JSON object a line, in order and with its hashes; or an evidence pack.
 
-    JSON: file, lines.
+    A pack holds audit lines, movements, draws, ledgers, breaks, messages and bills of a matter or a month as CSV and JSON, with a
+    manifest of hashes and the check of the chain. The same facts make the same bytes. Exit code 1 when the record was changed.
+
+    JSON: file, lines. Of a pack: file, format, of, rows, files, audit.
     """
     from orchestrator.cli.firm import Refused, opened
     from orchestrator.usecases.show_audit import export_audit
 
+    if matter is not None and month is not None:
+        raise typer.BadParameter("A pack is of one --matter or of one --month.")
+    if matter is not None or month is not None:
+        _pack(ctx, file, matter=matter, month=month, as_json=as_json)
+        return
     try:
         with opened(ctx) as rt, file.open("x", encoding="utf-8") as out, _bar("Audit lines") as told:
             said: dict[str, Any] = {"file": str(file), "lines": export_audit(rt, out, told=told)}
@@ -106,6 +118,31 @@ def export(
         say_json(said)
     else:
         print(f"{said['lines']} lines are in {file}.")
+
+
+def _pack(ctx: typer.Context, file: Path, *, matter: int | None, month: str | None, as_json: bool) -> None:
+    from orchestrator.cli.firm import Refused, opened
+    from orchestrator.usecases.export_evidence import export_evidence
+
+    # Beside its name until it is whole: half a pack is no evidence.
+    part = file.with_name(f".{file.name}.part")
+    if file.exists():
+        raise Refused(f"{file} is there already: choose another name.")
+    try:
+        with opened(ctx) as rt, part.open("wb") as out, Page(rt.settings.firm.zone).waiting("Gathering evidence"):
+            manifest = export_evidence(rt, out, matter_id=matter, month=month)
+        part.rename(file)
+    finally:
+        part.unlink(missing_ok=True)
+    if as_json:
+        say_json({"file": str(file)} | manifest)
+    else:
+        print(f"{file}: {', '.join(f'{count} {name}' for name, count in manifest['rows'].items() if count)}.")
+        print(
+            "The audit lines are as they were written." if manifest["audit"]["intact"] else manifest["audit"]["words"]
+        )
+    if not manifest["audit"]["intact"]:
+        raise typer.Exit(1)
 
 
 @contextmanager

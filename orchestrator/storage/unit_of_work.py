@@ -21,6 +21,7 @@ from orchestrator.storage.breaks import Breaks
 from orchestrator.storage.connections import Connections
 from orchestrator.storage.dirty import DirtyMarks
 from orchestrator.storage.draws import Draws
+from orchestrator.storage.evidence import Evidence
 from orchestrator.storage.exceptions import Exceptions
 from orchestrator.storage.gateway import Gateway
 from orchestrator.storage.imagined import Imagined
@@ -175,6 +176,10 @@ class Work:
     @cached_property
     def lineage(self) -> Lineage:
         return Lineage(self.connection, lambda: self.now)
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        return Evidence(self.connection, lambda: self.now)
 
     @cached_property
     def references(self) -> References:

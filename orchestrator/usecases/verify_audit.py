@@ -16,7 +16,11 @@ def verify_audit(rt: Runtime, *, told: Callable[[int], None] = lambda _: None) -
     heads = noted(rt)
     with rt.read() as work:
         found = checked(work, heads, told=told)
-        total = work.audit.head()
+        return told_of(found, heads, work.audit.head())
+
+
+def told_of(found: Check, heads: list[Head], total: tuple[int, str] | None) -> dict[str, Any]:
+    """What a check of the whole chain says, as facts."""
     first, clock = found.first, found.clock
     return {
         "intact": first is None,

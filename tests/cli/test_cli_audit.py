@@ -69,3 +69,17 @@ def test_F82_a_clock_put_back_is_told_with_exit_code_3(sandbox, database_url):
             3,
             f"Line {back.seq} is dated before the line above it: a clock was put back.",
         )
+
+
+def test_T46_an_evidence_pack_is_whole_or_not_there(cli, tmp_path):
+    file = tmp_path / "march.zip"
+    words = said(cli("audit", "export", file, "--month", "2026-03"))
+    assert words.splitlines()[1] == "The audit lines are as they were written."
+    assert file.read_bytes().startswith(b"PK")
+    assert "is there already" in said(cli("audit", "export", file, "--month", "2026-03"), 1)
+    other = tmp_path / "none.zip"
+    assert "is not known here" in said(cli("audit", "export", other, "--matter", 4711), 1)
+    assert list(tmp_path.iterdir()) == [file]
+    found = json.loads(said(cli("audit", "export", other, "--month", "2026-03", "--json")))
+    assert found.keys() >= {"file", "format", "of", "rows", "files", "audit"}
+    assert cli("audit", "export", tmp_path / "x", "--month", "2026-03", "--matter", 1).exit_code == 2

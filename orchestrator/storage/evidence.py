@@ -1,0 +1,306 @@
+"""What an evidence pack holds, part by part (T46): one row of a table here is one pair of files in the pack."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from orchestrator.storage.repository import CHUNK, Repository, Row
+from orchestrator.storage.tables import (
+    approvals,
+    audit,
+    bill_matters,
+    billing_requests,
+    bills,
+    breaks,
+    draws,
+    entries,
+    exceptions,
+    journal,
+    links,
+    matter_references,
+    messages,
+    movements,
+    payments,
+    tasks,
+    trust_holds,
+    trust_ledgers,
+    trust_lines,
+)
+
+Value = TypeVar("Value", int, str)
+Clause = sa.ColumnElement[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class OfMatter:
+    """Everything about one matter.
+
+    `texts` are the references by which movements without an id name it, by source; `breaks` those that were about its money
+    before anybody knew that it was.
+    """
+
+    matter_id: int
+    texts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    breaks: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OfMonth:
+    """Everything of one month at the office: days from `first` to before `until`, moments from `began` to before `ended`."""
+
+    first: date
+    until: date
+    began: datetime
+    ended: datetime
+
+
+Scope = OfMatter | OfMonth
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A table as a pack shows it: which columns, and which rows belong to a matter and to a month."""
+
+    name: str
+    table: sa.Table
+    columns: tuple[str, ...]
+    of_matter: Callable[[OfMatter], Clause]
+    of_month: Callable[[OfMonth], Clause]
+
+
+def _bills(matter_id: int) -> sa.Select[tuple[int]]:
+    return sa.select(bill_matters.c.bill_id).where(bill_matters.c.matter_id == matter_id)
+
+
+def _links(matter_id: int) -> sa.Select[tuple[int]]:
+    return sa.select(links.c.id).where(links.c.bill_id.in_(_bills(matter_id)))
+
+
+def _payments(matter_id: int) -> sa.Select[tuple[int]]:
+    """Made with a link of the matter's bills, or booked to it."""
+    by_link = sa.select(payments.c.id).join(links, links.c.clio_id == payments.c.link_id)
+    booked = sa.select(journal.c.payment_id).where(journal.c.matter_id == matter_id)
+    return sa.select(
+        sa.union(by_link.where(links.c.bill_id.in_(_bills(matter_id))), booked).subquery().c[0]
+    )  # fmt: skip
+
+
+def _movements(scope: OfMatter) -> Clause:
+    named = [
+        sa.and_(movements.c.source == source, movements.c.matter_id.is_(None), movements.c.reference.in_(part))
+        for source, texts in sorted(scope.texts.items())
+        for part in _pieces(texts)
+    ]
+    return sa.or_(
+        movements.c.matter_id == scope.matter_id,
+        movements.c.bill_id.in_(_bills(scope.matter_id)),
+        movements.c.payment_id.in_(_payments(scope.matter_id)),
+        *named,
+    )
+
+
+def _breaks(scope: OfMatter) -> Clause:
+    return sa.or_(breaks.c.matter_id == scope.matter_id, *(breaks.c.id.in_(part) for part in _pieces(scope.breaks)))
+
+
+def _about(scope: OfMatter, kind: sa.ColumnElement[str], ident: sa.ColumnElement[Any], *, text: bool) -> Clause:
+    """Of something that can be about anything: about this matter, or about what is its."""
+
+    def ids(chosen: sa.Select[Any]) -> sa.Select[Any]:
+        return sa.select(sa.cast(chosen.subquery().c[0], sa.String)) if text else chosen
+
+    matter = scope.matter_id
+    its: dict[str, sa.Select[Any]] = {
+        "bill": _bills(matter),
+        "link": _links(matter),
+        "payment": _payments(matter),
+        "activity": sa.select(entries.c.id).where(entries.c.matter_id == matter),
+        "request": sa.select(billing_requests.c.id).where(billing_requests.c.matter_id == matter),
+        "task": sa.select(tasks.c.clio_id).where(tasks.c.matter_id == matter),
+        "draw": sa.select(draws.c.id).where(draws.c.matter_id == matter),
+        "trust_line": sa.select(trust_lines.c.id).where(trust_lines.c.ledger_id.in_(_ledgers(matter))),
+        "break": sa.select(breaks.c.id).where(_breaks(scope)),
+        "movement": sa.select(movements.c.id).where(_movements(scope)),
+        "exception": sa.select(exceptions.c.id).where(_exceptions(scope)) if text else sa.select(sa.null()),
+    }
+    return sa.or_(
+        sa.and_(kind == "matter", ident == (str(matter) if text else matter)),
+        *(sa.and_(kind == name, ident.in_(ids(chosen))) for name, chosen in its.items() if text or name != "exception"),
+    )
+
+
+def _exceptions(scope: OfMatter) -> Clause:
+    return _about(scope, exceptions.c.subject_kind, exceptions.c.subject_id, text=False)
+
+
+def _ledgers(matter_id: int) -> sa.Select[tuple[int]]:
+    return sa.select(trust_ledgers.c.id).where(trust_ledgers.c.matter_id == matter_id)
+
+
+def _within(scope: OfMonth, *moments: sa.Column[Any]) -> Clause:
+    """Whether any of these moments is of the month."""
+    return sa.or_(*(sa.and_(moment >= scope.began, moment < scope.ended) for moment in moments))
+
+
+def _on(scope: OfMonth, day: sa.Column[Any]) -> Clause:
+    return sa.and_(day >= scope.first, day < scope.until)
+
+
+PARTS: tuple[Part, ...] = (
+    Part(
+        "audit", audit, ("seq", "at", "actor", "action", "subject_kind", "subject_id", "facts", "prev", "hash"),
+        lambda scope: _about(scope, audit.c.subject_kind, audit.c.subject_id, text=True),
+        lambda scope: _within(scope, audit.c.at),
+    ),
+    Part(
+        "movements", movements,
+        ("id", "source", "external_id", "version", "account", "on", "at", "amount_cents", "currency", "kind", "status",
+         "reference", "matter_id", "client_id", "bill_id", "payment_id", "parent", "ended_by", "seen_at"),
+        _movements,
+        lambda scope: _on(scope, movements.c.on),
+    ),
+    Part(
+        "draws", draws,
+        ("id", "bill_id", "purpose", "sequence", "state", "account", "client_id", "matter_id", "amount_cents", "currency",
+         "reason", "notice", "notice_channel", "noticed_at", "draw_from", "proposed_at", "authorised_at", "authorised_by",
+         "line_id", "posted_at", "reconciled_at", "updated_at"),
+        lambda scope: draws.c.matter_id == scope.matter_id,
+        lambda scope: _within(
+            scope, draws.c.proposed_at, draws.c.authorised_at, draws.c.posted_at, draws.c.reconciled_at, draws.c.updated_at
+        ),
+    ),
+    Part(
+        "ledgers", trust_ledgers,
+        ("id", "account", "kind", "client_id", "matter_id", "currency", "balance_cents", "reserved_cents", "claimed_cents",
+         "frozen", "frozen_by", "moved_on"),
+        lambda scope: trust_ledgers.c.matter_id == scope.matter_id,
+        lambda scope: trust_ledgers.c.id.in_(sa.select(trust_lines.c.ledger_id).where(_on(scope, trust_lines.c.on))),
+    ),
+    Part(
+        "ledger_lines", trust_lines,
+        ("id", "ledger_id", "account", "on", "effective_on", "kind", "amount_cents", "balance_cents", "currency", "purpose",
+         "reference", "clears_on", "bill_id", "origin", "external_id", "version", "reverses", "actor", "authoriser", "why",
+         "known_at"),
+        lambda scope: trust_lines.c.ledger_id.in_(_ledgers(scope.matter_id)),
+        lambda scope: _on(scope, trust_lines.c.on),
+    ),
+    Part(
+        "holds", trust_holds,
+        ("id", "kind", "bill_id", "ledger_id", "amount_cents", "why", "made_by", "made_at", "released_by", "released_why",
+         "released_at"),
+        lambda scope: sa.or_(
+            trust_holds.c.bill_id.in_(_bills(scope.matter_id)), trust_holds.c.ledger_id.in_(_ledgers(scope.matter_id))
+        ),
+        lambda scope: _within(scope, trust_holds.c.made_at, trust_holds.c.released_at),
+    ),
+    Part(
+        "breaks", breaks,
+        ("id", "kind", "account", "state", "reference", "matter_id", "money_cents", "currency", "cause", "candidates",
+         "movement_ids", "since", "owner", "why", "cure_by", "opened_at", "updated_at"),
+        _breaks,
+        # What stood at any moment of it.
+        lambda scope: sa.and_(
+            breaks.c.opened_at < scope.ended,
+            sa.or_(breaks.c.state.in_(["open", "reopened"]), breaks.c.updated_at >= scope.began),
+        ),
+    ),
+    Part(
+        "exceptions", exceptions,
+        ("id", "kind", "subject_kind", "subject_id", "money_cents", "summary", "state", "times", "owner", "opened_at",
+         "updated_at"),
+        _exceptions,
+        lambda scope: sa.and_(
+            exceptions.c.opened_at < scope.ended,
+            sa.or_(exceptions.c.state == "open", exceptions.c.updated_at >= scope.began),
+        ),
+    ),
+    Part(
+        "messages", messages,
+        ("id", "bill_id", "step", "link_id", "state", "message_id", "reason", "created_at", "sent_at", "communication_id"),
+        lambda scope: messages.c.bill_id.in_(_bills(scope.matter_id)),
+        lambda scope: _within(scope, messages.c.created_at, messages.c.sent_at),
+    ),
+    Part(
+        "bills", bills,
+        ("id", "number", "state", "kind", "issued_on", "due_on", "total_cents", "paid_cents", "balance_cents",
+         "pending_cents", "currency", "client_id", "matter_ids", "created_at", "updated_at"),
+        lambda scope: bills.c.id.in_(_bills(scope.matter_id)),
+        lambda scope: _on(scope, bills.c.issued_on),
+    ),
+    Part(
+        "links", links,
+        ("id", "bill_id", "cycle", "rail", "state", "amount_cents", "currency", "account_id", "clio_id", "reference",
+         "reason", "reserved_at", "expires_at", "created_at", "updated_at"),
+        lambda scope: links.c.bill_id.in_(_bills(scope.matter_id)),
+        lambda scope: _within(scope, links.c.created_at),
+    ),
+    Part(
+        "payments", payments,
+        ("id", "state", "amount_cents", "currency", "link_id", "bill_ids", "matter_ids", "account_id", "created_at",
+         "updated_at", "booked_cents"),
+        lambda scope: payments.c.id.in_(_payments(scope.matter_id)),
+        lambda scope: _within(scope, payments.c.created_at, payments.c.updated_at),
+    ),
+    Part(
+        "journal", journal,
+        ("id", "event", "payment_id", "account", "amount_cents", "currency", "bill_id", "matter_id", "at"),
+        lambda scope: sa.or_(
+            journal.c.matter_id == scope.matter_id, journal.c.bill_id.in_(_bills(scope.matter_id)),
+            journal.c.payment_id.in_(_payments(scope.matter_id)),
+        ),
+        lambda scope: _within(scope, journal.c.at),
+    ),
+    Part(
+        "approvals", approvals,
+        ("id", "entry_id", "digest", "total_cents", "approved_by", "signal", "approved_at", "withdrawn_at"),
+        lambda scope: approvals.c.entry_id.in_(sa.select(entries.c.id).where(entries.c.matter_id == scope.matter_id)),
+        lambda scope: _within(scope, approvals.c.approved_at, approvals.c.withdrawn_at),
+    ),
+    Part(
+        "references", matter_references,
+        ("id", "provider", "kind", "reference", "matter_id", "source", "current", "since", "ended_at", "withdrawn_at"),
+        lambda scope: matter_references.c.matter_id == scope.matter_id,
+        lambda scope: _within(scope, matter_references.c.since, matter_references.c.withdrawn_at),
+    ),
+)  # fmt: skip
+
+
+class Evidence(Repository):
+    def hold_still(self) -> None:
+        """One view of everything from here on, whatever others commit; before anything was read."""
+        if self.connection.dialect.name == "postgresql":
+            self.connection.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+
+    def breaks_about(self, scope: OfMatter) -> list[int]:
+        """Breaks over the matter's movements, or of which it is a candidate, whoever they were said to be about."""
+        its = set(self.connection.execute(sa.select(movements.c.id).where(_movements(scope))).scalars())
+        chosen = sa.select(breaks.c.id, breaks.c.movement_ids, breaks.c.candidates)
+        rows = self.connection.execute(chosen.execution_options(yield_per=CHUNK)).mappings()
+        return [row["id"] for row in rows if its & set(row["movement_ids"]) or scope.matter_id in _matters(row)]
+
+    def of(self, part: Part, scope: Scope) -> Iterator[Row]:
+        """The rows of one part in the order of their numbers, read piece by piece."""
+        key = next(iter(part.table.primary_key.columns))
+        chosen = part.of_matter(scope) if isinstance(scope, OfMatter) else part.of_month(scope)
+        after = -1
+        while True:
+            found = self.rows(sa.select(part.table).where(chosen, key > after).order_by(key).limit(CHUNK))
+            yield from found
+            if len(found) < CHUNK:
+                return
+            after = found[-1][key.name]
+
+
+def _matters(row: Row) -> set[int]:
+    """The matters among a break's candidates, which are ids or facts with one."""
+    named = (one.get("matter_id") if isinstance(one, dict) else one for one in row["candidates"])
+    return {one for one in named if isinstance(one, int)}
+
+
+def _pieces(values: Sequence[Value]) -> Iterator[list[Value]]:
+    ordered = sorted(values)
+    for start in range(0, len(ordered), CHUNK):
+        yield ordered[start : start + CHUNK]
