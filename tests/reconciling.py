@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 from orchestrator.bootstrap import build
 from orchestrator.domain.movements import Movement, MovementKind, MovementStatus, Source
 from orchestrator.engine.runtime import Runtime
+from orchestrator.ports import Clock
 from orchestrator.settings import load
 from orchestrator.storage.migrate import migrate
+from orchestrator.storage.unit_of_work import UnitOfWork
 from orchestrator.usecases.reconcile import account_named, reconcile
 from orchestrator.usecases.show_runs import show_run
 from tests.firm import CONFIG
@@ -87,13 +90,15 @@ class Office:
 
 
 @contextmanager
-def office(url: str, **trust: Any) -> Iterator[Office]:
+def office(url: str, *, clock: Clock | None = None, **trust: Any) -> Iterator[Office]:
     """A migrated firm that is connected to nothing."""
     settings = load(
         config_dir=CONFIG, environment="test", database_url=url, trust=TRUST | trust,
         clio={"base_url": "http://127.0.0.1:9", "access_token": "a-ready-token-of-nobody"},
     )  # fmt: skip
     rt = build(settings)
+    if clock is not None:
+        rt = replace(rt, clock=clock, uow=UnitOfWork(rt.uow.engine, clock))
     migrate(rt.uow.engine)
     try:
         yield Office(rt)

@@ -28,6 +28,7 @@ from orchestrator.usecases.open_page import open_page
 from orchestrator.usecases.plan_billing import plan_billing
 from orchestrator.usecases.poll_lawpay import poll
 from orchestrator.usecases.read_account import read_account
+from orchestrator.usecases.reconcile_nightly import reconcile_nightly, reconcile_run
 from orchestrator.usecases.reconcile_window import reconcile_window
 from orchestrator.usecases.recover import adopt_links, finish_recovery
 from orchestrator.usecases.send_message import SendMessage
@@ -95,6 +96,16 @@ def plan(job: Job, rt: Runtime) -> None:
 @workflow("links.allot")
 def allot(job: Job, rt: Runtime) -> None:
     allot_links(job, rt)
+
+
+@workflow("reconcile.nightly")
+def reconcile_each(job: Job, rt: Runtime) -> None:
+    reconcile_nightly(job, rt)
+
+
+@workflow("reconcile.run")
+def reconcile_one(job: Job, rt: Runtime) -> None:
+    reconcile_run(job, rt)
 
 
 @workflow("reconcile.window")

@@ -235,6 +235,29 @@ def explain(
     print(f"Break {break_id} {'would be' if dry_run else 'is'} explained.")
 
 
+@app.command("sign")
+def sign(
+    *,
+    ctx: typer.Context,
+    run_id: RunArgument,
+    reviewer: Annotated[
+        str, typer.Option("--reviewer", metavar="NAME", help="Who signs: a name of [trust] reviewers.")
+    ],
+    dry_run: DryRunOption = False,
+) -> None:
+    """Sign what a run says, and lock its period: what comes later about these days belongs to the open one.
+
+    Refused, in one sentence, while bank, book and ledgers differ by a cent, while breaks stand, or to whoever alone authorised
+    the period's draws.
+    """
+    from orchestrator.cli.firm import opened
+    from orchestrator.usecases.sign_period import sign_period
+
+    with opened(ctx) as rt:
+        run = sign_period(rt, run_id, reviewer=reviewer, dry_run=dry_run)
+    print(f"{run['account']} up to {run['cut_off']} {'would be' if dry_run else 'is'} signed by {reviewer}.")
+
+
 @app.command("import")
 def import_(
     *,

@@ -410,6 +410,10 @@ REASONS: dict[str, Reason] = {
         "a bank's statement is damaged, incomplete or not this account's; nothing of it was kept",
         "Fetch the file again from the bank, for a period that begins where the last one ended.",
     ),
+    "reconciliation_overdue": Reason(
+        "a trust account's period is over its day and nobody has signed it",
+        "Import the bank's statement, cure the breaks, run, and have a reviewer sign: `orchestrator reconcile sign`.",
+    ),
     "not_signable": Reason("something stands in the way of signing the period; the sentence says what"),
     "break_unknown": Reason("there is no such open break"),
     "run_unknown": Reason("there is no such reconciliation run"),

@@ -32,6 +32,8 @@ TOPICS: dict[str, Urgency] = {
     "billing.plan": Urgency.SWEEPS,
     "links.allot": Urgency.MONEY,
     "reconcile.window": Urgency.SWEEPS,
+    "reconcile.nightly": Urgency.SWEEPS,
+    "reconcile.run": Urgency.SWEEPS,
     # effects
     "task.create": Urgency.MESSAGES,
     "note.create": Urgency.SWEEPS,
@@ -54,8 +56,8 @@ TOPICS: dict[str, Urgency] = {
     "engine.tidy": Urgency.SWEEPS,
 }
 
-PASSING = frozenset({"sweep", "account.read", "matters.backfill", "lawpay.poll", "time.approve", "billing.plan",
-                     "links.allot", "webhooks.upkeep", "engine.heartbeat", "engine.tidy", "trust.watch",
+PASSING = frozenset({"sweep", "reconcile.nightly", "account.read", "matters.backfill", "lawpay.poll", "time.approve",
+                     "billing.plan", "links.allot", "webhooks.upkeep", "engine.heartbeat", "engine.tidy", "trust.watch",
                      *(topic for topic in TOPICS if topic.startswith("sync."))})  # fmt: skip
 """Topics whose keys are moments or generations: their finished rows can be forgotten without anything happening twice."""
 

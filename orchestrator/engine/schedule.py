@@ -25,7 +25,7 @@ def ticks(sweep_seconds: int, *, lawpay_seconds: int | None = None, trust: bool 
     """Every tick; slots that were missed collapse into the present one. LawPay's and trust's are for a firm that has them."""
     return (
         *(() if lawpay_seconds is None else (Tick("lawpay.poll", timedelta(seconds=lawpay_seconds)),)),
-        *((Tick("trust.watch", timedelta(hours=24)),) if trust else ()),
+        *((Tick("trust.watch", timedelta(hours=24)), Tick("reconcile.nightly", timedelta(hours=24))) if trust else ()),
         Tick("engine.heartbeat", timedelta(seconds=15), real=True),
         Tick("sweep", timedelta(seconds=sweep_seconds)),
         Tick("billing.plan", timedelta(hours=1)),

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,11 +15,13 @@ from orchestrator.storage.repository import CHUNK, Repository, Row
 from orchestrator.storage.tables import (
     bills,
     differences,
+    draws,
     matches,
     matter_references,
     movements,
     periods,
     runs,
+    trust_lines,
     unmatched,
 )
 
@@ -261,16 +263,20 @@ class Runs(Repository):
         if rows:
             self.connection.execute(sa.insert(matches), rows)
 
-    def matched_on(self, run_id: int, days: Collection[date], after: int, size: int) -> list[tuple[int, Item]]:
-        """The next ledger lines that are matched with a processor's movement of these days, each with its match's id."""
+    def matched_on(
+        self, run_id: int, days: Mapping[str, Collection[date]], after: int, size: int
+    ) -> list[tuple[int, Item]]:  # fmt: skip
+        """The next ledger lines that are matched with a movement of these days of a processor, each with its match's id."""
+        left = movements.alias("taken")
         compared = [{"on": matches.c.on}.get(name, movements.c[name]) for name in COMPARED]
         chosen = sa.select(sa.literal_column("''"), sa.literal_column("0"), movements.c.id, *compared, matches.c.id)
-        joined = chosen.select_from(matches.join(movements, movements.c.id == matches.c.right_id))
+        both = matches.join(movements, movements.c.id == matches.c.right_id).join(left, left.c.id == matches.c.left_id)
+        joined = chosen.select_from(both)
         mine = joined.where(matches.c.run_id == run_id, matches.c.leg == Leg.PROCESSOR, matches.c.id > after)
         # Lines that move money inside the account stand on both sides of their match, and reach no bank.
         mine = mine.where(matches.c.rule.not_in(["client_level_draw", "internal_transfer"]))
-        alone = sa.or_(matches.c.on.in_(days), matches.c.on == NOT_YET, movements.c.amount_cents < 0)
-        mine = mine.where(alone)
+        theirs = [sa.and_(left.c.source == source, matches.c.on.in_(of)) for source, of in sorted(days.items())]
+        mine = mine.where(sa.or_(*theirs, matches.c.on == NOT_YET, movements.c.amount_cents < 0))
         rows = self.connection.execute(mine.order_by(matches.c.id).limit(size))
         return [(row[-1], Item._make(row[:-1])) for row in rows]
 
@@ -409,7 +415,63 @@ class Runs(Repository):
         only = mine.except_(theirs).subquery()
         return [dict(row) for row in self.rows(sa.select(only).order_by(only.c.leg, only.c.left_id).limit(limit))]
 
+    def firms_fees(self, window: Window, kinds: Collection[str]) -> list[Row]:
+        """Debits of these kinds in the window, as the processor or the bank saw them."""
+        mine = sa.and_(within(window), movements.c.kind.in_(kinds), movements.c.amount_cents < 0)
+        seen = movements.c.source.in_([Source.LAWPAY, Source.BANK])
+        return self.rows(sa.select(movements).where(mine, seen).order_by(movements.c.id))
+
+    def clients_of(self, run_id: int, movement_id: int) -> set[int | None]:
+        """The clients on whose ledger lines a movement of the bank's or the processor's was matched."""
+        theirs = sa.or_(
+            sa.and_(matches.c.left_id == movement_id, movements.c.id == matches.c.right_id),
+            sa.and_(matches.c.right_id == movement_id, movements.c.id == matches.c.left_id),
+        )
+        lines = sa.select(movements.c.client_id).select_from(matches.join(movements, theirs))
+        mine = lines.where(matches.c.run_id == run_id, movements.c.source == Source.CLIO_LEDGER)
+        return set(self.connection.execute(mine).scalars())
+
+    def draw_lines(self, window: Window) -> list[Row]:
+        """Draws out of Clio's ledger in the window, each with the authorised draw that stands behind it, if any."""
+        behind = trust_lines.outerjoin(draws, draws.c.line_id == trust_lines.c.id)
+        line = sa.and_(trust_lines.c.origin == "clio", trust_lines.c.external_id == movements.c.external_id)
+        draw = (
+            sa.select(sa.func.max(draws.c.id))
+            .select_from(behind)
+            .where(line, draws.c.authorised_by.is_not(None))
+            .scalar_subquery()
+        )
+        mine = sa.and_(within(window), movements.c.source == Source.CLIO_LEDGER, movements.c.kind == "draw")
+        chosen = sa.select(movements, draw.label("draw_id")).where(mine, movements.c.status == "settled")
+        return self.rows(chosen.order_by(movements.c.id))
+
+    def draws_waiting(self, account: str, before: datetime) -> list[Row]:
+        """Draws that were authorised before a moment and are in no ledger yet."""
+        mine = sa.and_(draws.c.account == account, draws.c.state == "authorised", draws.c.authorised_at < before)
+        return self.rows(sa.select(draws).where(mine).order_by(draws.c.id))
+
+    def alone(self, run_id: int, movement_ids: Collection[int]) -> set[int]:
+        """Those of these that stand unmatched in a run, in any leg that could have matched them."""
+        found: set[int] = set()
+        for part in _parts(movement_ids):
+            open_ = sa.and_(unmatched.c.run_id == run_id, unmatched.c.state.in_(CARRIED))
+            mine = sa.select(unmatched.c.movement_id).where(open_, unmatched.c.movement_id.in_(part))
+            found |= set(self.connection.execute(mine).scalars())
+        return found
+
     # ── what a run depends on beside movements ──
+
+    def known_draws(self) -> list[int]:
+        """A state of the draws: how many there are, and how many were authorised and are over."""
+        over = sa.case((draws.c.state.in_(["posted", "reconciled", "declined", "withdrawn"]), 1))
+        chosen = sa.select(sa.func.count(), sa.func.count(draws.c.authorised_at), sa.func.count(over))
+        return [int(figure) for figure in self.connection.execute(chosen.select_from(draws)).one()]
+
+    def first_day(self, account: str, until: date) -> date | None:
+        """The first day on which anything moved in an account."""
+        mine = sa.select(sa.func.min(movements.c.on)).where(movements.c.account == account, movements.c.on <= until)
+        first: date | None = self.connection.execute(mine).scalar_one()
+        return first
 
     def known_references(self) -> list[int]:
         """A state of the lookup table, and of the bills whose numbers it understands: none of the figures ever goes back."""
@@ -475,6 +537,12 @@ class Runs(Repository):
     def sign(self, **values: Any) -> bool:
         """False when that period is signed already."""
         return self.add_once(periods, **values, signed_at=self.now)
+
+    def authorisers(self, account: str, begins: datetime, ends: datetime) -> set[str]:
+        """Who authorised the draws of an account between two moments."""
+        mine = sa.and_(draws.c.account == account, draws.c.authorised_at >= begins, draws.c.authorised_at < ends)
+        chosen = sa.select(draws.c.authorised_by).where(mine, draws.c.authorised_by.is_not(None))
+        return set(self.connection.execute(chosen.distinct()).scalars())
 
     def signed(self, account: str | None = None) -> list[Row]:
         chosen = sa.select(periods).order_by(periods.c.closed_on.desc(), periods.c.id.desc())

@@ -17,6 +17,7 @@ from orchestrator.storage.trust import NOTHING, Funds
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.confirm_accounts import refused
 from orchestrator.usecases.create_task import ask_by_task
+from orchestrator.usecases.late_periods import late_since
 
 PURPOSE = "authorise_draw"
 
@@ -48,7 +49,7 @@ def account_facts(rt: Runtime, work: Work, account: FirmAccount) -> Account:
         refused=refused(work, account),
         has_signatory=bool(rt.settings.trust.signatories),
         short=bool(work.trust.shortages(account.key)),
-        reconciled=True,
+        reconciled=late_since(rt, work, account) is None,
         currency=account.currency,
     )
 

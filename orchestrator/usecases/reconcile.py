@@ -109,10 +109,7 @@ def reconcile(
 
 
 def _first_day(work: Work, account: FirmAccount, day: date) -> date:
-    first = work.bank_files.first_day(account.key)
-    if first is None:
-        known = work.movements.current(account=account.key, until=day, limit=1)
-        first = known[0].on if known else day
+    first = work.bank_files.first_day(account.key) or work.runs.first_day(account.key, day) or day
     return min(first, day)
 
 
@@ -124,6 +121,7 @@ def _inputs(work: Work, account: FirmAccount, day: date, last: Row | None) -> di
         "upto": work.movements.newest(),
         "account": [account.account_class, account.currency, account.time_zone],
         "references": work.runs.known_references(),
+        "draws": work.runs.known_draws(),
         "bank_file": bank["id"] if bank is not None else None,
         "period": last["id"] if last is not None else None,
     }

@@ -5,17 +5,17 @@ the run's inputs and the steps before it (T42).
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import date, datetime, time, timedelta
 from functools import partial
 from typing import Any
 
 from orchestrator.domain import matching
 from orchestrator.domain.accounts import FirmAccount
 from orchestrator.domain.batches import Credit, batches
-from orchestrator.domain.breaks import BREAKS
+from orchestrator.domain.breaks import BREAKS, TRANSIT_DAYS
 from orchestrator.domain.ids import effect_key
-from orchestrator.domain.leftovers import NET_SHARE, Around, explain
+from orchestrator.domain.leftovers import FROM_TRUST, NET_SHARE, Around, explain
 from orchestrator.domain.matching import LADDER, Candidate, Difference, Item, Leg, Rule, Verdict, effective
 from orchestrator.domain.movements import Source
 from orchestrator.domain.references import Ambiguous, Provider, Resolved, normalise
@@ -88,6 +88,7 @@ class Course:
             *([partial(self._explain, Leg.BANK)] if self._bank is not None else [self._wait_for_bank]),
             self._foreign,
             self._negative,
+            self._fees,
             self._draws,
             self._after_lock,
         ]
@@ -100,7 +101,7 @@ class Course:
         days: dict[str, int] = self._place["days"]
         for item in items:
             if not item.right and item.amount_cents > 0 and item.status == "settled":
-                day = item.on.isoformat()
+                day = f"{item.source}|{item.on}"
                 days[day] = days.get(day, 0) + item.amount_cents
         named = self._named(items)
         verdict = matching.decide(LADDER[0], items, named)
@@ -122,18 +123,27 @@ class Course:
         return end
 
     def _settle(self, _after: None) -> None:
-        """Whole days of the processor's in one line of the bank's."""
-        days = {date.fromisoformat(day): cents for day, cents in self._place["days"].items()}
-        self._place["cleared"], self._place["batched"] = self._batches(days, self._bank_credits())
-
-    def _batches(self, days: Mapping[date, int], credits_: Iterable[Credit]) -> tuple[list[str], list[int]]:
-        found = batches(days, credits_)
-        cleared = sorted(day for run in found.values() for day in run)
-        lines = [
-            matching.Match("batch_deposit", (), (ident,), day) for ident, run in sorted(found.items()) for day in run
-        ]
-        self._remember(Leg.BANK, lines, ())
-        return [day.isoformat() for day in cleared], sorted(found)
+        """Whole days of a processor's in one line of the bank's."""
+        cleared: list[str] = []
+        batched: set[int] = set()
+        by_source: dict[str, dict[date, int]] = {}
+        for named, cents in self._place["days"].items():
+            source, _, day = named.partition("|")
+            by_source.setdefault(source, {})[date.fromisoformat(day)] = cents
+        found = {source: batches(days, self._bank_credits()) for source, days in sorted(by_source.items())}
+        # A line that could be the day of either processor is neither's.
+        shared = [ident for fits in found.values() for ident in fits]
+        for source, fits in found.items():
+            sure = {ident: days for ident, days in fits.items() if shared.count(ident) == 1}
+            lines = [
+                matching.Match("batch_deposit", (), (ident,), day)
+                for ident, days in sorted(sure.items())
+                for day in days
+            ]
+            self._remember(Leg.BANK, lines, ())
+            cleared += [f"{source}|{line.on}" for line in lines]
+            batched |= sure.keys()
+        self._place |= {"cleared": sorted(cleared), "batched": sorted(batched)}
 
     def _bank_credits(self) -> Iterable[Credit]:
         after = 0
@@ -144,21 +154,24 @@ class Course:
     def _uncleared(self, after: int | None) -> int | None:
         """Ledger lines known to the processor whose day the bank has not shown as one sum, and all that goes out."""
         cleared = set(self._place["cleared"])
-        days = [date.fromisoformat(day) for day in self._place["days"] if day not in cleared]
-        found = self._work.runs.matched_on(self._run["id"], days, after or 0, PAGE)
+        uncleared: dict[str, list[date]] = {}
+        for named in self._place["days"].keys() - cleared:
+            source, _, day = named.partition("|")
+            uncleared.setdefault(source, []).append(date.fromisoformat(day))
+        found = self._work.runs.matched_on(self._run["id"], uncleared, after or 0, PAGE)
         self._pool(Leg.BANK, [item for _, item in found], {})
         return found[-1][0] if len(found) == PAGE else None
 
     def _pass_on(self, after: int | None) -> int | None:
         """Ledger lines that the processor does not know: the bank must. And those it contradicts, unless a day's sum has them."""
         found = self._work.runs.passing(self._run["id"], after or 0, PAGE)
-        cleared = set(self._place.get("cleared", ()))
+        cleared = {date.fromisoformat(named.partition("|")[2]) for named in self._place.get("cleared", ())}
         free = [item for _, state, item in found if state == "open" and item.parent is None]
         told = [
             item
             for _, state, item in found
             if (state == "open" and item.parent is not None and item.amount_cents < 0)
-            or (state == "break" and (item.amount_cents < 0 or item.on.isoformat() not in cleared))
+            or (state == "break" and (item.amount_cents < 0 or item.on not in cleared))
         ]
         self._pool(Leg.BANK, [item._replace(right=0) for item in self._still_open([*free, *told])], {})
         self._work.runs.leave(self._run["id"], Leg.PROCESSOR, [item.id for item in free], state="passed")
@@ -259,9 +272,9 @@ class Course:
         cleared = set(self._place.get("cleared", ()))
         fits = [
             cents
-            for day, cents in self._place["days"].items()
-            if day not in cleared
-            and 0 <= (item.on - date.fromisoformat(day)).days <= 7  # noqa: PLR2004  as batches.SETTLE_DAYS
+            for named, cents in self._place["days"].items()
+            if named not in cleared
+            and 0 <= (item.on - date.fromisoformat(named.partition("|")[2])).days <= 7  # noqa: PLR2004  as batches.SETTLE_DAYS
             and 0 < cents - item.amount_cents <= cents * NET_SHARE
         ]
         return fits[0] if len(fits) == 1 else None
@@ -291,8 +304,47 @@ class Course:
                 said = Difference("negative_ledger", (), -row["cents"], cause, matter_id=row["matter_id"])
                 self._say(said, self._run["cut_off"], [], f"{row['client_id']}:{row['matter_id']}")
 
+    def _fees(self, _after: None) -> None:
+        """Fees and chargebacks out of trust that a client's ledger bears, though every record agrees on them (T15, F67)."""
+        if not self._account.is_trust:
+            return
+        for row in self._work.runs.firms_fees(self._window, tuple(FROM_TRUST)):
+            clients = self._work.runs.clients_of(self._run["id"], row["id"])
+            if clients and clients != {None}:
+                cause = f"{matching.dollars(-row['amount_cents'])} left the trust account as a {row['kind']} at a client's cost"
+                said = Difference(FROM_TRUST[row["kind"]], (), -row["amount_cents"], cause, row["reference"])
+                self._say(said, row["on"], [row["id"]], f"{row['source']}:{row['external_id']}")
+
     def _draws(self, _after: None) -> None:
-        """Authorised draws without a ledger line, and trust money out without an authorised draw."""
+        """Trust money out for a bill without an authorised draw, and authorised draws without a ledger line (T19, T24)."""
+        if not self._account.is_trust or not self._rt.settings.trust.trust_first:
+            return
+        for row in self._work.runs.draw_lines(self._window):
+            if row["draw_id"] is None:
+                said = Difference(
+                    "unauthorised_draw", (), abs(row["amount_cents"]), "Clio's ledger shows a draw that nobody authorised",
+                    row["reference"], row["matter_id"],
+                )  # fmt: skip
+                self._say(said, row["on"], [row["id"]], f"{row['source']}:{row['external_id']}")
+        late = datetime.combine(self._run["cut_off"] - timedelta(days=TRANSIT_DAYS), time(), self._account.zone)
+        for row in self._work.runs.draws_waiting(self._account.key, late):
+            day = row["authorised_at"].astimezone(self._account.zone).date()
+            cause = f"draw {row['id']} was authorised on {day} and stands in no ledger"
+            said = Difference("draw_not_posted", (), row["amount_cents"], cause, matter_id=row["matter_id"])
+            self._say(said, day, [], f"draw:{row['id']}")
+
+    def _reconcile_draws(self) -> None:
+        """A posted draw is reconciled when no source contradicts its line, and the bank has told of it."""
+        told = self._bank["ends_on"] if self._bank is not None else None
+        posted = [
+            row
+            for row in self._work.runs.draw_lines(self._window)
+            if row["draw_id"] is not None and told is not None and row["on"] <= told
+        ]
+        alone = self._work.runs.alone(self._run["id"], [row["id"] for row in posted])
+        for row in posted:
+            if row["id"] not in alone and self._work.trust.reconciled(row["draw_id"]):
+                self._work.audit.line("draw_reconciled", "draw", row["draw_id"], run=self._run["id"])
 
     def _after_lock(self, _after: None) -> None:
         """What was changed in the ledger of a signed period since it was signed."""
@@ -342,6 +394,8 @@ class Course:
         }
         if self._is_newest():
             keep_breaks(self._rt, self._work, self._run, self._account, rows)
+            if self._account.is_trust:
+                self._reconcile_draws()
         self._work.audit.line("run_finished", "run", run_id, digest=digest.hexdigest(), breaks=len(rows))
         return {
             "state": "finished", "finished_at": self._work.now, "statement": statement.told(), "counts": counts,
