@@ -123,6 +123,11 @@ class Gateway(Repository):
         mine = sa.select(lawpay_transactions).where(lawpay_transactions.c.charge_id == charge_id)
         return [to_transaction(row) for row in self.rows(mine.order_by(lawpay_transactions.c.number))]
 
+    def under(self, reference: str) -> list[str]:
+        """Charges under exactly this reference that lead to no page of ours."""
+        mine = sa.and_(lawpay_transactions.c.reference == reference, lawpay_transactions.c.link_id.is_(None))
+        return list(self.connection.execute(sa.select(lawpay_transactions.c.id).where(mine)).scalars())
+
     def of_link(self, link_id: int) -> list[Row]:
         mine = sa.select(lawpay_transactions).where(lawpay_transactions.c.link_id == link_id)
         return self.rows(mine.order_by(lawpay_transactions.c.number))

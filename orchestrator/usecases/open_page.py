@@ -10,6 +10,7 @@ from orchestrator.engine.runtime import Runtime
 from orchestrator.storage.jobs import Job
 from orchestrator.usecases.ask_for_payment import ask_for_payment, what_to_ask
 from orchestrator.usecases.fresh_bills import refresh
+from orchestrator.usecases.match_lawpay import judge
 from orchestrator.usecases.send_message import want_message
 
 
@@ -40,3 +41,6 @@ def open_page(job: Job, rt: Runtime) -> None:
             "link.created", "link", link["id"], bill_id=bill.id, cents=link["amount_cents"], rail=link["rail"]
         )
         want_message(rt, work, link)
+        # A database that was restored makes a page anew that may have been paid in the past it lost (F57).
+        for charge_id in work.gateway.under(reference):
+            judge(rt, work, charge_id, {bill.id: bill})

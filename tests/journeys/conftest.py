@@ -9,6 +9,7 @@ import pytest
 
 from orchestrator.sandbox.scenario import SCENARIOS
 from tests.firm import START, open_firm
+from tests.lawpay import KEYS, lawpay_settings, with_lawpay
 
 
 @pytest.fixture(scope="session")
@@ -39,36 +40,14 @@ def opened(sandbox, database_url):
 
 @pytest.fixture
 def at_lawpay(sandbox, tiny, opened):
-    """Open the tiny firm with LawPay beside it: an operating and a trust account, each with a page for cards and eChecks."""
+    """Open the tiny firm with LawPay beside it."""
 
-    def open_(*, flags=("false", "true"), scenario=None, only=("operating", "trust"), **environment):
-        given = scenario or tiny
-        given["lawpay"] = {
-            "firm": "solo",
-            "accounts": [
-                {"bank_account": key, "page": key, "trust": flag}
-                for key, flag in zip(("operating", "trust"), flags, strict=True)
-            ],
-        }
+    def open_(*, flags=("false", "true"), scenario=None, only=KEYS, **environment):
+        given = with_lawpay(scenario or tiny, flags)
         sandbox.reset(given, seed=1, now=START.isoformat(), frozen=True, rate_limit=100_000)
-        state = sandbox.state()
-        doors = state["lawpay_accounts"]
-        accounts = [
-            {"key": key, "account_class": key, "clio_id": door["clio_id"], "lawpay_ids": [door["card"], door["echeck"]]}
-            for key, door in doors.items()
-            if key in only
-        ]
-        settings = {
-            "lawpay": {
-                "base_url": state["lawpay_base_url"],
-                "secret_key": state["lawpay_secret_key"],
-                "pages": {key: doors[key]["page"] for key in only},
-            },
-            "trust": {"accounts": accounts},
-            "links": {"rail": "lawpay_page"},
-        }
+        settings = lawpay_settings(sandbox.state(), only)
         for name, value in environment.items():
-            settings[name] = {**settings.get(name, {}), **value}
+            settings[name] = {**settings.get(name, {}), **value} if isinstance(value, dict) else value
         return opened(**settings)
 
     return open_

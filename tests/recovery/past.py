@@ -24,7 +24,8 @@ SETTLE = 90.0
 class Past:
     """One database with a backup of it; every process of the firm is opened here, so that all share a mark outside."""
 
-    def __init__(self, sandbox: SandboxHandle, url: str, folder: Path) -> None:
+    def __init__(self, sandbox: SandboxHandle, url: str, folder: Path, **environment: Any) -> None:
+        self.environment = environment
         self.sandbox = sandbox
         self.url = url
         self.file = folder / "taken.backup"
@@ -33,7 +34,10 @@ class Past:
     @contextmanager
     def firm(self, passing: Passing = unharmed):
         with open_firm(
-            self.sandbox, self.url, passing=passing, environment={"engine": {"mark_dir": str(self._mark)}}
+            self.sandbox,
+            self.url,
+            passing=passing,
+            environment={**self.environment, "engine": {"mark_dir": str(self._mark)}},
         ) as firm:
             yield firm
 
