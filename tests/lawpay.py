@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from tests.firm import Firm
+
 KEYS = ("operating", "trust")
 
 
@@ -33,3 +35,8 @@ def lawpay_settings(state: dict[str, Any], only: tuple[str, ...] = KEYS) -> dict
         },
         "links": {"rail": "lawpay_page"},
     }
+
+
+def questions(firm: Firm) -> dict[str, int]:
+    """What is asked of a person beside reconciliation's breaks, which rightly miss in Clio what nobody has recorded there."""
+    return {kind: times for kind, times in firm.exceptions().items() if not kind.startswith("break_")}

@@ -7,6 +7,7 @@ import pytest
 from orchestrator.domain.lawpay_pages import parse_reference
 from orchestrator.usecases.expire_by_hand import expire_by_hand
 from tests.journeys.test_connection_lost import heartbeat
+from tests.lawpay import questions
 
 
 @pytest.fixture
@@ -100,7 +101,7 @@ def test_T1_an_account_whose_flag_lawpay_leaves_out_is_refused_and_a_person_told
     firm.later(minutes=2)
     assert said(firm, bill) == "no_page_account"
     assert firm.mails() == []
-    assert firm.exceptions() == {"lawpay_trust_unknown": 2, "no_page_account": 1}
+    assert questions(firm) == {"lawpay_trust_unknown": 2, "no_page_account": 1}
 
 
 def test_T1_an_account_that_lawpay_calls_trust_takes_no_bill(at_lawpay):
@@ -108,7 +109,7 @@ def test_T1_an_account_that_lawpay_calls_trust_takes_no_bill(at_lawpay):
     bill = firm.issued_bill()
     firm.later(minutes=16)
     assert said(firm, bill) == "no_page_account"
-    assert firm.exceptions()["account_class_disagrees"] == 2
+    assert questions(firm)["account_class_disagrees"] == 2
     assert firm.mails() == []
 
 
@@ -173,9 +174,9 @@ def test_F47_a_refused_key_is_one_notice_that_ends_by_itself(firm):
     firm.sandbox.fault("GET /lawpay/v1/events", "status", code=401, body=body, times=2)
     firm.later(minutes=6)
     firm.later(minutes=6)
-    assert firm.exceptions() == {"lawpay_key_refused": 1}
+    assert questions(firm) == {"lawpay_key_refused": 1}
     heartbeat(firm)
-    assert firm.exceptions() == {}
+    assert questions(firm) == {}
 
 
 def test_links_and_messages_go_on_while_lawpay_is_away(firm):

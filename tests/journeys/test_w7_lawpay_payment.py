@@ -13,6 +13,7 @@ from orchestrator.engine.points import Point
 from orchestrator.storage.gateway import to_transaction
 from orchestrator.usecases.show_payments import show_payment, show_payments
 from tests.firm import Died, dying_at, open_firm
+from tests.lawpay import questions
 
 PAGE = Rail.LAWPAY_PAGE
 
@@ -107,7 +108,7 @@ def test_one_task_asks_for_it_to_be_recorded_and_the_bill_keeps_silent_until_it_
     firm.later(minutes=16)
     assert silence(firm, bill) == "nothing_open"
     assert books(firm, payment) == {"bank:operating": 60_000, "receivable": -60_000}
-    assert firm.exceptions() == {}
+    assert questions(firm) == {}
     firm.check()
 
 
@@ -119,7 +120,7 @@ def test_a_payment_that_was_recorded_before_we_heard_of_it_needs_no_task(firm):
     firm.later(days=1)
     seen(firm)
     assert tasks(firm, "Record the LawPay payment") == []
-    assert firm.exceptions() == {}
+    assert questions(firm) == {}
     with firm.rt.read() as work:
         assert work.journal.held() == 60_000
     firm.check()
@@ -141,7 +142,7 @@ def test_F66_an_echeck_that_is_returned_late_reverses_everything_and_leaves_its_
     assert books(firm, payment) == {"bank:operating": 0, "receivable": 0}
     assert len(notes(firm, "Payment reversed")) == 1
     assert len(tasks(firm, "Take back the LawPay payment")) == 1
-    assert firm.exceptions() == {"payment_reversed": 1}
+    assert questions(firm) == {"payment_reversed": 1}
     there = moved(firm)
     assert there[payment["id"]].status is MovementStatus.SETTLED
     back = there[f"{payment['id']}:return"]
@@ -197,7 +198,7 @@ def test_a_refund_is_a_transaction_of_its_own_and_reverses_the_payment(firm):
     assert books(firm, payment) == {"bank:operating": 0, "receivable": 0}
     there = moved(firm)[refund["id"]]
     assert (there.kind, there.amount_cents, there.parent) == (MovementKind.REFUND, -60_000, payment["id"])
-    assert firm.exceptions() == {"payment_reversed": 1}
+    assert questions(firm) == {"payment_reversed": 1}
     assert len(tasks(firm, "Take back the LawPay payment")) == 1
     assert silence(firm, bill) == "payment_reversed"
     firm.check()
@@ -259,7 +260,7 @@ def test_F65_an_edited_amount_is_a_person_s_and_is_booked_nowhere(firm, cents):
     bill = firm.mailed_bill()
     payment = pay(firm, page_of(firm, bill), amount_cents=cents)
     firm.later(days=1)
-    assert firm.exceptions() == {"lawpay_amount_differs": 1}
+    assert questions(firm) == {"lawpay_amount_differs": 1}
     assert books(firm, payment) == {}
     assert tasks(firm, "LawPay") == []
     assert silence(firm, bill) == "payment_in_question"
@@ -282,7 +283,7 @@ def test_F65_after_a_person_recorded_what_came_the_rest_is_asked_for(firm):
     # Whatever LawPay says of the same payment later, the same question is not asked twice.
     firm.sandbox.act("lawpay_refund", id=payment["id"], amount_cents=1)
     seen(firm)
-    assert "lawpay_amount_differs" not in firm.exceptions()
+    assert "lawpay_amount_differs" not in questions(firm)
     firm.check()
 
 
@@ -294,9 +295,9 @@ def test_an_edited_reference_is_a_person_s_who_is_shown_what_it_may_be(firm, edi
     page = page_of(firm, bill)
     payment = pay(firm, page, reference=edit(page["reference"]))
     firm.later(days=1)
-    assert firm.exceptions() == {"lawpay_reference_edited": 1}
+    assert questions(firm) == {"lawpay_reference_edited": 1}
     with firm.rt.read() as work:
-        [asked] = work.exceptions.listed()
+        [asked] = work.exceptions.listed(kind="lawpay_reference_edited")
     assert bill["number"] in asked["summary"]
     assert books(firm, payment) == {}
     assert silence(firm, bill) == "payment_in_question"
@@ -308,7 +309,7 @@ def test_F18_a_payment_under_a_reference_we_never_gave_is_a_person_s(firm, refer
     bill = firm.mailed_bill()
     payment = pay(firm, page_of(firm, bill), reference=reference)
     firm.later(days=1)
-    [kind] = firm.exceptions()
+    [kind] = questions(firm)
     assert kind in {"lawpay_reference_unknown", "lawpay_reference_edited"}
     assert books(firm, payment) == {}
     assert page_of(firm, bill)["state"] == "live"
@@ -324,7 +325,7 @@ def test_F18_what_was_there_before_we_first_looked_is_history_and_no_question(sa
     with open_firm(sandbox, f"{database_url}-2", environment=_settings(firm)) as later:
         sandbox.clock_advance(60)
         later.work()
-        assert later.exceptions() == {}
+        assert questions(later) == {}
         assert [one.amount_cents for one in moved(later).values()] == [5_000]
 
 
@@ -344,7 +345,7 @@ def test_a_page_that_is_paid_twice_is_booked_once_and_the_second_is_a_person_s(f
     firm.later(days=1)
     assert books(firm, first) == {"bank:operating": 60_000, "receivable": -60_000}
     assert books(firm, second) == {}
-    assert firm.exceptions() == {"lawpay_paid_twice": 1}
+    assert questions(firm) == {"lawpay_paid_twice": 1}
     assert len(tasks(firm, "Record the LawPay payment")) == 1
     firm.check()
 
@@ -357,7 +358,7 @@ def test_two_payments_that_are_first_heard_of_together_are_one_and_a_question(fi
         firm.sandbox.clock_advance(1)
     seen(firm)
     firm.later(days=1)
-    assert firm.exceptions() == {"lawpay_paid_twice": 1}
+    assert questions(firm) == {"lawpay_paid_twice": 1}
     with firm.rt.read() as work:
         assert work.journal.held() == 60_000
     firm.check()
@@ -371,7 +372,7 @@ def test_a_page_that_is_paid_after_a_newer_one_took_its_place_is_a_person_s(firm
     firm.later(minutes=2)
     payment = pay(firm, old)
     firm.later(days=1)
-    assert firm.exceptions() == {"lawpay_link_over": 1}
+    assert questions(firm) == {"lawpay_link_over": 1}
     assert books(firm, payment) == {}
     # While nobody knows what that money is for, the client is not asked for more.
     assert silence(firm, bill) == "payment_in_question"
@@ -388,7 +389,7 @@ def test_F12_a_page_that_was_paid_before_it_was_closed_is_honoured(firm):
     firm.later(days=1)
     assert books(firm, paid_) == {"bank:operating": 60_000, "receivable": -60_000}
     assert silence(firm, bill) == "payment_to_record"
-    assert firm.exceptions() == {}
+    assert questions(firm) == {}
     firm.check()
 
 
@@ -398,7 +399,7 @@ def test_F68_a_bill_paid_into_trust_is_a_person_s_and_no_money_is_moved(firm):
     trust = firm.ids["lawpay_accounts"]["trust"]["page"]
     payment = pay(firm, {"url": f"{trust}?{page['url'].partition('?')[2]}"})
     firm.later(days=1)
-    assert firm.exceptions() == {"lawpay_wrong_account": 1}
+    assert questions(firm) == {"lawpay_wrong_account": 1}
     assert books(firm, payment) == {}
     assert moved(firm)[payment["id"]].account == "trust"
     firm.check()
@@ -412,7 +413,7 @@ def test_T1_an_account_that_nobody_configured_is_told_once_and_its_money_belongs
         )
         seen(firm)
     assert [one.account for one in moved(firm).values()] == [None, None]
-    assert firm.exceptions() == {"lawpay_account_unknown": 1}
+    assert questions(firm) == {"lawpay_account_unknown": 1}
 
 
 # ── the feed ──
@@ -482,7 +483,7 @@ def test_a_transaction_that_lawpay_does_not_know_holds_nothing_up(firm):
     firm.sandbox.fault("GET /lawpay/v1/transactions/{id}", "status", code=404, body=body)
     seen(firm)
     assert len({lost["id"], kept["id"]} & moved(firm).keys()) == 1
-    assert firm.exceptions()["lawpay_not_found"] == 1
+    assert questions(firm)["lawpay_not_found"] == 1
 
 
 def test_a_worker_that_dies_anywhere_in_a_poll_books_a_payment_once(at_lawpay, sandbox, database_url):

@@ -10,7 +10,7 @@ from orchestrator.sandbox.scenario import SCENARIOS
 from orchestrator.storage.jobs import JobState
 from orchestrator.storage.lineage import Gate
 from tests.firm import START
-from tests.lawpay import lawpay_settings, with_lawpay
+from tests.lawpay import lawpay_settings, questions, with_lawpay
 from tests.recovery.past import Past, to_its_end
 
 
@@ -68,7 +68,7 @@ def test_F57_pages_messages_and_payments_of_two_lost_hours_are_found_again(past,
         assert books(firm) == booked
         assert {bill["id"]: page(firm, bill)["reference"] for bill in (known, paid, sent, lost)} == references
         assert [page(firm, bill)["state"] for bill in (known, paid, sent, lost)] == ["live", "used", "live", "used"]
-        assert firm.exceptions() == {}
+        assert questions(firm) == {}
         assert firm.jobs(None, JobState.PARKED, JobState.FAILED) == []
         sandbox.act("lawpay_pay", page=page(firm, sent)["url"])
         firm.later(days=1)
