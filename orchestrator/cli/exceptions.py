@@ -161,19 +161,35 @@ def retry(
 
 @app.command("resolve")
 def resolve(
+    *,
     ctx: typer.Context,
     exception: ExceptionArgument,
     by: Annotated[str, typer.Option(help="Who decided; it stands in the audit line.")],
     note: Annotated[str, typer.Option(help="Why it is settled; ids and amounts, no names.")] = "",
+    matter: Annotated[
+        int | None,
+        typer.Option(
+            metavar="ID", help="Of a break: the matter that its text means. It is mapped, and reconciled again."
+        ),
+    ] = None,
     dry_run: DryRunOption = False,
 ) -> None:
     """Close an exception that a person has settled. No fact is edited; its bill is looked at anew.
 
-    A break stands in the reports until a run no longer finds it, and needs a --note.
+    A break stands in the reports until a run no longer finds it, and needs a --note; of one whose text names no matter, or
+    several, say which with --matter.
     """
     from orchestrator.cli.firm import opened
-    from orchestrator.usecases.resolve_exception import resolve_exception
+    from orchestrator.usecases.resolve_exception import name_its_matter, resolve_exception
 
+    if matter is not None:
+        with opened(ctx) as rt:
+            done = name_its_matter(rt, exception, matter, by=by, note=note, dry_run=dry_run)
+        verb, then = ("would mean", "would be") if dry_run else ("means", "is")
+        print(
+            f"{done['reference']!r} {verb} matter {matter}; exception {exception} {then} settled by the run that follows."
+        )
+        return
     with opened(ctx) as rt:
         row = resolve_exception(rt, exception, by=by, note=note, dry_run=dry_run)
     bill = (

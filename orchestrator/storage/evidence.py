@@ -11,19 +11,24 @@ from orchestrator.storage.repository import CHUNK, Repository, Row
 from orchestrator.storage.tables import (
     approvals,
     audit,
+    bank_files,
     bill_matters,
     billing_requests,
     bills,
     breaks,
+    differences,
     draws,
     entries,
     exceptions,
     journal,
     links,
+    matches,
     matter_references,
     messages,
     movements,
     payments,
+    periods,
+    runs,
     tasks,
     trust_holds,
     trust_ledgers,
@@ -145,6 +150,23 @@ def _within(scope: OfMonth, *moments: sa.Column[Any]) -> Clause:
     return sa.or_(*(sa.and_(moment >= scope.began, moment < scope.ended) for moment in moments))
 
 
+def _runs(*of: Clause) -> sa.Select[tuple[int]]:
+    """The runs that tell: those a period was signed on, and the newest finished one of each account."""
+    newest = sa.select(sa.func.max(runs.c.id)).where(runs.c.state == "finished", *of).group_by(runs.c.account)
+    return sa.select(runs.c.id).where(
+        sa.or_(runs.c.id.in_(newest), sa.and_(runs.c.id.in_(sa.select(periods.c.run_id)), *of))
+    )
+
+
+def _run_in(scope: OfMonth) -> Clause:
+    return sa.and_(runs.c.opened_on < scope.until, runs.c.cut_off >= scope.first)
+
+
+def _matched(scope: OfMatter) -> Clause:
+    its = sa.select(movements.c.id).where(_movements(scope))
+    return sa.and_(matches.c.run_id.in_(_runs()), sa.or_(matches.c.left_id.in_(its), matches.c.right_id.in_(its)))
+
+
 def _on(scope: OfMonth, day: sa.Column[Any]) -> Clause:
     return sa.and_(day >= scope.first, day < scope.until)
 
@@ -206,6 +228,36 @@ PARTS: tuple[Part, ...] = (
             breaks.c.opened_at < scope.ended,
             sa.or_(breaks.c.state.in_(["open", "reopened"]), breaks.c.updated_at >= scope.began),
         ),
+    ),
+    Part(
+        "runs", runs,
+        ("id", "account", "opened_on", "cut_off", "version", "trigger", "asked_by", "state", "inputs", "inputs_digest",
+         "counts", "statement", "digest", "began_at", "finished_at"),
+        lambda scope: runs.c.id.in_(sa.select(matches.c.run_id).where(_matched(scope))),
+        _run_in,
+    ),
+    Part(
+        "matches", matches, ("id", "run_id", "leg", "rule", "left_id", "right_id", "on"), _matched,
+        lambda scope: sa.and_(matches.c.run_id.in_(_runs(_run_in(scope))), _on(scope, matches.c.on)),
+    ),
+    Part(
+        "differences", differences,
+        ("id", "run_id", "kind", "money_cents", "cause", "reference", "matter_id", "candidates", "movement_ids", "since"),
+        lambda scope: sa.and_(differences.c.run_id.in_(_runs()), differences.c.matter_id == scope.matter_id),
+        lambda scope: differences.c.run_id.in_(_runs(_run_in(scope))),
+    ),
+    Part(
+        "statements", bank_files,
+        ("id", "account", "digest", "name", "format", "begins_on", "ends_on", "opening_cents", "closing_cents", "lines",
+         "added", "imported_by", "imported_at"),
+        lambda _: sa.false(),
+        lambda scope: sa.and_(bank_files.c.begins_on < scope.until, bank_files.c.ends_on >= scope.first),
+    ),
+    Part(
+        "periods", periods,
+        ("id", "account", "opened_on", "closed_on", "run_id", "reviewer", "waiver", "inputs_digest", "digest", "signed_at"),
+        lambda _: sa.false(),
+        lambda scope: sa.and_(periods.c.opened_on < scope.until, periods.c.closed_on >= scope.first),
     ),
     Part(
         "exceptions", exceptions,

@@ -14,6 +14,9 @@ def assign_exception(rt: Runtime, exception_id: int, *, to: str | None, by: str,
         if row["state"] != "open":
             raise Rejected(f"Exception {exception_id} is {row['state']} already: nobody need look at it.")
         work.exceptions.assign(exception_id, to)
+        if row["subject_kind"] == "break":
+            # The break's owner is who stands in the reports (T43): one queue, one answer.
+            work.breaks.look_after(row["subject_id"], owner=to)
         work.audit.line("exception.assigned", "exception", exception_id, actor=by, to=to, before=row["owner"])
     before: str | None = row["owner"]
     return before

@@ -10,7 +10,7 @@ from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import Rejected
 from orchestrator.storage.references import Entry
 from orchestrator.storage.unit_of_work import Work
-from orchestrator.usecases.rerun_breaks import EXPLAINED, reopen
+from orchestrator.usecases.rerun_breaks import reopen
 from orchestrator.usecases.trial import trial
 
 OPERATOR = "operator"
@@ -31,9 +31,7 @@ def keep_numbers(work: Work, matters: Iterable[Matter], *, source: str = "clio")
 def explained(work: Work, references: Iterable[str]) -> int:
     """Have every break looked at again that one of these texts may explain; returns how many there were."""
     texts = list(references)
-    if not texts or not work.breaks.standing(kinds=EXPLAINED):
-        return 0  # a backfill brings thousands of numbers, and most often nothing waits for one
-    return sum(reopen(work, text) for text in texts)
+    return reopen(work, *texts) if texts else 0
 
 
 def map_reference(

@@ -1,9 +1,13 @@
 """A person settled an exception: it closes, no fact is edited, and the bill it was about is decided on anew."""
 
+from typing import Any
+
 from orchestrator.domain.kinds import Kind
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import Rejected
 from orchestrator.storage.repository import Row
+from orchestrator.usecases.map_reference import map_reference
+from orchestrator.usecases.rerun_breaks import provider_of
 from orchestrator.usecases.retry_exception import required_open
 from orchestrator.usecases.show_exceptions import Concern, concern_of
 from orchestrator.usecases.trial import trial
@@ -11,6 +15,24 @@ from orchestrator.usecases.trial import trial
 BY_RETRY = (
     "Its job {job} waits: retry that instead (`orchestrator jobs retry {job}`), and the exception closes with it."
 )
+
+
+def name_its_matter(
+    rt: Runtime, exception_id: int, matter_id: int, *, by: str, note: str, dry_run: bool = False
+) -> dict[str, Any]:
+    """Say which matter the text of a break means: it is mapped, and the break's window run again, which settles the break.
+
+    Nothing is closed by hand: were it the wrong matter, the run would say so. `Rejected` says why not.
+    """
+    with rt.read() as work:
+        row = required_open(work, exception_id)
+        found = work.breaks.get(row["subject_id"]) if row["subject_kind"] == "break" else None
+        if found is None or not found["reference"].strip():
+            raise Rejected(f"Exception {exception_id} is about no text that could name a matter.")
+        provider = provider_of(work, found)
+    return map_reference(
+        rt, found["reference"], matter_id, provider=provider, by=by, source="break", note=note, dry_run=dry_run
+    )
 
 
 def resolve_exception(rt: Runtime, exception_id: int, *, by: str, note: str, dry_run: bool = False) -> Row:

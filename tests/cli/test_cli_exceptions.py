@@ -108,6 +108,18 @@ def test_settling_a_break_wants_a_reason_and_edits_nothing(desk):
     assert "is resolved already" in said(cli("exceptions", "retry", found["id"]), 1)
 
 
+def test_a_break_s_text_is_given_its_matter_through_the_exception(desk):
+    firm, cli = desk
+    broken(firm)
+    [found] = cli.json("exceptions", "list")
+    words = said(cli("exceptions", "resolve", found["id"], "--by", "Ada", "--matter", firm.matter()))
+    assert words == (
+        f"'RETAINER BO' means matter {firm.matter()}; exception {found['id']} is settled by the run that follows.\n"
+    )
+    assert cli.json("matters", "show", "retainer bo")["resolution"]["matter_id"] == firm.matter()
+    assert len(firm.jobs("reconcile.window")) == 1
+
+
 def test_what_has_nothing_to_try_again_says_so(desk):
     firm, cli = desk
     with firm.rt.uow() as work:
