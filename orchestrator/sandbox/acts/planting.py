@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from orchestrator.sandbox.acts import gateway, trust
 from orchestrator.sandbox.acts.facts import Parties
-from orchestrator.sandbox.firm import ledger
+from orchestrator.sandbox.firm import bills, ledger
+from orchestrator.sandbox.firm.money import Bill
 from orchestrator.sandbox.firm.things import ZERO, BankAccount, Facts, Matter, User
 from orchestrator.sandbox.lawpay import paying
 from orchestrator.sandbox.lawpay.things import Transaction
@@ -226,20 +227,19 @@ def stale_item(plot: Plot) -> None:
 
 
 def unauthorised_draw(plot: Plot) -> None:
-    """Money drawn from trust by somebody who may not, and recorded in Clio as if all were well."""
-    users = plot.parties.books.table(User).values()
-    who = next((user for user in users if user.enabled and not user.signatory), None)
-    plot.found |= _draw(plot, authorised_by=who.id if who else None)
-    words = {
-        "matter_id": plot.matter.id,
-        "amount": plot.dollars,
-        "banked": False,
-        "confirmation": plot.found["lawpay_id"],
-    }
-    line = trust.disburse_trust(
-        plot.parties.books, {**words, "payee": "the firm", "authorised_by": who.id if who else 0}
-    )
-    plot.found["clio_lines"] = [line.id]
+    """A bill paid from trust by somebody who may not, at LawPay and in Clio as if all were well."""
+    books = plot.parties.books
+    bill = books.get(Bill, plot.facts["bill_id"]) if "bill_id" in plot.facts else None
+    if bill is None:
+        bill = bills.request_money(books, plot.matter, plot.dollars)
+        bills.approve(books, bill)
+    who = next((user for user in books.table(User).values() if user.enabled and not user.signatory), None)
+    by = who.id if who else 0
+    plot.facts["bill_id"] = plot.found["bill_id"] = bill.id
+    plot.found |= _draw(plot, authorised_by=by)
+    paid = {"bill_id": bill.id, "amount": plot.dollars, "banked": False, "authorised_by": by}
+    share = trust.apply_trust(books, {**paid, "confirmation": plot.found["lawpay_id"]})
+    plot.found["allocation_id"] = share.id
 
 
 def _draw(plot: Plot, **facts: object) -> Facts:
