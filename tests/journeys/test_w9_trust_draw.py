@@ -320,6 +320,16 @@ def test_T25_each_thing_that_is_missing_denies_every_draw(bank, said, reason):
     assert [link["amount"] for link in firm.links()] == [600]
 
 
+def test_T25_without_a_signed_period_inside_its_deadline_nothing_is_drawn(firm):
+    deposit(firm, 1000)
+    firm.later(days=60)
+    bill = billed(firm, 600)
+    assert draws(firm) == []
+    with pytest.raises(Rejected) as refusal:
+        propose_draw(firm.rt, bill["id"], by="iris", dry_run=False)
+    assert refusal.value.reason == "trust_unreconciled"
+
+
 def test_T25_an_open_shortage_denies_every_draw_of_the_account(firm):
     deposit(firm, 1000)
     with firm.rt.uow() as work:
