@@ -64,18 +64,23 @@ def verify_newest(rt: Runtime) -> None:
     if rt.heads is None:
         return
     with rt.read() as work:
-        life = work.lineage.life()
-        last = _last(work, rt.heads.read())
-        check = Check(last_seq=last.seq, last_hash=last.hash) if last is not None else Check()
-        head = work.audit.head()
-        if head is not None:
-            check.read(work.audit.lines(after=check.last_seq, until=head[0])).end()
-        now = work.now
+        life, now = work.lineage.life(), work.now
+    last, check = newest(rt)
     if check.first is not None:
         with rt.uow() as work:
             alarm(work, check.first.words)
-    elif head is not None and (last is None or last.seq != head[0]):
-        rt.heads.add(Head(*head, era=life.era, at=now))
+    elif check.last_seq and (last is None or last.seq != check.last_seq):
+        rt.heads.add(Head(check.last_seq, check.last_hash, era=life.era, at=now))
+
+
+def newest(rt: Runtime) -> tuple[Head | None, Check]:
+    """The head noted last whose line is still there, and the check of what was written since."""
+    with rt.read() as work:
+        last = _last(work, rt.heads.read()) if rt.heads is not None else None
+        check = Check(last_seq=last.seq, last_hash=last.hash) if last is not None else Check()
+        head = work.audit.head()
+        lines = work.audit.lines(after=check.last_seq, until=head[0]) if head is not None else ()
+        return last, check.read(lines).end()
 
 
 def _last(work: Work, heads: list[Head]) -> Head | None:

@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from orchestrator.domain.topics import Urgency
 from orchestrator.probes import probes_of
+from orchestrator.usecases.backfill_matters import backfill_matters
 from orchestrator.usecases.doctor.examine import TABLE, examine
 from orchestrator.usecases.doctor.findings import Check, Level, Patient, ok
 from tests.firm import open_firm
@@ -87,3 +89,20 @@ def test_every_check_has_a_ground_that_comes_before_it():
     names = [check.name for check in TABLE]
     assert all(check.needs is None or names.index(check.needs) < place for place, check in enumerate(TABLE))
     assert Check("x", lambda _: ok("fine")).needs is None
+
+
+def test_F82_the_doctor_finds_a_changed_record(firm):
+    firm.mailed_bill()
+    assert examined(firm)["audit"].level is Level.OK
+    with firm.rt.uow() as work:
+        work.connection.exec_driver_sql("UPDATE audit SET actor = 'nora' WHERE seq = 3")
+    found = examined(firm)["audit"]
+    assert (found.level, found.said) == (Level.PROBLEM, "The record was changed. Line 3 is not as it was written.")
+
+
+def test_a_firm_with_trust_money_is_told_to_read_its_old_matters_once(sandbox, database_url):
+    account = {"key": "iolta", "account_class": "trust", "clio_id": 1}
+    with open_firm(sandbox, database_url, environment={"trust": {"accounts": [account]}}) as firm:
+        assert examined(firm)["matter numbers"].do == "Run `orchestrator matters backfill`."
+        backfill_matters(firm.rt, Urgency.SWEEPS, told=lambda _: None, turned=lambda _: None)
+        assert examined(firm)["matter numbers"].said == "1 numbers and references name a matter."

@@ -3,8 +3,10 @@
 from datetime import timedelta
 
 from orchestrator.domain.reasons import meaning
+from orchestrator.usecases.backfill_matters import NAME as BACKFILL
 from orchestrator.usecases.doctor.findings import Check, Finding, Patient, ok, problem, warning
 from orchestrator.usecases.read_health import DEAF_AFTER_SECONDS, SWEEPS_LATE
+from orchestrator.usecases.verify_audit import newest
 
 SHORTEST_KEY = 32
 OLDEST_POSTGRESQL = 15
@@ -159,6 +161,32 @@ def exceptions(patient: Patient) -> Finding:
     return ok("Nothing waits for a person.")
 
 
+def audit(patient: Patient) -> Finding:
+    rt = patient.runtime
+    last, check = newest(rt)
+    if check.first is not None:
+        return problem(f"The record was changed. {check.first.words}", "See `orchestrator audit verify`.")
+    if rt.heads is None:
+        return warning(
+            "No head of the audit chain is noted outside the database.",
+            "Set ORCH_ENGINE__MARK_DIR to a folder on another volume: without it nobody can know that lines were cut off.",
+        )
+    noted = f"the head of {last.at:%Y-%m-%d} is noted outside" if last is not None and last.at else "no head noted yet"
+    return ok(f"{check.lines} lines since the last check are as they were written; {noted}.")
+
+
+def matter_numbers(patient: Patient) -> Finding:
+    with patient.runtime.read() as work:
+        known = sum(work.references.counts().values())
+        row = work.references.backfill(BACKFILL)
+    if patient.settings.trust.accounts and (row is None or row["done_at"] is None):
+        return warning(
+            "Old matters may be unknown: not every matter that Clio has was read yet.",
+            "Run `orchestrator matters backfill`.",
+        )
+    return ok(f"{known} numbers and references name a matter.")
+
+
 CHECKS = (
     Check("settings", settings),
     Check("secret key", secret),
@@ -171,4 +199,6 @@ CHECKS = (
     Check("sweeps", sweeps, "database"),
     Check("backlog", backlog, "database"),
     Check("exceptions", exceptions, "database"),
+    Check("audit", audit, "database"),
+    Check("matter numbers", matter_numbers, "database"),
 )
