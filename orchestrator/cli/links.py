@@ -25,6 +25,7 @@ app = typer.Typer(help="Payment links and the quotas they count against.", no_ar
 LINKS = (
     number("Link", "id"),
     Column("Bill", "bill_number", wrap=False),
+    Column("Rail", "rail", wrap=False),
     Column("State", "state", wrap=False),
     amount("Amount", "amount_cents"),
     Column("Currency", "currency"),

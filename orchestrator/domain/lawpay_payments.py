@@ -158,9 +158,10 @@ AT_FIRST_SIGHT = frozenset({"lawpay_link_over", "lawpay_bill_settled"})
 # ── the books ──
 
 
-def recorded(*, paid_cents: int, before_cents: int, booked_cents: int) -> bool:
+def recorded(*, paid_cents: int, before_cents: int, booked_cents: int, exactly: bool) -> bool:
     """Whether a bill's paid amount has risen by this payment since it was asked for: Clio has no better sign of it."""
-    return paid_cents - before_cents >= booked_cents
+    rose = paid_cents - before_cents
+    return rose == booked_cents if exactly else rose >= booked_cents
 
 
 def standing_cents(charge: Transaction, refunds: Sequence[Transaction]) -> int:

@@ -139,6 +139,11 @@ class Gateway(Repository):
         )
         return self.rows(joined.where(links.c.bill_id == bill_id).order_by(lawpay_transactions.c.number))
 
+    def unplaced(self, account_ids: Collection[str]) -> list[Row]:
+        """Transactions on these of the gateway's accounts that belong to no configured account yet."""
+        mine = sa.and_(lawpay_transactions.c.account.is_(None), lawpay_transactions.c.account_id.in_(account_ids))
+        return self.rows(sa.select(lawpay_transactions).where(mine).order_by(lawpay_transactions.c.number))
+
     def on_their_way(self, *, before: datetime) -> list[str]:
         """Transactions that were last read before this moment and had not come to an end."""
         under_way = lawpay_transactions.c.status.in_(sorted(ON_ITS_WAY))

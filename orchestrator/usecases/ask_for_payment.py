@@ -17,7 +17,7 @@ from orchestrator.errors import Rejected
 from orchestrator.storage.jobs import Job
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
-from orchestrator.usecases.choose_rail import page_for, paid_elsewhere
+from orchestrator.usecases.choose_rail import note_recorded, page_for, paid_elsewhere
 from orchestrator.usecases.plan_draws import plan_draws, promised
 
 LOUD = (
@@ -38,6 +38,7 @@ def ask_for_payment(rt: Runtime, work: Work, bill_ids: Sequence[int]) -> None:
     bills = work.mirror.bills(bill_ids)
     plan_draws(rt, work, bills.values())
     for bill in bills.values():
+        note_recorded(work, bill)
         decision = what_to_ask(rt, work, bill)
         link = alive.get(bill.id)
         if link is not None and isinstance(decision, Ask) and decision.amount_cents == link["amount_cents"]:

@@ -7,7 +7,7 @@ from orchestrator.domain.ids import effect_key
 from orchestrator.domain.money import Money
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
-from orchestrator.usecases.choose_rail import RECORD
+from orchestrator.usecases.choose_rail import RECORD, record_key
 from orchestrator.usecases.create_task import ask_by_task
 
 TAKE_BACK = "take_back_payment"
@@ -17,7 +17,7 @@ def ask_to_record(work: Work, charge: Row, bill: Bill, *, cents: int) -> None:
     """Ask for this charge to be entered on its bill; the same charge is asked for once, on any database."""
     amount = Money(cents, charge["currency"])
     _ask(
-        work, RECORD, effect_key(RECORD, charge["id"]), charge, bill,
+        work, RECORD, record_key(charge["id"]), charge, bill,
         title=f"Record the LawPay payment of invoice {bill.number}: {amount}",
         text=(
             f"{amount} were paid for invoice {bill.number} on our LawPay page (transaction {charge['id']}), and Clio does not "

@@ -1,11 +1,13 @@
 """W5: which rail a bill takes, which account's page may collect it, and what payments made at LawPay say against asking."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from orchestrator.domain.asking import OnPage, Silence
 from orchestrator.domain.bills import Bill
 from orchestrator.domain.gateway import ON_ITS_WAY, GatewayAccount
+from orchestrator.domain.ids import effect_key
 from orchestrator.domain.lawpay_pages import RailRule, account_for_page, rail_for
 from orchestrator.domain.lawpay_payments import QUESTIONS, doubt_about, recorded
 from orchestrator.domain.links import Rail
@@ -57,7 +59,7 @@ def paid_elsewhere(work: Work, bill: Bill) -> Silence | None:
     charges = work.gateway.of_bill(bill.id)
     if any(charge["matched"] and charge["status"] in ON_ITS_WAY for charge in charges):
         return Silence("payment_under_way")
-    if any(charge["booked_cents"] and not in_clio(charge, bill) for charge in charges):
+    if any(charge["booked_cents"] and not in_clio(work, charge, bill) for charge in charges):
         return Silence("payment_to_record")
     asked_about = (charge for charge in charges if charge["deviations"])
     if any(work.exceptions.standing(QUESTIONS, question_key(charge["id"])) for charge in asked_about):
@@ -65,11 +67,48 @@ def paid_elsewhere(work: Work, bill: Bill) -> Silence | None:
     return None
 
 
-def in_clio(charge: Row, bill: Bill) -> bool:
-    """Whether a person has recorded this charge on its bill in Clio, as far as the bill's paid amount can tell."""
+def less_paid_elsewhere(work: Work, bill: Bill) -> Bill:
+    """The bill as Clio would show it if it knew what came in at LawPay: trust money is not drawn for what was paid (T8).
+
+    What waits for a person counts as paid as well: a draw that comes later costs nothing, one too many costs trust.
+    """
+    unknown = sum(_unknown_cents(work, charge, bill) for charge in work.gateway.of_bill(bill.id))
+    return replace(bill, pending_cents=bill.pending_cents + unknown) if unknown else bill
+
+
+def _unknown_cents(work: Work, charge: Row, bill: Bill) -> int:
+    """What of a charge Clio does not know."""
+    if charge["booked_cents"]:
+        return 0 if in_clio(work, charge, bill) else int(charge["booked_cents"])
+    asked_about = work.exceptions.standing(QUESTIONS, question_key(charge["id"]))
+    under_way = charge["matched"] and charge["status"] in ON_ITS_WAY
+    return int(charge["amount_cents"]) if under_way or asked_about else 0
+
+
+def in_clio(work: Work, charge: Row, bill: Bill) -> bool:
+    """Whether a person has recorded this charge on its bill in Clio: the bill's paid amount says so, or their task does.
+
+    When more was paid since, a cheque for one, the amount alone says nothing, and the client would be asked twice.
+    """
+    task = work.tasks.get(record_key(charge["id"]))
+    if task is not None and task["complete"]:
+        return True
     return recorded(
-        paid_cents=bill.paid_cents, before_cents=charge["paid_before_cents"] or 0, booked_cents=charge["booked_cents"]
-    )
+        paid_cents=bill.paid_cents, before_cents=charge["paid_before_cents"] or 0, booked_cents=charge["booked_cents"],
+        exactly=task is not None,
+    )  # fmt: skip
+
+
+def note_recorded(work: Work, bill: Bill) -> None:
+    """What a bill's paid amount says today may be hidden by another payment tomorrow: the task that asked is over for good."""
+    for charge in work.gateway.of_bill(bill.id):
+        if charge["booked_cents"] and in_clio(work, charge, bill) and work.tasks.completed(record_key(charge["id"])):
+            work.audit.line("payment.recorded", "lawpay", charge["number"], transaction=charge["id"], bills=[bill.id])
+
+
+def record_key(transaction_id: str) -> str:
+    """The key of the task that asks for a charge to be recorded: the same on any database."""
+    return effect_key(RECORD, transaction_id)
 
 
 def to_record(work: Work, payload: Mapping[str, Any]) -> bool:
@@ -77,7 +116,7 @@ def to_record(work: Work, payload: Mapping[str, Any]) -> bool:
     bill = work.mirror.bills([payload["bill_id"]]).get(payload["bill_id"])
     charges = work.gateway.of_bill(payload["bill_id"])
     charge = next((charge for charge in charges if charge["id"] == payload["transaction_id"]), None)
-    return bill is not None and charge is not None and charge["booked_cents"] > 0 and not in_clio(charge, bill)
+    return bill is not None and charge is not None and charge["booked_cents"] > 0 and not in_clio(work, charge, bill)
 
 
 def question_key(transaction_id: str) -> str:

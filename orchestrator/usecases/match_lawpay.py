@@ -162,7 +162,7 @@ def _book(rt: Runtime, work: Work, case: Case, standing: int) -> None:
     write_note(rt, work, event, bill, cents=abs(delta), fact=f"{row['id']}:{sequence}")
     if delta > 0:
         before = case.link["paid_before_cents"] or 0
-        if not recorded(paid_cents=bill.paid_cents, before_cents=before, booked_cents=standing):
+        if not recorded(paid_cents=bill.paid_cents, before_cents=before, booked_cents=standing, exactly=False):
             ask_to_record(work, row, bill, cents=delta)
         return
     # A refund may be the firm's own doing, a return is a dispute: nobody is asked again before a person has decided (T28).

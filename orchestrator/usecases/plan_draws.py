@@ -15,6 +15,7 @@ from orchestrator.storage.audit import WORKER
 from orchestrator.storage.repository import Row
 from orchestrator.storage.trust import NOTHING, Funds
 from orchestrator.storage.unit_of_work import Work
+from orchestrator.usecases.choose_rail import less_paid_elsewhere
 from orchestrator.usecases.confirm_accounts import refused
 from orchestrator.usecases.create_task import ask_by_task
 from orchestrator.usecases.late_periods import late_since
@@ -56,6 +57,7 @@ def account_facts(rt: Runtime, work: Work, account: FirmAccount) -> Account:
 
 def consider(rt: Runtime, work: Work, bill: Bill, *, own: Row | None = None) -> Considered:
     """What trust money could pay of this bill now; `own` is its open draw, whose promise does not stand in its own way."""
+    bill = less_paid_elsewhere(work, bill)
     matter = work.mirror.matters(bill.matter_ids).get(bill.matter_ids[0]) if len(bill.matter_ids) == 1 else None
     account, funds = _richest(rt, work, matter)
     if account is None:

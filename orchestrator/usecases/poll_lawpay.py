@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from orchestrator.domain.gateway import GatewayEvent, Transaction, TransactionStatus, TransactionType
+from orchestrator.domain.ids import effect_key
 from orchestrator.domain.lawpay_payments import doubt_about, movements_of
 from orchestrator.domain.reasons import meaning
 from orchestrator.domain.topics import Urgency
@@ -17,6 +18,7 @@ from orchestrator.engine.effects import step
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import Rejected
 from orchestrator.ports import Gateway
+from orchestrator.storage.gateway import to_transaction
 from orchestrator.storage.jobs import Job
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
@@ -32,6 +34,7 @@ BETWEEN_PAGES = timedelta(seconds=1)
 """How far before the end of one page the next begins: whether `start_date` is inclusive is published nowhere."""
 
 ACCOUNTS_EVERY = timedelta(hours=12)
+ACCOUNTS = "lawpay.accounts"
 LONG_UNDER_WAY = timedelta(days=2)
 AT_ONCE = 20
 
@@ -53,14 +56,15 @@ def poll(job: Job, rt: Runtime) -> None:
         work.pulses.beat("lawpay.poll", read=read)
 
 
-def catch_up(rt: Runtime, job: Job | None = None) -> int:
-    """As `poll`, for whoever must know now; returns how many transactions were read."""
+def catch_up(rt: Runtime, job: Job) -> int:
+    """As `poll`, for the job that must know now; returns how many transactions were read."""
     assert rt.gateway is not None
     with rt.uow(quietly=True) as work:
         feed = work.gateway.open_feed(rt.cipher.nonce)
         work.gateway.begin_poll()
-        now = work.now
-    if feed["accounts_read_at"] is None or feed["accounts_read_at"] < now - ACCOUNTS_EVERY:
+        now, ages = work.now, work.pulses.ages()
+    judged = ages[ACCOUNTS]["facts"]["digest"] if ACCOUNTS in ages else None
+    if feed["accounts_read_at"] is None or feed["accounts_read_at"] < now - ACCOUNTS_EVERY or judged != _configured(rt):
         read_accounts(rt)
         look_again(rt)
     overlap = timedelta(seconds=rt.settings.sweep.overlap_seconds)
@@ -92,15 +96,15 @@ def look_again(rt: Runtime) -> None:
             apply(rt, work, reading)
 
 
-def hear_lawpay(rt: Runtime, *, younger_than: timedelta) -> None:
+def hear_lawpay(rt: Runtime, job: Job, *, younger_than: timedelta) -> None:
     """Catch up, unless the list was read to its end so lately: before a client is asked for what may have been paid (F62)."""
     with rt.read() as work:
         feed, now = work.gateway.feed(), work.now
     if feed is None or feed["polled_at"] is None or feed["polled_at"] < now - younger_than:
-        catch_up(rt)
+        catch_up(rt, job)
 
 
-def _take(rt: Runtime, events: Sequence[GatewayEvent], job: Job | None) -> int:
+def _take(rt: Runtime, events: Sequence[GatewayEvent], job: Job) -> int:
     """One page: what its new events name is read, and kept in the commit that moves the watermark past them."""
     with rt.read() as work:
         known = work.gateway.known_events([event.id for event in events])
@@ -111,9 +115,8 @@ def _take(rt: Runtime, events: Sequence[GatewayEvent], job: Job | None) -> int:
         apply(rt, work, reading)
         if events:
             work.gateway.read_to(max(event.created_at for event in events))
-        if job is not None:
-            # A long list outlasts any lease; whoever took over meanwhile has this page too.
-            work.jobs.renew(job, lease_seconds=rt.settings.engine.lease_seconds)
+        # A long list outlasts any lease; whoever took over meanwhile has this page too.
+        work.jobs.renew(job, lease_seconds=rt.settings.engine.lease_seconds)
     return len(reading.transactions)
 
 
@@ -198,8 +201,30 @@ def read_accounts(rt: Runtime) -> None:
             work.exceptions.close_all(
                 settled | {"lawpay_trust_unknown", "account_class_disagrees"} - {doubt}, _about(said.id)
             )
+        work.pulses.beat(ACCOUNTS, digest=_configured(rt))
+        for row in _placed(rt, work):
+            judge(rt, work, row["charge_id"] or row["id"], {})
         held = [bill_id for row in work.gateway.unmatched() if (bill_id := judge(rt, work, row["id"], {})) is not None]
         ask_for_payment(rt, work, [*held, *work.mirror.silenced(HELD_BY_LAWPAY)])
+
+
+def _placed(rt: Runtime, work: Work) -> list[Row]:
+    """Give what moved on an account before anybody configured it to that account; returns what was placed."""
+    ids = [lawpay_id for account in rt.settings.trust.firm_accounts for lawpay_id in account.lawpay_ids]
+    placed = work.gateway.unplaced(ids)
+    for row in placed:
+        account = rt.settings.trust.account_of(lawpay_id=row["account_id"])
+        assert account is not None
+        work.gateway.note(row["id"], account=account.key)
+        seen, completed_at = to_transaction(row), row["completed_at"]
+        work.movements.see(movements_of(seen, account=account.key, zone=account.zone, completed_at=completed_at))
+    return placed
+
+
+def _configured(rt: Runtime) -> str:
+    """The accounts that the firm has configured: with others, LawPay's are judged anew without waiting for their hour."""
+    known = (f"{one.key}:{one.account_class}:{','.join(one.lawpay_ids)}" for one in rt.settings.trust.firm_accounts)
+    return effect_key("accounts", *sorted(known), *sorted(rt.settings.lawpay.pages))
 
 
 def _open_about(work: Work, code: str, account_id: str, name: str) -> None:

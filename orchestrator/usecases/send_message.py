@@ -70,7 +70,7 @@ class SendMessage(Effect[str]):
         if self.rt.mailer is None:
             raise NeedsReview("ORCH_MAIL__URL or ORCH_MAIL__FROM is not set.", reason="mail_not_configured")
         if self.rt.gateway is not None and self._page() is not None:
-            hear_lawpay(self.rt, younger_than=JUST_NOW)
+            hear_lawpay(self.rt, self.job, younger_than=JUST_NOW)
         refresh(self.rt, self.job, since_due=True)
         with self.rt.read() as work:
             unneeded = self._unneeded(work)

@@ -197,6 +197,8 @@ def test_an_entry_takes_the_books_to_what_stands_and_sums_to_nothing(path):
         assert entry(standing, account="operating", bill_id=5, matter_id=7, booked=booked) == []
 
 
-@given(cents, st.integers(0, 10**6), st.integers(0, 10**6))
+@given(cents, st.integers(0, 10**6), st.integers(0, 10**8))
 def test_a_payment_is_recorded_when_the_bill_s_paid_amount_rose_by_it(amount, before, since):
-    assert recorded(paid_cents=before + since, before_cents=before, booked_cents=amount) is (since >= amount)
+    known = {"paid_cents": before + since, "before_cents": before, "booked_cents": amount}
+    assert recorded(**known, exactly=False) is (since >= amount)
+    assert recorded(**known, exactly=True) is (since == amount)

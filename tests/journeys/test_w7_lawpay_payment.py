@@ -5,15 +5,18 @@ from dataclasses import replace
 
 import pytest
 
+from orchestrator.domain.draws import Denied
 from orchestrator.domain.gateway import TransactionStatus
 from orchestrator.domain.kinds import Kind
 from orchestrator.domain.links import Rail
 from orchestrator.domain.movements import MovementKind, MovementStatus, Source
 from orchestrator.engine.points import Point
 from orchestrator.storage.gateway import to_transaction
+from orchestrator.usecases.choose_rail import less_paid_elsewhere, record_key
+from orchestrator.usecases.plan_draws import consider
 from orchestrator.usecases.show_payments import show_payment, show_payments
 from tests.firm import Died, dying_at, open_firm
-from tests.lawpay import questions
+from tests.lawpay import lawpay_settings, questions
 
 PAGE = Rail.LAWPAY_PAGE
 
@@ -512,4 +515,66 @@ def test_a_payment_whose_last_event_was_lost_is_read_again_by_its_id(firm):
     assert row(firm, payment)["status"] == "AUTHORIZED"
     firm.later(days=2)
     assert books(firm, payment) == {"bank:operating": 60_000, "receivable": -60_000}
+    firm.check()
+
+
+def test_what_moved_on_an_account_belongs_to_it_once_somebody_configures_it(at_lawpay, sandbox, database_url):
+    firm = at_lawpay(only=("operating",))
+    door = firm.ids["lawpay_accounts"]["trust"]
+    payment = firm.sandbox.act("lawpay_pay", page=door["page"], amount_cents=100, reference="a")
+    seen(firm)
+    assert questions(firm) == {"lawpay_account_unknown": 1}
+    with open_firm(sandbox, database_url, environment=lawpay_settings(sandbox.state())) as again:
+        seen(again)
+        assert moved(again)[payment["id"]].account == "trust"
+        # The account is clear now; what was paid on its page, and why, is not.
+        assert questions(again) == {"lawpay_reference_unknown": 1}
+
+
+def test_a_cheque_beside_a_payment_that_nobody_recorded_does_not_hide_it(firm):
+    """The bill's paid amount rose by more than the payment: only the task can say what was recorded."""
+    bill = firm.issued_bill(dollars=1000)
+    firm.sandbox.act("record_payment", id=bill["id"], amount=400)
+    firm.later(minutes=16)
+    firm.later(minutes=2)
+    assert page_of(firm, bill)["amount_cents"] == 60_000
+    paid_ = pay(firm, page_of(firm, bill))
+    firm.later(days=1)
+    firm.sandbox.act("record_payment", id=bill["id"], amount=590)
+    firm.later(minutes=16)
+    assert silence(firm, bill) == "payment_to_record"
+    assert len(firm.mails()) == 1
+    assert books(firm, paid_)["receivable"] == -60_000
+    firm.check()
+
+
+def test_once_recorded_a_payment_stays_so_whatever_is_paid_later(firm):
+    bill, payment = paid(firm)
+    firm.sandbox.act("record_payment", id=bill["id"])
+    firm.later(minutes=16)
+    with firm.rt.read() as work:
+        assert work.tasks.get(record_key(payment["id"]))["complete"]
+        assert "payment.recorded" in {
+            line["action"] for line in work.audit.about("lawpay", row(firm, payment)["number"])
+        }
+    firm.check()
+
+
+def drawable(firm, bill):
+    """What trust money could still be drawn for, and why not."""
+    with firm.rt.read() as work:
+        known = work.mirror.bills([bill["id"]])[bill["id"]]
+        return less_paid_elsewhere(work, known).open_cents, consider(firm.rt, work, known).decision
+
+
+@pytest.mark.parametrize("cents", [60_000, 59_000])
+def test_T8_trust_money_is_not_drawn_for_what_was_paid_at_lawpay(firm, cents):
+    bill = firm.mailed_bill()
+    assert drawable(firm, bill)[0] == 60_000
+    pay(firm, page_of(firm, bill), amount_cents=cents)
+    assert drawable(firm, bill)[0] == 60_000 - cents
+    firm.later(days=1)
+    assert drawable(firm, bill)[0] == 60_000 - cents
+    if cents == 60_000:
+        assert drawable(firm, bill)[1] == Denied("nothing_open")
     firm.check()
