@@ -229,6 +229,7 @@ class TrustSettings(Group):
     reviewers: tuple[str, ...] = ()
     waivers: tuple[Literal["one_person_firm"], ...] = ()
     trust_first: bool = False
+    notices: Literal["person", "mail"] = "person"
     ledger_writes: bool = False
     firm_money_cap_cents: int = Field(default=20_000, ge=0)
 

@@ -32,6 +32,7 @@ from orchestrator.usecases.reconcile_nightly import reconcile_nightly, reconcile
 from orchestrator.usecases.reconcile_window import reconcile_window
 from orchestrator.usecases.recover import adopt_links, finish_recovery
 from orchestrator.usecases.send_message import SendMessage
+from orchestrator.usecases.send_notice import SendNotice
 from orchestrator.usecases.watch_trust import watch_trust
 from orchestrator.usecases.write_note import CreateNote
 
@@ -151,6 +152,11 @@ def expire_link(job: Job, rt: Runtime) -> None:
 @workflow("message.send")
 def send_message(job: Job, rt: Runtime) -> None:
     perform(SendMessage(rt, job))
+
+
+@workflow("notice.send")
+def send_notice(job: Job, rt: Runtime) -> None:
+    perform(SendNotice(rt, job))
 
 
 @workflow("communication.log")

@@ -131,7 +131,7 @@ def show(
         if job is not None:
             page.facts(f"\nJob {job['id']}: {job['topic']}", {name: job[key] for name, key in LIFE.items()})
             page.line(f"\nWhen that is done: orchestrator jobs retry {job['id']} (its --help explains --resend)")
-            if job["topic"] == "message.send" and job["sent_at"] is not None:
+            if job["topic"] in ("message.send", "notice.send") and job["sent_at"] is not None:
                 page.line(f"When the client has the message: orchestrator jobs settle {job['id']}")
 
 

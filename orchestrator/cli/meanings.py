@@ -78,6 +78,7 @@ MEANINGS = {
     "trust.reviewers": "who may sign a period's reconciliation",
     "trust.waivers": "one_person_firm: the only authoriser may also sign the reconciliation",
     "trust.trust_first": "propose a draw before a payment link is made for the rest",
+    "trust.notices": "who tells the client of a draw: a person, who records it, or the worker by mail",
     "trust.ledger_writes": "enter lines into Clio's ledger ourselves; never bill payments",
     "trust.firm_money_cap_cents": "the most of the firm's own money that may lie in a trust account for bank charges",
 }

@@ -19,6 +19,7 @@ from babel.numbers import format_currency
 from orchestrator.delivery.plain import header, mail_address, mailbox, one_line, pay_link
 from orchestrator.delivery.templates import TemplateSet
 from orchestrator.domain.letters import Brand, Finished, Letter
+from orchestrator.domain.money import Money
 from orchestrator.errors import Rejected
 
 NAME, NUMBER, POSTAL = 80, 40, 200
@@ -45,6 +46,9 @@ class Facts:
     due_on: str
     issued_on: str
     pay_url: str
+    draw_on: str
+    left: str
+    items: str
 
 
 class TemplateLetters:
@@ -92,6 +96,8 @@ class TemplateLetters:
             raise Rejected("A letter's key is letters and digits.", reason="key_invalid")
         if letter.amount.cents <= 0:
             raise Rejected(f"Nothing is left to ask for on bill {letter.bill_id}.", reason="amount_invalid")
+        draw, currency = letter.draw, letter.amount.currency
+        items = draw.items if draw is not None else ()
         return Facts(
             firm_name=self._firm_name,
             reply_to=self._reply_to,
@@ -102,11 +108,17 @@ class TemplateLetters:
             client_name=one_line(letter.client_name, NAME),
             bill_number=one_line(letter.bill_number, NUMBER),
             matter_number=one_line(letter.matter_number or "", NUMBER),
-            amount=format_currency(letter.amount.amount, letter.amount.currency, locale=self._locale),
+            amount=self._money(letter.amount),
             due_on=self._date(letter.due_on),
             issued_on=self._date(letter.issued_on),
-            pay_url=pay_link(letter.pay_url, self._pay_hosts),
+            pay_url=pay_link(letter.pay_url, self._pay_hosts) if draw is None else "",
+            draw_on=self._date(draw.on if draw is not None else None),
+            left=self._money(draw.left) if draw is not None else "",
+            items="\n".join(f"{self._date(day)}: {self._money(Money(cents, currency))}" for day, cents in items),
         )
+
+    def _money(self, money: Money) -> str:
+        return format_currency(money.amount, money.currency, locale=self._locale)
 
     def _date(self, day: date | None) -> str:
         return format_date(day, "long", locale=self._locale) if day else ""

@@ -7,6 +7,18 @@ from orchestrator.domain.money import Money
 
 
 @dataclass(frozen=True, slots=True)
+class DrawNotice:
+    """What a client must be told before trust money pays their bill (T18): the day, what is left, and the bill's items.
+
+    An item is its day and cents, never the nature of the work (T48).
+    """
+
+    on: date
+    left: Money
+    items: tuple[tuple[date, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
     """One message to one client about one bill.
 
@@ -27,6 +39,8 @@ class Letter:
     issued_on: date | None
     pay_url: str
     key: str
+    draw: DrawNotice | None = None
+    """Such a letter asks for nothing and carries no address to pay at."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ TOPICS: dict[str, Urgency] = {
     "link.create": Urgency.MESSAGES,
     "link.expire": Urgency.MONEY,
     "message.send": Urgency.MESSAGES,
+    "notice.send": Urgency.MESSAGES,
     "communication.log": Urgency.SWEEPS,
     # upkeep
     "webhooks.upkeep": Urgency.SWEEPS,

@@ -109,6 +109,8 @@ def propose(rt: Runtime, work: Work, bill: Bill, *, actor: str) -> Row | Denied:
         "draw.proposed", "draw", draw["id"], actor=actor, bill_id=bill.id, cents=cents, ledger_id=ledger["id"]
     )
     _ask(work, draw, bill, found.matter, found.account)
+    if rt.settings.trust.notices == "mail":
+        work.jobs.add("notice.send", draw["key"], draw_id=draw["id"], bill_id=bill.id)
     return draw
 
 

@@ -4,7 +4,10 @@ from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import Rejected
 from orchestrator.storage.jobs import JobState
 from orchestrator.usecases.send_message import message_sent
+from orchestrator.usecases.send_notice import notice_sent
 from orchestrator.usecases.trial import trial
+
+MESSAGES = ("message.send", "notice.send")
 
 
 def settle_job(rt: Runtime, job_id: int, *, by: str, dry_run: bool) -> str:
@@ -16,7 +19,7 @@ def settle_job(rt: Runtime, job_id: int, *, by: str, dry_run: bool) -> str:
         row = work.jobs.get(job_id)
         if row is None:
             raise Rejected(f"There is no job {job_id}.")
-        if row["topic"] != "message.send":
+        if row["topic"] not in MESSAGES:
             raise Rejected(
                 f"Job {job_id} ({row['topic']}) can find out by itself: `orchestrator jobs retry {job_id}` searches first."
             )
@@ -24,7 +27,10 @@ def settle_job(rt: Runtime, job_id: int, *, by: str, dry_run: bool) -> str:
             raise Rejected(f"Job {job_id} is {row['state']} and nothing about it is in doubt.")
         work.jobs.settle(job_id, evidence={"arrived": True, "said_by": by})
         message_id = str(row["intent"]["message_id"])
-        message_sent(work, row["payload"], message_id, at=row["sent_at"], actor=by)
+        if row["topic"] == "notice.send":
+            notice_sent(rt, work, row["payload"]["draw_id"], message_id, at=row["sent_at"], actor=by)
+        else:
+            message_sent(work, row["payload"], message_id, at=row["sent_at"], actor=by)
         work.exceptions.close_job(job_id)
         work.audit.line("job.settled", "job", job_id, actor=by, topic=row["topic"], message=message_id)
     return message_id

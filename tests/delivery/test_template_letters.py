@@ -17,12 +17,14 @@ from hypothesis import strategies as st
 
 from orchestrator.delivery.letters import TemplateLetters, ink_on, slug
 from orchestrator.delivery.plain import JOINERS, one_line, pay_link
-from orchestrator.domain.letters import Brand, Finished, Letter
+from orchestrator.domain.letters import Brand, DrawNotice, Finished, Letter
 from orchestrator.domain.money import Money
 from orchestrator.errors import Rejected
 
 TEMPLATES = Path(__file__).parents[2] / "config" / "templates"
 STEPS = sorted({(path.parent.name, path.name.split(".")[0]) for path in TEMPLATES.glob("*/*.*")})
+ASKING = [(variant, step) for variant, step in STEPS if step != "trust_notice"]
+"""Letters that ask for money, and so carry an address to pay at."""
 NOW = datetime(2026, 11, 5, 9, 30, tzinfo=UTC)
 BRAND = Brand(
     "Hart & Lane LLP",
@@ -141,7 +143,7 @@ AMOUNTS = {
 }
 
 
-@pytest.mark.parametrize(("variant", "step"), STEPS)
+@pytest.mark.parametrize(("variant", "step"), ASKING)
 @pytest.mark.parametrize("place", AMOUNTS, ids="/".join)
 def test_text_says_exactly_what_html_says(variant, step, place):
     locale, currency = place
@@ -157,6 +159,25 @@ def test_text_says_exactly_what_html_says(variant, step, place):
     assert page.links.count(LETTER.pay_url) == 2
     for figure in re.findall(r"[$£]\s?[\d,.]+\d|\d[\d\s]*,\d\d", finished.subject + text + page.text):
         assert figure.strip("$£") in amount.replace("\xa0", " ") or figure.strip("$£") in amount
+
+
+def test_T18_a_notice_of_a_draw_says_the_same_in_text_and_page_and_asks_for_nothing():
+    told = DrawNotice(date(2026, 12, 4), Money(40_000), ((date(2026, 11, 2), 60_000), (date(2026, 11, 3), 63_450)))
+    letter = replace(LETTER, step="trust_notice", amount=Money(123_450), pay_url="", draw=told)
+    finished = LETTERS.write(letter, now=NOW)
+    text, page = parts(finished)
+    for words in (text, page.text):
+        flat = " ".join(words.split())
+        for fact in (
+            "$1,234.50",
+            "December 4, 2026",
+            "$400.00",
+            "November 2, 2026: $600.00",
+            "November 3, 2026: $634.50",
+        ):
+            assert fact in flat
+        assert "securely online" not in flat
+    assert [link for link in page.links if not link.startswith("mailto:")] == []
 
 
 @pytest.mark.parametrize(("variant", "step"), STEPS)
