@@ -20,6 +20,22 @@ SETTLE_DAYS = 7
 """And come so many days after the last of its days."""
 
 
+NET_SHARE = 0.06
+"""A deposit that is short by no more than this may have had fees taken out of it (T16)."""
+
+
+def nets(totals: Mapping[date, int], lines: Iterable[Credit]) -> dict[int, date]:
+    """Which day's gross each line falls a little short of: only where line and day are each other's only fit."""
+    fits = [
+        (line.id, day)
+        for line in lines
+        for day, cents in totals.items()
+        if 0 <= (line.on - day).days <= SETTLE_DAYS and 0 < cents - line.amount_cents <= cents * NET_SHARE
+    ]
+    ids, days = [ident for ident, _ in fits], [day for _, day in fits]
+    return {ident: day for ident, day in fits if ids.count(ident) == days.count(day) == 1}
+
+
 def batches(totals: Mapping[date, int], lines: Iterable[Credit]) -> dict[int, tuple[date, ...]]:
     """Which days each line is the sum of: only where line and days are each other's only fit."""
     days = sorted(day for day, cents in totals.items() if cents)

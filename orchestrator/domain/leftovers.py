@@ -23,13 +23,9 @@ class Around:
     """Unmatched movements of the other side that have its amount."""
     still_counted: bool = False
     """Clio's ledger counts it, though it is worth nothing any more."""
-    gross_cents: int | None = None
-    """What the processor says it deposited that day, where the bank's line is a little less."""
 
 
 FROM_TRUST = {MovementKind.FEE.value: "fee_from_trust", MovementKind.CHARGEBACK.value: "chargeback_from_trust"}
-NET_SHARE = 0.06
-"""A deposit that is short by no more than this may have had fees taken out of it (T16)."""
 
 
 def explain(leg: Leg, item: Item, around: Around) -> tuple[Difference | None, bool]:
@@ -39,6 +35,8 @@ def explain(leg: Leg, item: Item, around: Around) -> tuple[Difference | None, bo
         return _alone(
             kind, item, around, f"{dollars(-item.amount_cents)} left the trust account as a {item.kind}"
         ), False
+    if leg is Leg.PROCESSOR and item.right and around.elsewhere is not None:
+        return _elsewhere(item, around), False
     if leg is Leg.PROCESSOR and item.right:
         cause = "Clio's ledger names a payment that the processor does not show"
         return _alone("missing_at_lawpay", item, around, cause), False
@@ -78,6 +76,8 @@ def _by_reference(item: Item, around: Around) -> Difference:
 def _not_at_bank(item: Item, around: Around) -> tuple[Difference | None, bool]:
     if item.status in WORTHLESS:
         return None, False
+    if around.elsewhere is not None:
+        return _elsewhere(item, around), False
     age = (around.seen_until - item.on).days
     for kind, days in (("stale_item", STALE_DAYS), ("missing_at_bank", TRANSIT_DAYS)):
         if age > days:
@@ -92,10 +92,6 @@ def _not_in_clio_but_at_bank(item: Item, around: Around) -> tuple[Difference | N
         return _alone(
             "late_return", item, around, "the bank returned a deposit, and Clio's ledger still counts it"
         ), False
-    if around.gross_cents is not None:
-        short = around.gross_cents - item.amount_cents
-        cause = f"the day's gross payments are {dollars(around.gross_cents)}, the bank received {dollars(short)} less"
-        return _alone("net_deposit", item, around, cause, money=short), False
     if around.elsewhere is not None:
         return _elsewhere(item, around), False
     return _alone("missing_in_clio", item, around, "the bank has it, and Clio's ledger does not"), False
@@ -106,10 +102,9 @@ def _elsewhere(item: Item, around: Around) -> Difference:
 
 
 def _alone(
-    kind: str, item: Item, around: Around, cause: str, *, candidates: tuple[Candidate, ...] | None = None,
-    money: int | None = None,
+    kind: str, item: Item, around: Around, cause: str, *, candidates: tuple[Candidate, ...] | None = None
 ) -> Difference:  # fmt: skip
     return Difference(
-        kind, (item,), abs(item.amount_cents) if money is None else money, cause, item.reference,
+        kind, (item,), abs(item.amount_cents), cause, item.reference,
         item.matter_id or only(around.named or ()), around.alike if candidates is None else candidates,
     )  # fmt: skip

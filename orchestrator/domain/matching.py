@@ -87,6 +87,8 @@ class Verdict:
     matches: list[Match] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
     left_over: list[Item] = field(default_factory=list)
+    costs: list[Item] = field(default_factory=list)
+    """Fees and chargebacks that a ledger line of a client's bears, though both sides agree on them (T15)."""
 
 
 Named = Mapping[str, tuple[int, ...]]
@@ -120,6 +122,9 @@ def effective(item: Item) -> int:
 WORTHLESS = {MovementStatus.FAILED.value, MovementStatus.VOIDED.value}
 
 
+_PENDING = MovementStatus.PENDING.value
+
+
 def decide(rule: Rule, items: Iterable[Item], named: Named) -> Verdict:
     """Apply one rule to complete groups, sorted by key; items with an empty key are left over."""
     verdict = Verdict()
@@ -136,9 +141,16 @@ def _key(item: Item) -> str:
     return item[0]
 
 
-def _match(rule: str, lefts: Sequence[Item], rights: Sequence[Item]) -> Match:
+COSTS = {MovementKind.FEE.value, MovementKind.CHARGEBACK.value}
+
+
+def _match(verdict: Verdict, rule: str, lefts: Sequence[Item], rights: Sequence[Item]) -> None:
+    """They are the same money; of a payment that has not settled, no line of the bank's can be made yet."""
     pending = any(item.status == MovementStatus.PENDING.value for item in lefts)
-    return Match(rule, _ids(lefts), _ids(rights), NOT_YET if pending else lefts[0].on)
+    verdict.matches.append(Match(rule, _ids(lefts), _ids(rights), NOT_YET if pending else lefts[0].on))
+    for mine, theirs in ((lefts, rights), (rights, lefts)):
+        borne = any(item.source == "clio_ledger" and item.client_id is not None for item in theirs)
+        verdict.costs += [item for item in mine if item.kind in COSTS and item.source != "clio_ledger" and borne]
 
 
 # ── the rungs ──
@@ -156,7 +168,10 @@ def same_id(members: Sequence[Item], named: Named, verdict: Verdict) -> None:
                 and right.status not in WORTHLESS
             ):
                 if _agree(left, right, named):
-                    verdict.matches.append(_match("exact_id", (left,), (right,)))
+                    if left.status != _PENDING and left.kind not in COSTS:
+                        verdict.matches.append(Match("exact_id", (left.id,), (right.id,), left.on))
+                    else:
+                        _match(verdict, "exact_id", (left,), (right,))
                 else:
                     verdict.differences.append(_wrong_matter(left, (right,), named))
                 return
@@ -214,7 +229,7 @@ def summed(members: Sequence[Item], _named: Named, verdict: Verdict) -> None:
             and _near(members, SAME_MONEY_DAYS)
             and _total(many) == effective(few[0]) != 0
         ):
-            verdict.matches.append(_match("sum", lefts, rights))
+            _match(verdict, "sum", lefts, rights)
             return
     verdict.left_over += members
 
@@ -268,7 +283,7 @@ def _pairs(
             if effective(left) != effective(right):
                 verdict.differences.append(_unequal(lefts, rights, named))
             elif _agree(left, right, named):
-                verdict.matches.append(_match(rule, (left,), (right,)))
+                _match(verdict, rule, (left,), (right,))
             else:
                 verdict.differences.append(_wrong_matter(left, (right,), named))
         else:
@@ -296,7 +311,7 @@ def _settle(
     if _total(lefts) == _total(rights) and (len(lefts) == 1 or len(rights) == 1):
         if all(_agree(left, right, named) for left in lefts for right in rights) or len(rights) > 1 < _matters(rights):
             one = len(lefts) == len(rights) == 1
-            verdict.matches.append(_match(rule if one else "sum", lefts, rights))
+            _match(verdict, rule if one else "sum", lefts, rights)
         else:
             verdict.differences.append(_wrong_matter(lefts[0], rights, named))
     elif len(lefts) > 1 and len(rights) > 1:

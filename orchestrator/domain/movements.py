@@ -62,6 +62,11 @@ class Movement:
     """The external id of what it belongs to: a refund's charge, or the payment behind a ledger line."""
 
     @property
+    def link(self) -> str:
+        """What it says it belongs to: its parent, or else its very reference, which people fill with the payment's id."""
+        return (self.parent or self.reference.strip())[:200]
+
+    @property
     def digest(self) -> str:
         """The same for equal sightings, whenever they were read."""
         values = [str(getattr(self, field.name)) for field in fields(self) if field.name != "at"]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from itertools import groupby
 
 LONGEST = 255
@@ -116,6 +117,7 @@ def id_in(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= LONGEST_ID else None
 
 
+@lru_cache(maxsize=50_000)
 def normalise(text: str) -> str:
     """The same for whatever differs only in case, spaces, punctuation or leading zeros.
 

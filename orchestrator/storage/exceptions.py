@@ -1,6 +1,6 @@
 """Anything that waits for a person: one queue."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -37,6 +37,18 @@ class Exceptions(Repository):
         if not self.add_once(exceptions, **values):
             again = sa.update(exceptions).where(self._open(kind, key))
             self.change(again.values(times=exceptions.c.times + 1, updated_at=self.now, summary=summary, job_id=job_id))
+
+    def open_new(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """`open` for many at once, none of which can be open already: kind, key, summary, subject and money_cents of each."""
+        stamp = {"state": "open", "times": 1, "opened_at": self.now, "updated_at": self.now}
+        values = [
+            {name: value for name, value in row.items() if name != "subject"}
+            | {"key": str(row["key"]), "subject_kind": row["subject"][0], "subject_id": row["subject"][1]}
+            | stamp
+            for row in rows
+        ]
+        if values:
+            self.connection.execute(sa.insert(exceptions), values)
 
     def close(self, kind: str, key: object) -> None:
         """What called for a person is settled; closing what is not open does nothing."""

@@ -48,7 +48,9 @@ class Movements(Repository):
     def _add(self, movement: Movement, before: sa.RowMapping | None) -> bool:
         """Add a version after `before`, which ends with it; False when another transaction was first."""
         version = before["version"] + 1 if before is not None else 1
-        values = dataclasses.asdict(movement) | {"version": version, "digest": movement.digest, "seen_at": self.now}
+        values = dataclasses.asdict(movement) | {
+            "version": version, "digest": movement.digest, "seen_at": self.now, "link": movement.link,
+        }  # fmt: skip
         row = self.insert(movements).values(**values).on_conflict_do_nothing().returning(movements.c.id)
         added = self.connection.execute(row).scalar_one_or_none()
         if added is not None and before is not None:

@@ -129,7 +129,7 @@ class Runs(Repository):
         """
         while True:
             ours = self._stream(window, PROCESSORS, movements.c.external_id, after, size, right=0)
-            theirs = self._stream(window, (Source.CLIO_LEDGER,), movements.c.parent, after, size, right=1)
+            theirs = self._stream(window, (Source.CLIO_LEDGER,), movements.c.link, after, size, right=1)
             full = [stream[-1].key for stream in (*ours, *theirs) if len(stream) == size]
             items = [item for stream in (*ours, *theirs) for item in stream]
             if not full:
@@ -151,7 +151,7 @@ class Runs(Repository):
         for source in sources:
             chosen = sa.select(key, sa.literal_column(str(right)), movements.c.id, *compared)
             mine = chosen.where(within(window), movements.c.source == source, key > after).order_by(key).limit(size)
-            pages.append([Item._make(row) for row in self.connection.execute(mine)])
+            pages.append([Item._make(row) for row in self.connection.execute(mine).all()])
         return pages
 
     def unlinked(self, window: Window, source: Source, after: int, size: int) -> list[Item]:
@@ -160,8 +160,8 @@ class Runs(Repository):
         chosen = sa.select(sa.literal_column("''"), sa.literal_column("1"), movements.c.id, *compared)
         mine = chosen.where(within(window), movements.c.source == source, movements.c.id > after)
         if source is Source.CLIO_LEDGER:
-            mine = mine.where(movements.c.parent.is_(None))
-        return [Item._make(row) for row in self.connection.execute(mine.order_by(movements.c.id).limit(size))]
+            mine = mine.where(movements.c.link == "")
+        return [Item._make(row) for row in self.connection.execute(mine.order_by(movements.c.id).limit(size)).all()]
 
     def foreign(self, window: Window) -> list[Row]:
         """Movements of the window in another currency than their account's (T50)."""
@@ -195,12 +195,33 @@ class Runs(Repository):
                 return complete, complete[-1].key
             size *= 2
 
-    def leftovers(self, run_id: int, leg: Leg, after: int, size: int) -> list[tuple[int, Item]]:  # fmt: skip
+    def leftovers(
+        self, run_id: int, leg: Leg, after: int, size: int, *, right: int | None = None
+    ) -> list[tuple[int, Item]]:  # fmt: skip  # fmt: skip
         """The next open rows of a leg, each with the pool's id it goes by."""
         mine = sa.and_(unmatched.c.run_id == run_id, unmatched.c.leg == leg, unmatched.c.state == "open")
         chosen = self._pooled(sa.literal_column("''")).add_columns(unmatched.c.id).where(mine, unmatched.c.id > after)
-        rows = self.connection.execute(chosen.order_by(unmatched.c.id).limit(size))
+        if right is not None:
+            chosen = chosen.where(unmatched.c.right == right)
+        rows = self.connection.execute(chosen.order_by(unmatched.c.id).limit(size)).all()
         return [(row[-1], Item._make(row[:-1])) for row in rows]
+
+    def named(self, run_id: int, found: Iterable[tuple[int, int, int]]) -> None:
+        """The matters of some movements in the processor's leg: each with its cents and its matter."""
+        values = [
+            {"of": ident, "by": matter, "money_": f"{cents}|{matter}", "matter_": str(matter)}
+            for ident, cents, matter in found
+        ]
+        if values:
+            mine = sa.and_(
+                unmatched.c.run_id == run_id,
+                unmatched.c.leg == Leg.PROCESSOR,
+                unmatched.c.movement_id == sa.bindparam("of"),
+            )
+            said: dict[str, Any] = {name: sa.bindparam(f"{name}_") for name in ("money", "matter")}
+            self.connection.execute(
+                sa.update(unmatched).where(mine).values(matter_id=sa.bindparam("by"), **said), values
+            )
 
     def passing(self, run_id: int, after: int, size: int) -> list[tuple[int, str, Item]]:
         """The next ledger lines that stand in the processor's leg, each with the pool's id and its state there."""
@@ -298,10 +319,11 @@ class Runs(Repository):
         )
         return {f"{leg}.{rule}": count for leg, rule, count in rows}
 
-    def keep_differences(self, run_id: int, found: Iterable[Mapping[str, Any]]) -> None:
+    def keep_differences(self, run_id: int, found: Sequence[Mapping[str, Any]]) -> None:
         """The same difference twice is one."""
-        for row in found:
-            self.add_once(differences, run_id=run_id, **row)
+        if found:
+            once = self.insert(differences).on_conflict_do_nothing()
+            self.connection.execute(once, [{"run_id": run_id, **row} for row in found])
 
     def differences_of(self, run_id: int) -> list[Row]:
         """What a run said does not fit, the most money first."""
@@ -414,22 +436,6 @@ class Runs(Repository):
         mine, theirs = (sa.select(*pair).where(matches.c.run_id == ident) for ident in (run_id, other))
         only = mine.except_(theirs).subquery()
         return [dict(row) for row in self.rows(sa.select(only).order_by(only.c.leg, only.c.left_id).limit(limit))]
-
-    def firms_fees(self, window: Window, kinds: Collection[str]) -> list[Row]:
-        """Debits of these kinds in the window, as the processor or the bank saw them."""
-        mine = sa.and_(within(window), movements.c.kind.in_(kinds), movements.c.amount_cents < 0)
-        seen = movements.c.source.in_([Source.LAWPAY, Source.BANK])
-        return self.rows(sa.select(movements).where(mine, seen).order_by(movements.c.id))
-
-    def clients_of(self, run_id: int, movement_id: int) -> set[int | None]:
-        """The clients on whose ledger lines a movement of the bank's or the processor's was matched."""
-        theirs = sa.or_(
-            sa.and_(matches.c.left_id == movement_id, movements.c.id == matches.c.right_id),
-            sa.and_(matches.c.right_id == movement_id, movements.c.id == matches.c.left_id),
-        )
-        lines = sa.select(movements.c.client_id).select_from(matches.join(movements, theirs))
-        mine = lines.where(matches.c.run_id == run_id, movements.c.source == Source.CLIO_LEDGER)
-        return set(self.connection.execute(mine).scalars())
 
     def draw_lines(self, window: Window) -> list[Row]:
         """Draws out of Clio's ledger in the window, each with the authorised draw that stands behind it, if any."""

@@ -537,12 +537,14 @@ movements = Table(
     Column("bill_id", sa.BigInteger),
     Column("payment_id", sa.BigInteger),
     Column("parent", Ordered),
+    # What it says it belongs to: the parent, or else its very reference, which people fill with the payment's id.
+    Column("link", Ordered, nullable=False, server_default=""),
     Column("digest", String(64), nullable=False),
     Column("ended_by", sa.BigInteger),
     Column("seen_at", Instant, nullable=False),
     UniqueConstraint("source", "external_id", "version"),
     Index("ix_movements_by_id", "account", "source", "external_id"),
-    Index("ix_movements_by_parent", "account", "source", "parent"),
+    Index("ix_movements_by_link", "account", "source", "link"),
     Index("ix_movements_by_amount", "amount_cents", "on"),
 )
 
@@ -747,6 +749,7 @@ unmatched = Table(
     Column("client", Ordered, nullable=False),
     Column("matter", Ordered, nullable=False),
     Index("ix_unmatched_of_run", "run_id", "leg", "state", "id"),
+    Index("ix_unmatched_movement", "run_id", "leg", "movement_id"),
     Index("ix_unmatched_name", "run_id", "leg", "name"),
     Index("ix_unmatched_reference", "run_id", "leg", "reference"),
     Index("ix_unmatched_money", "run_id", "leg", "money"),

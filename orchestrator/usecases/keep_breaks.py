@@ -11,6 +11,9 @@ from orchestrator.storage.unit_of_work import Work
 
 SAID = ("fingerprint", "kind", "money_cents", "cause", "reference", "matter_id", "candidates", "movement_ids", "since")
 
+MOST_LINES = 200
+"""Audit lines that one run writes about breaks."""
+
 
 def keep_breaks(rt: Runtime, work: Work, run: Row, account: FirmAccount, found: Sequence[Row]) -> None:
     """Bring an account's breaks to what its newest run says; each has a cause and a date of cure from the start (T43)."""
@@ -26,15 +29,17 @@ def keep_breaks(rt: Runtime, work: Work, run: Row, account: FirmAccount, found: 
         for row in said
         if row["fingerprint"] not in standing
     ]  # fmt: skip
-    for row in work.breaks.add(new):
-        kind = BREAKS[row["kind"]]
-        work.exceptions.open(
-            f"break_{row['kind']}", row["id"], f"{account.key}: {row['cause']}.".replace("..", "."),
-            subject=("break", row["id"]), money_cents=row["money_cents"],
-        )  # fmt: skip
-        work.audit.line(
-            "break_opened", "break", row["id"], kind=row["kind"], run=run["id"], severity=int(kind.severity)
-        )
+    added = work.breaks.add(new)
+    work.exceptions.open_new(
+        [
+            {
+                "kind": f"break_{row['kind']}", "key": row["id"], "summary": f"{account.key}: {row['cause']}.",
+                "subject": ("break", row["id"]), "money_cents": row["money_cents"],
+            }
+            for row in added
+        ]
+    )  # fmt: skip
+    _say(work, "opened", run, added)
     again = [row | {"break_id": standing[row["fingerprint"]]["id"]} for row in said if row["fingerprint"] in standing]
     work.breaks.again(again)
     seen = {row["fingerprint"] for row in said}
@@ -42,4 +47,13 @@ def keep_breaks(rt: Runtime, work: Work, run: Row, account: FirmAccount, found: 
     work.breaks.settle([row["id"] for row in over])
     for row in over:
         work.exceptions.close(f"break_{row['kind']}", row["id"])
-        work.audit.line("break_settled", "break", row["id"], kind=row["kind"], run=run["id"])
+    _say(work, "settled", run, over)
+
+
+def _say(work: Work, what: str, run: Row, rows: Sequence[Row]) -> None:
+    """A line for each break, as long as a person could read them; the run itself has all."""
+    for row in rows[:MOST_LINES]:
+        work.audit.line(f"break_{what}", "break", row["id"], kind=row["kind"], run=run["id"])
+    if len(rows) > MOST_LINES:
+        ids = [row["id"] for row in rows[MOST_LINES:]]
+        work.audit.line(f"breaks_{what}", "run", run["id"], first=min(ids), last=max(ids), count=len(ids))

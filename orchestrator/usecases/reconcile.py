@@ -81,6 +81,7 @@ def begin(
 
 def go_on(rt: Runtime, run_id: int, *, say: Progress | None = None, each: Callable[[Work], None] | None = None) -> Row:
     """Take a run to its end from wherever it was; a finished one is returned as it is. `each` joins every transaction."""
+    memo: dict[tuple[str, str], tuple[int, ...]] = {}
     while True:
         with rt.uow(quietly=True) as work:
             run = work.runs.get(run_id)
@@ -88,7 +89,7 @@ def go_on(rt: Runtime, run_id: int, *, say: Progress | None = None, each: Callab
                 raise Rejected(f"There is no run {run_id}.", reason="run_unknown")
             if run["state"] != "running":
                 return run
-            course = Course(rt, work, run, account_named(rt, run["account"]))
+            course = Course(rt, work, run, account_named(rt, run["account"]), memo)
             try:
                 done, steps = course.step()
             except RunTaken:

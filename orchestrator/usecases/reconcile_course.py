@@ -12,10 +12,10 @@ from typing import Any
 
 from orchestrator.domain import matching
 from orchestrator.domain.accounts import FirmAccount
-from orchestrator.domain.batches import Credit, batches
+from orchestrator.domain.batches import Credit, batches, nets
 from orchestrator.domain.breaks import BREAKS, TRANSIT_DAYS
 from orchestrator.domain.ids import effect_key
-from orchestrator.domain.leftovers import FROM_TRUST, NET_SHARE, Around, explain
+from orchestrator.domain.leftovers import FROM_TRUST, Around, explain
 from orchestrator.domain.matching import LADDER, Candidate, Difference, Item, Leg, Rule, Verdict, effective
 from orchestrator.domain.movements import Source
 from orchestrator.domain.references import Ambiguous, Provider, Resolved, normalise
@@ -27,8 +27,11 @@ from orchestrator.storage.runs import Window
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.keep_breaks import keep_breaks
 
-PAGE = 4000
+PAGE = 8000
 """Movements of a source in one step: some hundred kilobytes, some tens of milliseconds of the one writer's time."""
+
+MOST_KEPT = 20_000
+"""Answers of the lookup table that a run keeps at once."""
 
 LEFTOVERS = 300
 """Movements without a partner in one step: each is looked for elsewhere."""
@@ -45,7 +48,10 @@ class RunTaken(OrchestratorError):
 class Course:
     """One step of one run, in the transaction it is given."""
 
-    def __init__(self, rt: Runtime, work: Work, run: Row, account: FirmAccount) -> None:
+    def __init__(
+        self, rt: Runtime, work: Work, run: Row, account: FirmAccount, memo: dict[tuple[str, str], tuple[int, ...]] | None = None
+    ) -> None:  # fmt: skip
+        self._said = memo if memo is not None else {}
         self._rt = rt
         self._work = work
         self._run = run
@@ -82,13 +88,14 @@ class Course:
         return [
             self._link,
             self._ledger,
-            *by_leg[Leg.PROCESSOR],
+            *by_leg[Leg.PROCESSOR][:2],
+            self._name,
+            *by_leg[Leg.PROCESSOR][2:],
             *(bank if self._bank is not None else [self._pass_on]),
             partial(self._explain, Leg.PROCESSOR),
             *([partial(self._explain, Leg.BANK)] if self._bank is not None else [self._wait_for_bank]),
             self._foreign,
             self._negative,
-            self._fees,
             self._draws,
             self._after_lock,
         ]
@@ -103,11 +110,21 @@ class Course:
             if not item.right and item.amount_cents > 0 and item.status == "settled":
                 day = f"{item.source}|{item.on}"
                 days[day] = days.get(day, 0) + item.amount_cents
-        named = self._named(items)
-        verdict = matching.decide(LADDER[0], items, named)
+        # Only where a ledger line stands beside it does a name matter yet.
+        shared = {item.key for item in items if item.right}
+        verdict = matching.decide(LADDER[0], items, self._named([item for item in items if item.key in shared]))
         self._keep(Leg.PROCESSOR, verdict)
-        self._pool(Leg.PROCESSOR, verdict.left_over, named)
+        self._pool(Leg.PROCESSOR, verdict.left_over, {})
         return end
+
+    def _name(self, after: int | None) -> int | None:
+        """What no id and no reference tied to Clio's ledger: the lookup table may know its matter."""
+        found = self._work.runs.leftovers(self._run["id"], Leg.PROCESSOR, after or 0, PAGE, right=0)
+        items = [item for _, item in found if item.matter_id is None]
+        named = self._named(items)
+        known = [(item, matching.only(named.get(item.reference, ()))) for item in items]
+        self._work.runs.named(self._run["id"], [(item.id, effective(item), matter) for item, matter in known if matter])
+        return found[-1][0] if len(found) == PAGE else None
 
     def _ledger(self, after: int | None) -> int | None:
         """Ledger lines that name no transaction: their reference, matter or amount may find one."""
@@ -194,17 +211,30 @@ class Course:
         return items[-1].id if len(items) == PAGE else None
 
     def _slips(self, _after: None) -> None:
-        """Deposits of one day on one slip: the sum of what the ledger has left of that day."""
+        """Deposits of one day on one slip: the sum of what the ledger has left of that day, or a little less (T16)."""
         totals, ids = self._work.runs.open_days(self._run["id"], Leg.BANK)
-        open_credits = self._work.runs.open_credits(self._run["id"], Leg.BANK)
-        found = batches(totals, (Credit(*row) for row in open_credits))
-        matches = [
+        found = batches(totals, self._open_credits())
+        whole = [
             matching.Match("deposit_slip", tuple(ids(run)), (ident,), run[0]) for ident, run in sorted(found.items())
         ]
-        self._remember(Leg.BANK, matches, ())
-        self._work.runs.leave(
-            self._run["id"], Leg.BANK, [one for match in matches for one in (*match.lefts, *match.rights)]
-        )
+        over = {day for run in found.values() for day in run}
+        rest = (line for line in self._open_credits() if line.id not in found)
+        short = nets({day: cents for day, cents in totals.items() if day not in over}, rest)
+        lines = {line.id: line.amount_cents for line in self._open_credits() if line.id in short}
+        netted = [
+            matching.Match("net_deposit", tuple(ids([day])), (ident,), day) for ident, day in sorted(short.items())
+        ]
+        self._remember(Leg.BANK, [*whole, *netted], ())
+        for match in netted:
+            gross, arrived = totals[match.on], lines[match.rights[0]]
+            cause = f"the payments of {match.on} are {matching.dollars(gross)}, the bank received {matching.dollars(arrived)}"
+            said = Difference("net_deposit", (), gross - arrived, cause)
+            self._say(said, match.on, match.rights, f"{match.on}:{arrived}")
+        done = [ident for match in (*whole, *netted) for ident in (*match.lefts, *match.rights)]
+        self._work.runs.leave(self._run["id"], Leg.BANK, done)
+
+    def _open_credits(self) -> Iterable[Credit]:
+        return (Credit(*row) for row in self._work.runs.open_credits(self._run["id"], Leg.BANK))
 
     # ── what is left ──
 
@@ -229,11 +259,10 @@ class Course:
 
     def _around(self, leg: Leg, items: Sequence[Item]) -> dict[int, Around]:
         """What is known about each, fetched for all of them at once."""
-        lookup = [item for item in items if not (leg is Leg.BANK and not item.right)]
-        named = self._named(lookup, every=True) if leg is Leg.PROCESSOR else {}
-        elsewhere = self._work.runs.elsewhere(self._window, lookup)
-        alike = self._alike([item for item in lookup if not item.right])
-        counted = self._work.runs.still_counted(self._window, [item for item in lookup if item.status == "failed"])
+        named = self._named(items, every=True) if leg is Leg.PROCESSOR else {}
+        elsewhere = self._work.runs.elsewhere(self._window, items)
+        alike = self._alike([item for item in items if leg is Leg.PROCESSOR and not item.right])
+        counted = self._work.runs.still_counted(self._window, [item for item in items if item.status == "failed"])
         until = self._run["cut_off"] if self._bank is None else min(self._run["cut_off"], self._bank["ends_on"])
         return {
             item.id: Around(
@@ -243,7 +272,6 @@ class Course:
                 elsewhere=elsewhere.get(item.id),
                 alike=alike.get(item.id, ()),
                 still_counted=item.id in counted,
-                gross_cents=self._gross(item) if item.right else None,
             )
             for item in items
         }
@@ -266,18 +294,6 @@ class Course:
                 for row in near[:MOST_CANDIDATES]
             )
         return found
-
-    def _gross(self, item: Item) -> int | None:
-        """The gross of a day that the bank's line may be, less fees; None unless exactly one day fits."""
-        cleared = set(self._place.get("cleared", ()))
-        fits = [
-            cents
-            for named, cents in self._place["days"].items()
-            if named not in cleared
-            and 0 <= (item.on - date.fromisoformat(named.partition("|")[2])).days <= 7  # noqa: PLR2004  as batches.SETTLE_DAYS
-            and 0 < cents - item.amount_cents <= cents * NET_SHARE
-        ]
-        return fits[0] if len(fits) == 1 else None
 
     def _wait_for_bank(self, after: int | None) -> int | None:
         """Nothing of the bank's was imported: what the ledger has is open, and nobody is blamed for it."""
@@ -303,17 +319,6 @@ class Course:
                 cause = f"the ledger of {whose} is {matching.dollars(row['cents'])}"
                 said = Difference("negative_ledger", (), -row["cents"], cause, matter_id=row["matter_id"])
                 self._say(said, self._run["cut_off"], [], f"{row['client_id']}:{row['matter_id']}")
-
-    def _fees(self, _after: None) -> None:
-        """Fees and chargebacks out of trust that a client's ledger bears, though every record agrees on them (T15, F67)."""
-        if not self._account.is_trust:
-            return
-        for row in self._work.runs.firms_fees(self._window, tuple(FROM_TRUST)):
-            clients = self._work.runs.clients_of(self._run["id"], row["id"])
-            if clients and clients != {None}:
-                cause = f"{matching.dollars(-row['amount_cents'])} left the trust account as a {row['kind']} at a client's cost"
-                said = Difference(FROM_TRUST[row["kind"]], (), -row["amount_cents"], cause, row["reference"])
-                self._say(said, row["on"], [row["id"]], f"{row['source']}:{row['external_id']}")
 
     def _draws(self, _after: None) -> None:
         """Trust money out for a bill without an authorised draw, and authorised draws without a ledger line (T19, T24)."""
@@ -440,14 +445,19 @@ class Course:
         return found
 
     def _memo(self, provider: str, texts: Collection[str]) -> dict[str, tuple[int, ...]]:
-        return {
-            text: (said.matter_id,)
-            if isinstance(said, Resolved)
-            else said.candidates
-            if isinstance(said, Ambiguous)
-            else ()
-            for text, said in self._work.references.resolve_all(provider, texts).items()
-        }
+        """The lookup table's answers, each asked for once in a while; what is kept of them has a limit."""
+        if len(self._said) > MOST_KEPT:
+            self._said.clear()
+        new = [text for text in texts if (provider, text) not in self._said]
+        for text, said in self._work.references.resolve_all(provider, new).items() if new else ():
+            self._said[provider, text] = (
+                (said.matter_id,)
+                if isinstance(said, Resolved)
+                else said.candidates
+                if isinstance(said, Ambiguous)
+                else ()
+            )
+        return {text: self._said[provider, text] for text in texts}
 
     def _pool(self, leg: Leg, items: Sequence[Item], named: matching.Named) -> None:
         rows = []
@@ -474,6 +484,7 @@ class Course:
 
     def _keep(self, leg: Leg, verdict: Verdict, *, pooled: bool = False) -> None:
         self._remember(leg, verdict.matches, verdict.differences)
+        self._bear(verdict.costs)
         if pooled:
             done = [ident for match in verdict.matches for ident in (*match.lefts, *match.rights)]
             self._work.runs.leave(self._run["id"], leg, done)
@@ -484,11 +495,17 @@ class Course:
             self._pool(leg, items, {})
             self._work.runs.leave(self._run["id"], leg, [item.id for item in items], state="break")
 
+    def _bear(self, costs: Sequence[Item]) -> None:
+        """Fees and chargebacks out of trust at a client's cost, though every record agrees on them (T15, F67)."""
+        for item in costs if self._account.is_trust else ():
+            cause = f"{matching.dollars(-item.amount_cents)} left the trust account as a {item.kind} at a client's cost"
+            said = Difference(FROM_TRUST[item.kind], (), -item.amount_cents, cause, item.reference)
+            self._say(said, item.on, [item.id], f"{item.source}:{item.external_id}")
+
     def _remember(self, leg: Leg, found: Sequence[matching.Match], differences: Sequence[Difference]) -> None:
         self._work.runs.keep_matches(self._run["id"], leg, found)
         digest = hashlib.sha256(self._place["chain"].encode())
-        for match in found:
-            digest.update(f"{leg}{match.rule}{match.lefts}{match.rights}".encode())
+        digest.update(repr([(leg.value, match.rule, match.lefts, match.rights) for match in found]).encode())
         self._place["chain"] = digest.hexdigest()
         rows = [
             self._row(
