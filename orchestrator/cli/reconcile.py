@@ -235,6 +235,37 @@ def explain(
     print(f"Break {break_id} {'would be' if dry_run else 'is'} explained.")
 
 
+@app.command("report")
+def report(
+    *,
+    ctx: typer.Context,
+    run_id: RunArgument,
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="One page, to print or to send.")] = None,
+    folder: Annotated[Path | None, typer.Option("--csv", metavar="FOLDER", help="A CSV file for each part.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="One document (docs/reconcile-json.md).")
+    ] = None,
+) -> None:
+    """Write what a run says: the three-way statement, breaks, client ledger cards, and every line behind a figure."""
+    from orchestrator.cli.firm import opened, required
+    from orchestrator.reports import write_csv, write_html, write_json
+    from orchestrator.usecases.report_run import report_run
+
+    wanted = [
+        (write, path)
+        for write, path in ((write_html, html), (write_csv, folder), (write_json, file))
+        if path is not None
+    ]
+    if not wanted:
+        raise typer.BadParameter("Say what to write: --html FILE, --csv FOLDER or --json FILE.")
+    with opened(ctx) as rt:
+        for write, path in wanted:
+            with rt.read() as work:
+                found = required(report_run(rt, work, run_id), f"There is no finished run {run_id}.")
+                write(found, path)
+            print(f"Wrote {path}.")
+
+
 @app.command("sign")
 def sign(
     *,

@@ -30,6 +30,11 @@ class Breaks(Repository):
         mine = sa.and_(breaks.c.id.in_(ids), breaks.c.state == "open")
         return self.change(sa.update(breaks).where(mine).values(state="reopened", updated_at=self.now))
 
+    def of_account(self, account: str) -> list[sa.RowMapping]:
+        """Every break of an account, settled ones first: of two with one fingerprint the standing one comes last."""
+        mine = sa.select(breaks).where(breaks.c.account == account)
+        return self.rows(mine.order_by(sa.case((breaks.c.state == "settled", 0), else_=1), breaks.c.id))
+
     def known(self, account: str) -> dict[str, sa.RowMapping]:
         """The breaks of an account that are not settled, by fingerprint."""
         return {row["fingerprint"]: row for row in self.standing(account=account)}

@@ -508,15 +508,34 @@ class Runs(Repository):
         order = [sa.func.coalesce(column, 0) for column in by]
         yield from self.connection.execute(mine.order_by(*order)).mappings()
 
-    def ledger_lines(
-        self, account: str, until: date, upto: int, client_id: int | None, matter_id: int | None
-    ) -> list[Row]:
-        """The lines of one client ledger, in order of day: its card."""
-        mine = sa.and_(
-            movements.c.client_id.is_not_distinct_from(client_id), movements.c.matter_id.is_not_distinct_from(matter_id)
-        )
-        chosen = sa.select(movements).where(_ledger(account, until, upto), mine)
-        return self.rows(chosen.order_by(movements.c.on, movements.c.id))
+    def card_lines(self, account: str, until: date, upto: int) -> Iterator[Row]:
+        """The lines of every client ledger of an account, ledger by ledger in order of day, as they are read."""
+        by = [sa.func.coalesce(column, 0) for column in (movements.c.client_id, movements.c.matter_id)]
+        chosen = sa.select(movements).where(_ledger(account, until, upto)).order_by(*by, movements.c.on, movements.c.id)
+        # A long list must not stand in memory; other statements run between its pages.
+        size, place = CHUNK, 0
+        while page := self.rows(chosen.limit(size).offset(place)):
+            yield from page
+            place += size
+
+    def bank_lines(
+        self, run_id: int, account: str, days: tuple[date, date], upto: int
+    ) -> Iterator[tuple[Row, list[Row]]]:  # fmt: skip
+        """The bank's lines of some days, each with the matches that a run made of it and the ledger lines in them."""
+        mine = sa.and_(movements.c.account == account, movements.c.source == Source.BANK, movements.c.on.between(*days))
+        chosen = sa.select(movements).where(mine, visible(upto)).order_by(movements.c.on, movements.c.id)
+        left = movements.alias("line")
+        joined = sa.select(matches.c.right_id, matches.c.left_id, matches.c.rule, matches.c.on, left.c.external_id)
+        joined = joined.select_from(matches.outerjoin(left, left.c.id == matches.c.left_id))
+        size, place = CHUNK, 0
+        while page := self.rows(chosen.limit(size).offset(place)):
+            ids = [row["id"] for row in page]
+            of_run = sa.and_(matches.c.run_id == run_id, matches.c.leg == Leg.BANK, matches.c.right_id.in_(ids))
+            found: dict[int, list[Row]] = defaultdict(list)
+            for row in self.rows(joined.where(of_run).order_by(matches.c.id)):
+                found[row["right_id"]].append(row)
+            yield from ((row, found[row["id"]]) for row in page)
+            place += size
 
     def bank_cents(self, account: str, after: date, until: date, upto: int) -> int:
         """What the bank's own lines of these days come to, `after` excluded."""

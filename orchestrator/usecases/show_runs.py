@@ -1,5 +1,6 @@
 """Runs, their statements and breaks as people and programs read them; nothing is decided here."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -53,16 +54,7 @@ def show_run(rt: Runtime, run_id: int, *, matter: int | None = None, bill: int |
         run = work.runs.get(run_id)
         if run is None:
             return None
-        period = next((row for row in work.runs.signed(run["account"]) if row["run_id"] == run_id), None)
-        found: dict[str, Any] = {
-            "schema": SCHEMA,
-            "run": _brief(run, period),
-            "inputs": dict(run["inputs"]),
-            "matches": dict(run["counts"].get("matches", {})),
-            "statement": told(run, Statement(**run["statement"])) if run["statement"] else None,
-            "breaks": [_difference(work, run, row) for row in work.runs.differences_of(run_id)],
-            "outstanding": [_line(row, run["cut_off"]) for row in work.runs.standing(run_id, "outstanding")],
-        }
+        found = show_run_in(work, run)
     for key, value in (("matter_id", matter), ("bill_id", bill)):
         if value is not None:
             found["breaks"] = [one for one in found["breaks"] if value in _named(one, key)]
@@ -70,11 +62,30 @@ def show_run(rt: Runtime, run_id: int, *, matter: int | None = None, bill: int |
     return found
 
 
-def _named(difference: dict[str, Any], key: str) -> set[int | None]:
-    return {difference.get(key), *(line[key] for line in difference["movements"])}
+def show_run_in(work: Work, run: Row) -> dict[str, Any]:
+    """`show_run`, in a transaction that is open already."""
+    period = next((row for row in work.runs.signed(run["account"]) if row["run_id"] == run["id"]), None)
+    return {
+        "schema": SCHEMA,
+        "run": _brief(run, period),
+        "inputs": dict(run["inputs"]),
+        "matches": dict(run["counts"].get("matches", {})),
+        "statement": told(run, Statement(**run["statement"])) if run["statement"] else None,
+        "breaks": [difference(work, run, row) for row in worst_first(work.runs.differences_of(run["id"]))],
+        "outstanding": [_line(row, run["cut_off"]) for row in work.runs.standing(run["id"], "outstanding")],
+    }
 
 
-def _difference(work: Work, run: Row, row: Row) -> dict[str, Any]:
+def worst_first(rows: Sequence[Row]) -> list[Row]:
+    """Commingling before everything, whatever the amount (F67); then the most money."""
+    return sorted(rows, key=lambda row: (BREAKS[row["kind"]].severity, -row["money_cents"], row["id"]))
+
+
+def _named(said: dict[str, Any], key: str) -> set[int | None]:
+    return {said.get(key), *(line[key] for line in said["movements"])}
+
+
+def difference(work: Work, run: Row, row: Row) -> dict[str, Any]:
     lines = work.movements.rows_of(row["movement_ids"])
     kind = BREAKS[row["kind"]]
     return {
@@ -126,8 +137,8 @@ def show_diff(rt: Runtime, old: int, new: int) -> dict[str, Any] | None:
             "new": _brief(after, None),
             "inputs": _changes(before["inputs"], after["inputs"]),
             "statement": _changes(before["statement"] or {}, after["statement"] or {}),
-            "breaks_gone": [_difference(work, before, was[one]) for one in was if one not in is_],
-            "breaks_new": [_difference(work, after, is_[one]) for one in is_ if one not in was],
+            "breaks_gone": [difference(work, before, was[one]) for one in was if one not in is_],
+            "breaks_new": [difference(work, after, is_[one]) for one in is_ if one not in was],
             "matches_gone": work.runs.matched_only_in(old, new),
             "matches_new": work.runs.matched_only_in(new, old),
         }
