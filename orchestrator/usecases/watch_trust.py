@@ -20,7 +20,7 @@ from orchestrator.usecases.plan_draws import profile_of, trust_accounts, withdra
 from orchestrator.usecases.sync_ledger import LedgerLines
 
 UNLISTED = timedelta(days=3)
-"""How long an authorised draw whose bill is settled may be missing from the ledger before it counts as not made."""
+"""How long after its bill was settled an authorised draw may be missing from the ledger before it counts as not made."""
 
 
 def watch_trust(job: Job, rt: Runtime) -> None:
@@ -107,8 +107,9 @@ def _never_made(work: Work, account: FirmAccount) -> None:
     """An authorised draw whose bill was settled without it gives its promise back."""
     for draw in _open(work, account):
         bill = work.mirror.bills([draw["bill_id"]]).get(draw["bill_id"])
-        settled = bill is not None and bill.open_cents <= 0
-        if draw["state"] == DrawState.AUTHORISED and settled and draw["authorised_at"] <= work.now - UNLISTED:
+        # Counted from what settled it, not from the authorisation: that may be this very draw, whose line is read after the bill.
+        settled = bill is not None and bill.open_cents <= 0 and bill.updated_at <= work.now - UNLISTED
+        if draw["state"] == DrawState.AUTHORISED and settled:
             withdraw(work, draw, "trust_draw_not_posted")
 
 

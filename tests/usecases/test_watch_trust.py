@@ -44,7 +44,7 @@ def test_T3_earned_money_that_lingers_is_told_once(firm):
 def test_T33_a_balance_that_has_not_moved_for_a_year_is_told_and_never_swept(firm):
     deposit(firm, 1000)
     firm.later(days=366)
-    assert firm.exceptions() == {"trust_idle": 1}
+    assert firm.exceptions()["trust_idle"] == 1
     with firm.rt.read() as work:
         assert work.trust.total("iolta") == 100_000
 
@@ -93,6 +93,24 @@ def test_an_authorised_draw_whose_bill_was_settled_otherwise_gives_its_promise_b
     assert draws(firm)[0]["state"] == DrawState.AUTHORISED
     firm.later(days=3)
     assert [(draw["state"], draw["reason"]) for draw in draws(firm)] == [("withdrawn", "trust_draw_not_posted")]
+    judged(firm)
+
+
+def test_T24_a_draw_made_days_after_its_authorisation_is_not_taken_back_while_only_its_bill_shows_it(firm):
+    deposit(firm, 1000)
+    bill = billed(firm)
+    authorised(firm, draws(firm)[0]["id"])
+    firm.later(days=4)
+    firm.sandbox.act("apply_trust", id=bill["id"], amount=600)
+    firm.sandbox.clock_advance(60)
+    for topic, facts in (("sweep", {"kind": "bill"}), ("trust.watch", {})):
+        with firm.rt.uow() as work:
+            work.jobs.add(topic, "before the ledger", **facts)
+        firm.work()
+    assert draws(firm)[0]["state"] in {DrawState.AUTHORISED, DrawState.POSTED}
+    firm.later(minutes=16)
+    assert draws(firm)[0]["state"] == DrawState.POSTED
+    assert firm.exceptions() == {}
     judged(firm)
 
 
