@@ -1,5 +1,7 @@
 """Reconcile one window again, because something that it could not know is known now (W15)."""
 
+from datetime import timedelta
+
 from orchestrator.engine.effects import step
 from orchestrator.engine.runtime import Runtime
 from orchestrator.storage.jobs import Job
@@ -17,10 +19,14 @@ def reconcile_window(job: Job, rt: Runtime) -> None:
         before = work.runs.get(job.payload["run_id"])
         last = work.runs.last_period(account.key)
         newest = work.runs.newest(account.key)
-    days = [row["cut_off"] for row in (before, newest) if row is not None]
-    cut_off = max(days, default=None)
-    if cut_off is not None and last is not None and cut_off <= last["closed_on"]:
-        cut_off = None
+    yesterday = rt.clock().astimezone(account.zone).date() - timedelta(days=1)
+    cut_off = max((row["cut_off"] for row in (before, newest) if row is not None), default=yesterday)
+    if last is not None and cut_off <= last["closed_on"]:
+        cut_off = yesterday
+    if last is not None and cut_off <= last["closed_on"]:
+        # Signed a moment ago: the open period has no finished day yet, and every night compares what it has by then.
+        with step(rt, job, {"run": None}):
+            return
 
     def renew(work: Work) -> None:
         work.jobs.renew(job, lease_seconds=rt.settings.engine.lease_seconds)

@@ -7,10 +7,13 @@ import pytest
 
 from orchestrator.domain.draws import DrawState
 from orchestrator.domain.movements import MovementKind
+from orchestrator.engine.run import run
 from orchestrator.errors import Rejected
+from orchestrator.storage.jobs import JobState
 from orchestrator.storage.tables import draws
 from orchestrator.usecases.sign_period import sign_period
 from tests.reconciling import END, REVIEWER, bank, clio, lawpay, office
+from workflows.book import BOOK
 
 APRIL = date(2026, 4, 30)
 
@@ -58,6 +61,22 @@ def test_T41_a_signature_keeps_reviewer_inputs_and_digest_and_locks_the_period(f
         firm.run()
     with pytest.raises(Rejected, match="already"):
         sign_period(firm.rt, run["id"], reviewer=REVIEWER)
+
+
+def test_T41_what_is_explained_just_after_the_signature_waits_for_the_open_period_and_troubles_nobody(database_url):
+    def the_day_after():
+        return datetime(2026, 4, 1, 16, tzinfo=UTC)
+
+    with office(database_url, clock=the_day_after) as firm:
+        run_id = equal(firm)
+        sign_period(firm.rt, run_id, reviewer=REVIEWER)
+        with firm.rt.uow() as work:
+            work.jobs.add("reconcile.window", run_id, "M1", account="iolta", run_id=run_id)
+            [job] = work.jobs.listed(topic="reconcile.window")
+        assert run(firm.rt, BOOK, job["id"])
+        with firm.rt.read() as work:
+            assert work.jobs.get(job["id"])["state"] == JobState.DONE
+            assert work.exceptions.open_counts() == {}
 
 
 def test_T40_outstanding_items_and_the_closing_book_carry_forward(firm):
