@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
+from orchestrator.domain.three_way import Statement
 from orchestrator.storage import tables
 from orchestrator.storage.jobs import LIVE, JobState
 from orchestrator.storage.unit_of_work import UnitOfWork, Work
@@ -26,6 +28,10 @@ class Books:
     held_cents: int = 0
     due_jobs: tuple[str, ...] = ()
     silent_jobs: tuple[str, ...] = ()
+    draws: Mapping[str, int] = field(default_factory=dict)
+    breaks_found: Mapping[str, int] = field(default_factory=dict)
+    breaks_open: Mapping[str, int] = field(default_factory=dict)
+    signed: tuple[Mapping[str, Any], ...] = ()
 
 
 def is_used(engine: sa.Engine) -> bool:
@@ -62,12 +68,33 @@ def read_books(engine: sa.Engine, now: datetime) -> Books:
             held_cents=work.journal.held(),
             due_jobs=_jobs(work, tables.jobs.c.state.in_(LIVE), tables.jobs.c.not_before <= now),
             silent_jobs=_jobs(work, tables.jobs.c.state.in_([JobState.PARKED, JobState.FAILED]), ~_told()),
+            draws=_tally(work, tables.draws.c.state),
+            breaks_found=_tally(work, tables.breaks.c.kind),
+            breaks_open=_tally(work, tables.breaks.c.kind, tables.breaks.c.state == "open"),
+            signed=_signed(work),
         )
 
 
 def _column(work: Work, key: sa.Column[int], value: sa.Column[str], *where: sa.ColumnElement[bool]) -> dict[int, str]:
     chosen = sa.select(key, value).where(value.is_not(None), *where)
     return {row[0]: row[1] for row in work.connection.execute(chosen)}
+
+
+def _tally(work: Work, column: sa.Column[str], *where: sa.ColumnElement[bool]) -> dict[str, int]:
+    counted = sa.select(column, sa.func.count()).where(*where).group_by(column).order_by(column)
+    return {row[0]: row[1] for row in work.connection.execute(counted)}
+
+
+def _signed(work: Work) -> tuple[Mapping[str, Any], ...]:
+    """What each signed period's run says of its account, the oldest first."""
+    periods, runs = tables.periods, tables.runs
+    chosen = sa.select(periods.c.account, periods.c.closed_on, runs.c.statement).join(
+        runs, runs.c.id == periods.c.run_id
+    )
+    return tuple(
+        {"account": row.account, "closed_on": row.closed_on, "statement": Statement(**row.statement)}
+        for row in work.connection.execute(chosen.order_by(periods.c.id))
+    )
 
 
 def _jobs(work: Work, *where: sa.ColumnElement[bool]) -> tuple[str, ...]:

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.demo.purse import Purse
 from orchestrator.demo.record import Facts, Record
-from orchestrator.demo.story import Event
+from orchestrator.engine.runtime import Runtime
 from orchestrator.sandbox import SandboxClient, SandboxRefused
 
 DAY_SECONDS = 86_400
@@ -17,29 +18,21 @@ class Scene:
 
     sandbox: SandboxClient
     record: Record = field(default_factory=Record)
-    names: dict[str, dict[str, int]] = field(default_factory=dict)
+    names: dict[str, Any] = field(default_factory=dict)
     entries: dict[str, int] = field(default_factory=dict)
     answered: set[int] = field(default_factory=set)
+    desk: Runtime | None = None
+    purse: Purse = field(default_factory=Purse)
 
     def look(self) -> None:
         """Hear what the sandbox recorded since the last look."""
         self.record.hear(self.sandbox.effects(since_seq=self.record.seq))
 
     def matter(self, name: str) -> int:
-        return self.names["matters"][name]
+        return int(self.names["matters"][name])
 
 
 Act = Callable[[Scene, Mapping[str, Any]], str | None]
-
-
-def perform(scene: Scene, event: Event) -> str | None:
-    """Act the event out and say what happened; None when there was no occasion for it."""
-    scene.look()
-    try:
-        return PEOPLE[event.kind](scene, event.facts)
-    except SandboxRefused:
-        # Clio would not let a person do it now: the entry is on a bill, the link was used a moment ago.
-        return None
 
 
 # ── attorneys ──
@@ -234,5 +227,7 @@ PEOPLE: dict[str, Act] = {
     "trouble": trouble,
 }
 
-ROUTINE = frozenset({"answer_tasks", "approve_drafts", "client_pays", "edit_time"})
+ROUTINE = frozenset(
+    {"answer_tasks", "approve_drafts", "client_pays", "edit_time", "enter_deposits", "answer_draws", "make_draws"}
+)
 """What is tried again and again anyway; anything else without an occasion waits for the next day."""

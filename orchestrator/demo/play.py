@@ -17,9 +17,11 @@ from typing import Any
 import sqlalchemy as sa
 from rich.console import Console
 
+from orchestrator.demo.acting import perform
 from orchestrator.demo.books import is_used, read_books
+from orchestrator.demo.desk import desk, trust_settings
 from orchestrator.demo.driver import Driver
-from orchestrator.demo.people import ROUTINE, Scene, perform
+from orchestrator.demo.people import ROUTINE, Scene
 from orchestrator.demo.processes import (
     RATE_LIMIT,
     SWEEP_SECONDS,
@@ -88,7 +90,10 @@ def _played(
             sandbox.reset(options.scenario, **start)
         state = sandbox.state()
         given = {**os.environ} if options.sandbox_url else _without_proxy(os.environ)
-        env = worker_env(state, processes.folder, firm=scenario.firm, stages=cast_of(scenario).stages, given=given)
+        env = worker_env(
+            state, processes.folder, firm=scenario.firm, stages=cast_of(scenario).stages, given=given,
+            trust=trust_settings(state, scenario.users),
+        )  # fmt: skip
         engine = connect(env["ORCH_DATABASE_URL"])
         try:
             if is_used(engine):
@@ -96,8 +101,10 @@ def _played(
             watching.say("starting the worker")
             start_worker(processes, env)
             driver = Driver(sandbox, engine, begin=begin(), sweep_seconds=SWEEP_SECONDS, dead=processes.dead)
-            scene = Scene(sandbox, names=state)
-            told = _tell(story(scenario, seed=options.seed, days=options.days), options.days, driver, scene, watching)
+            with desk(env) as at_hand:
+                scene = Scene(sandbox, names=state, desk=at_hand if "ORCH_TRUST__ACCOUNTS" in env else None)
+                events = story(scenario, seed=options.seed, days=options.days)
+                told = _tell(events, options.days, driver, scene, watching)
             books = read_books(engine, driver.now)
         finally:
             engine.dispose()

@@ -138,8 +138,9 @@ def apart(env: Mapping[str, str]) -> bool:
 
 
 def worker_env(
-    state: Mapping[str, Any], folder: Path, *, firm: str, stages: Sequence[str], given: Mapping[str, str]
-) -> dict[str, str]:
+    state: Mapping[str, Any], folder: Path, *, firm: str, stages: Sequence[str], given: Mapping[str, str],
+    trust: Mapping[str, str],
+) -> dict[str, str]:  # fmt: skip
     """The environment of a worker for this sandbox; `given` may name a database, a broker, and a proxy before the same Clio."""
     kept = {name: given[name] for name in KEPT if name in given}
     proxy = given.get("ORCH_CLIO__BASE_URL")
@@ -162,6 +163,8 @@ def worker_env(
         "ORCH_ENGINE__POLL_SECONDS": "0.01",
         # Sweeps only find what webhooks lost: in a story of weeks, twice a day is often enough.
         "ORCH_SWEEP__INTERVAL_SECONDS": str(SWEEP_SECONDS),
+        "ORCH_LAWPAY__POLL_SECONDS": str(SWEEP_SECONDS),
+        **trust,
     }
 
 

@@ -8,6 +8,7 @@ Facts = dict[str, Any]
 
 SETTLED = frozenset({"completed", "completed_requiring_allocation"})
 ASKED = "Generate the bill"
+DRAW = "Authorise "
 
 
 @dataclass
@@ -21,6 +22,7 @@ class Record:
     mailed: dict[str, Facts] = field(default_factory=dict)
     mails: int = 0
     tasks: dict[int, Facts] = field(default_factory=dict)
+    draw_tasks: dict[int, Facts] = field(default_factory=dict)
     payments: dict[int, Facts] = field(default_factory=dict)
     settled: set[int] = field(default_factory=set)
     fell: set[int] = field(default_factory=set)
@@ -92,8 +94,11 @@ def _mail(record: Record, _what: str, effect: Facts) -> None:
 
 
 def _task(record: Record, what: str, effect: Facts) -> None:
-    if what == "created" and str(effect["name"]).startswith(ASKED):
+    name = str(effect.get("name", ""))
+    if what == "created" and name.startswith(ASKED):
         record.tasks[effect["id"]] = effect
+    if what == "created" and name.startswith(DRAW):
+        record.draw_tasks[effect["id"]] = effect
 
 
 def _payment(record: Record, what: str, effect: Facts) -> None:

@@ -9,13 +9,17 @@ The document (`--json FILE`; explained in docs/demo-json.md; keys are only ever 
     payments     completed · reversed
     exceptions   open · by_kind {code: count}
     clio         calls · calls_429
-    oracle       duplicate_links · duplicate_mails · lost_effects · quota_breaches · mails_after_payment · explained {code: count}
+    oracle       duplicate_links · duplicate_mails · lost_effects · quota_breaches · mails_after_payment · trust_violations ·
+                 explained {code: count}
+    trust        draws {proposed, authorised, posted, reconciled, declined, withdrawn} ·
+                 breaks {found, open, by_kind {kind: found}}
+    reconciliation  signed · three_way_difference_cents (null before the first signed period)
     books        sum_cents · held_cents · standing_cents · jobs_due · jobs_silent
     story        events · played · without_occasion [kind] · stops
     findings     [{kind, words}]
 
-Figures come from the sandbox's own record; only `mails.withheld`, `exceptions`, `oracle.explained` and `books` (but for
-`standing_cents`) are the worker's.
+Figures come from the sandbox's own record; only `mails.withheld`, `exceptions`, `oracle.explained`, `trust`, `reconciliation`
+and `books` (but for `standing_cents`) are the worker's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,8 +34,10 @@ from rich.text import Text
 from orchestrator.demo.books import Books
 from orchestrator.demo.record import Record
 from orchestrator.demo.verdict import Finding, explained, judge, lost_effects
+from orchestrator.domain.draws import DrawState
 from orchestrator.domain.money import Money
 from orchestrator.domain.reasons import advice, meaning
+from orchestrator.domain.three_way import Statement
 
 SCHEMA = 1
 
@@ -86,7 +92,20 @@ def figures(run: Run) -> dict[str, Any]:
             "lost_effects": lost_effects(oracle, books),
             "quota_breaches": oracle["quota_breaches"],
             "mails_after_payment": len(oracle["mails_after_payment"]),
+            "trust_violations": len(oracle["trust_violations"]),
             "explained": explained(oracle, books),
+        },
+        "trust": {
+            "draws": {state.value: books.draws.get(state.value, 0) for state in DrawState},
+            "breaks": {
+                "found": sum(books.breaks_found.values()),
+                "open": sum(books.breaks_open.values()),
+                "by_kind": dict(books.breaks_found),
+            },
+        },
+        "reconciliation": {
+            "signed": len(books.signed),
+            "three_way_difference_cents": three_way_difference(books),
         },
         "books": {
             "sum_cents": books.journal_sum,
@@ -98,6 +117,14 @@ def figures(run: Run) -> dict[str, Any]:
         "story": dict(run.story),
         "findings": [{"kind": finding.kind, "words": finding.words} for finding in findings],
     }
+
+
+def three_way_difference(books: Books) -> int | None:
+    """Cents by which bank, book and client ledgers differ in the signed periods, whatever the sign; None before one is signed."""
+    if not books.signed:
+        return None
+    said: list[Statement] = [one["statement"] for one in books.signed]
+    return sum(abs(one.bank_difference_cents or 0) + abs(one.ledger_difference_cents) for one in said)
 
 
 ROWS: tuple[tuple[str, str, str], ...] = (
@@ -113,6 +140,10 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("Messages withheld just before sending", "mails", "withheld"),
     ("Online payments completed", "payments", "completed"),
     ("Online payments that went back", "payments", "reversed"),
+    ("Draws from trust proposed", "draws", "proposed_ever"),
+    ("  made and found in Clio, at LawPay and the bank", "draws", "reconciled"),
+    ("Differences that reconciliation found", "breaks", "found"),
+    ("  still open", "breaks", "open"),
     ("Requests to Clio", "clio", "calls"),
     ("  refused for pace (429)", "clio", "calls_429"),
 )
@@ -123,6 +154,7 @@ VERDICT: tuple[tuple[str, str, str], ...] = (
     ("Messages about a bill with nothing owed", "oracle", "mails_after_payment"),
     ("Links, notes or closings lost without a reason", "oracle", "lost_effects"),
     ("Links over Clio's quota", "oracle", "quota_breaches"),
+    ("Trust money drawn wrongly", "oracle", "trust_violations"),
     ("Jobs left undone", "books", "jobs_due"),
     ("Jobs stopped with nobody told", "books", "jobs_silent"),
 )
@@ -130,11 +162,20 @@ VERDICT: tuple[tuple[str, str, str], ...] = (
 
 def show(console: Console, run: Run, said: Mapping[str, Any]) -> None:
     """What happened, what waits for a person, and the verdict."""
-    console.print(_table(f"{said['days']} days, seed {said['seed']}", ROWS, said))
+    trust = said["trust"]
+    drawn = trust["draws"] | {"proposed_ever": sum(trust["draws"].values())}
+    console.print(_table(f"{said['days']} days, seed {said['seed']}", ROWS, {**said, **trust, "draws": drawn}))
     _show_people(console, run)
     console.print(_table("The sandbox's own record says", VERDICT, said))
     held = Money(said["books"]["held_cents"], run.currency)
     console.print(f"The books hold {held}, and their sum is {Money(said['books']['sum_cents'], run.currency)}.")
+    for one in run.books.signed:
+        book = Money(one["statement"].book_cents, run.currency)
+        console.print(
+            f"{one['account']} is signed up to {one['closed_on']}: bank, book and client ledgers all hold {book}."
+            if one["statement"].equal
+            else f"{one['account']} is signed up to {one['closed_on']}, and does not agree."
+        )
     for finding in run.findings:
         console.print(f"✗ {finding.words}", style="bold red", markup=False)
     if not run.findings:

@@ -37,6 +37,7 @@ class Cast:
     speechless: tuple[tuple[str, str], ...]
     staged: tuple[tuple[str, str], ...]
     dates: bool
+    trusted: tuple[str, ...]
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -64,6 +65,7 @@ def cast_of(scenario: Scenario) -> Cast:
             if case.billing_method == "flat" and not case.custom and len(stages.get(case.area, ())) > 1
         ),
         dates=any(custom.name == "Billing Date" for custom in scenario.custom_fields),
+        trusted=tuple(case.key for case in scenario.matters if case.trust > 0 and case.status == "Open"),
     )
 
 
@@ -105,6 +107,10 @@ def _weeks(cast: Cast, dice: Random, days: int) -> Iterator[Scene]:
             at_once = dice.random() < 0.6  # noqa: PLR2004
             yield _moment(day, AFTERNOON), "approve_drafts", {}
             yield _moment(day, AFTERNOON), "answer_tasks", {"most": 99 if friday else 3, "approve": at_once or friday}
+        if cast.trusted and not _weekend(day):
+            yield _moment(day, MORNING), "enter_deposits", {}
+            yield _moment(day, NOON), "make_draws", {}
+            yield _moment(day, CLOSING), "answer_draws", {}
         for client in dice.sample(cast.payers, k=min(len(cast.payers), dice.choice((1, 2, 3)))):
             yield (
                 _moment(day, EVENING),
@@ -167,9 +173,28 @@ def _turns(cast: Cast, days: int) -> Iterator[Scene]:
     if cast.dates:
         due = {"Billing Date": _date(int(0.5 * days)).isoformat()}
         rows.append((0.10, NOON, "open_matter", {"client": client, "key": "flat-date", "custom": due, **flat}))
+    if cast.trusted:
+        rows += _trust(cast, days)
     for share, at, kind, facts in rows:
         yield _moment(_workday(share, days), at), kind, facts
 
+
+def _trust(cast: Cast, days: int) -> Iterator[tuple[float, time, str, Mapping[str, Any]]]:
+    """Client money comes, some of it comes back, and after the month's end everything is compared."""
+    drawn, held = cast.trusted[0], cast.trusted[-1]
+    yield 0.03, NOON, "trust_deposit", {"matter": drawn, "amount": "875.00"}
+    yield 0.05, EVENING, "lawpay_deposit", {"matter": held, "amount_cents": 60_000, "method": "card"}
+    yield 0.10, EVENING, "lawpay_deposit", {"matter": held, "amount_cents": 25_000, "method": "echeck"}
+    yield 0.50, MORNING, "trust_return", {}
+    if days < SHORT:
+        return
+    until = _date(days - 2) if days < LONG else next(_date(day) for day in range(days) if _date(day + 1).day == 1)
+    closed = (until - BEGIN).days + 1
+    yield closed / days, CLOSING, "month_end", {"from": until.replace(day=1).isoformat(), "to": until.isoformat()}
+
+
+SHORT, LONG = 10, 32
+"""Shorter, nothing has come to the bank yet; from so many days on a story sees a month end, and before that its last days."""
 
 TROUBLES: Sequence[tuple[float, time, str, str, Mapping[str, Any]]] = (
     (0.02, CLOSING, "POST /tasks", "status_after", {"code": 502}),

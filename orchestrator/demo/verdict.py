@@ -29,6 +29,7 @@ GOOD_REASONS = frozenset(
         "no_link_account",
         "payment_reversed",
         "issued_before_start",
+        "trust_available",
         "link_over",
         "link_quota",
         "link_refused",
@@ -48,6 +49,7 @@ def judge(oracle: Facts, books: Books, *, standing_cents: int, currency: str) ->
         *_lost(oracle, books),
         *_unfinished(books),
         *_unbalanced(books, standing_cents, currency),
+        *_untrusted(oracle, books),
     ]
 
 
@@ -114,6 +116,14 @@ def _lost(oracle: Facts, books: Books) -> Iterator[Finding]:
             subject = f"bill {missing['bill_id']}" if "bill_id" in missing else f"payment {missing['payment_id']}"
             said = "; ".join(meaning(reason) for reason in EXPLANATIONS[missing["kind"]](missing, books))
             yield Finding("lost_effects", f"{subject.capitalize()}: {missing['why']} ({said or 'no reason stored'}).")
+
+
+def _untrusted(oracle: Facts, books: Books) -> Iterator[Finding]:
+    for wrong in oracle["trust_violations"]:
+        yield Finding("trust_violations", f"Trust money was drawn wrongly: {wrong['kind'].replace('_', ' ')}.")
+    for one in books.signed:
+        if not one["statement"].equal:
+            yield Finding("three_way", f"{one['account']} was signed although bank, book and client ledgers differ.")
 
 
 def _unfinished(books: Books) -> Iterator[Finding]:

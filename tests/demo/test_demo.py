@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.domain.draws import DrawState
 from orchestrator.sandbox import running_sandbox
 from tests.demo.conftest import PROGRAM, plain
 from tests.servers import postgres, valkey
@@ -19,8 +20,10 @@ NUMBERS = {
     "mails": {"sent", "withheld"},
     "payments": {"completed", "reversed"},
     "clio": {"calls", "calls_429"},
-    "oracle": {"duplicate_links", "duplicate_mails", "lost_effects", "quota_breaches", "mails_after_payment"},
-}
+    "oracle": {
+        "duplicate_links", "duplicate_mails", "lost_effects", "quota_breaches", "mails_after_payment", "trust_violations",
+    },
+}  # fmt: skip
 
 
 def clean(done):
@@ -36,6 +39,8 @@ def test_six_days_end_clean_with_every_documented_figure(demo):
     for group, names in NUMBERS.items():
         assert all(isinstance(done.figures[group][name], int) for name in names)
     assert isinstance(done.figures["exceptions"]["open"], int)
+    assert set(done.figures["trust"]["draws"]) == set(DrawState)
+    assert done.figures["reconciliation"] == {"signed": 0, "three_way_difference_cents": None}
     assert done.figures["links"]["created"] == done.figures["mails"]["sent"] + done.figures["mails"]["withheld"] > 5
     told = {name: done.figures[name] for name in ("schema", "seed", "days", "rail", "mode", "database")}
     assert told == {
@@ -110,6 +115,12 @@ def test_forty_five_days_end_clean(demo, seed):
     assert done.figures["payments"]["completed"] > 10
     assert done.figures["payments"]["reversed"] >= 4
     assert done.figures["clio"]["calls_429"] >= 2
+    trust, reconciled = done.figures["trust"], done.figures["reconciliation"]
+    assert trust["draws"]["reconciled"] >= 1
+    assert trust["draws"]["withdrawn"] == 0
+    assert trust["breaks"]["by_kind"]["unmapped_reference"] == 1
+    assert trust["breaks"]["open"] == 0
+    assert reconciled == {"signed": 1, "three_way_difference_cents": 0}
 
 
 @pytest.mark.slow

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.demo.acting import ACTS
 from orchestrator.demo.driver import next_stride, slot_keys
-from orchestrator.demo.people import PEOPLE
 from orchestrator.demo.story import TROUBLES, begin, cast_of, end, story
 from orchestrator.engine.schedule import ticks
 from orchestrator.sandbox.faults import ON_CALLS, ON_MAIL, ON_WEBHOOKS
@@ -28,7 +28,7 @@ def test_events_are_in_order_within_the_days_with_ids_of_their_own(seed, days, n
     assert [event.at for event in events] == sorted(event.at for event in events)
     assert all(begin() < event.at < end(days) for event in events)
     assert len({event.id for event in events}) == len(events)
-    assert {event.kind for event in events} <= PEOPLE.keys()
+    assert {event.kind for event in events} <= ACTS.keys()
 
 
 @given(seed=st.integers(), days=st.integers(1, 90))
@@ -47,7 +47,7 @@ def test_every_name_in_an_event_is_the_scenarios_or_the_storys_own(seed, days):
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_forty_five_days_of_the_small_firm_hold_every_kind_of_event(seed):
     events = story(SMALL, seed=seed, days=45)
-    assert {event.kind for event in events} == PEOPLE.keys()
+    assert {event.kind for event in events} == ACTS.keys()
     assert {event.facts["do"] for event in events if event.kind == "trouble"} == {row[3] for row in TROUBLES}
 
 

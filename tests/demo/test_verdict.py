@@ -1,15 +1,31 @@
 """The verdict on hand-made records: clean when all is explained, and every kind of finding breaks it."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
 from orchestrator.demo.books import Books
 from orchestrator.demo.record import Record
+from orchestrator.demo.report import three_way_difference
 from orchestrator.demo.verdict import GOOD_REASONS, explained, judge, lost_effects
 from orchestrator.domain.reasons import REASONS
+from orchestrator.domain.three_way import Statement
 
-CLEAN = {"duplicate_links": [], "duplicate_mails": [], "quota_breaches": 0, "mails_after_payment": [], "missing": []}
+CLEAN = {
+    "duplicate_links": [], "duplicate_mails": [], "quota_breaches": 0, "mails_after_payment": [], "missing": [],
+    "trust_violations": [],
+}  # fmt: skip
+SIGNED = Statement(
+    bank_cents=100, bank_until="2026-03-31", deposits_cents=0, withdrawals_cents=0, book_cents=100, ledgers_cents=100,
+    opening_cents=None, corrected_cents=0,
+)  # fmt: skip
+
+
+def signed(statement):
+    return Books(signed=({"account": "iolta", "closed_on": date(2026, 3, 31), "statement": statement},))
+
+
 NO_LINK = {"kind": "link", "bill_id": 7, "why": "no live link"}
 NO_NOTE = {"kind": "note", "payment_id": 9, "why": "no note on the matter"}
 LEFT_OPEN = {"kind": "expiry", "bill_id": 7, "link_id": 3, "why": "link alive though bill is paid"}
@@ -34,6 +50,7 @@ def test_nothing_wrong_is_the_clean_verdict():
         ({"missing": [NO_LINK]}, "lost_effects"),
         ({"missing": [NO_NOTE]}, "lost_effects"),
         ({"missing": [LEFT_OPEN]}, "lost_effects"),
+        ({"trust_violations": [{"kind": "negative_ledger", "id": 3}]}, "trust_violations"),
     ],
 )
 def test_whatever_the_sandbox_holds_against_us_is_found(change, kind):
@@ -47,16 +64,25 @@ def test_whatever_the_sandbox_holds_against_us_is_found(change, kind):
         (Books(silent_jobs=("job 2 (link.create)",)), "jobs_silent"),
         (Books(journal_sum=1), "journal_sum"),
         (Books(held_cents=100), "journal_held"),
+        (signed(replace(SIGNED, bank_cents=101)), "three_way"),
+        (signed(replace(SIGNED, ledgers_cents=99)), "three_way"),
     ],
 )
 def test_what_the_workers_own_books_show_is_found(books, kind):
     assert kinds(books=books) == [kind]
 
 
+def test_a_surplus_counts_like_a_shortage_and_nothing_signed_is_no_difference_told():
+    assert three_way_difference(Books()) is None
+    assert three_way_difference(signed(SIGNED)) == 0
+    assert three_way_difference(signed(replace(SIGNED, bank_cents=99, ledgers_cents=102))) == 3
+
+
 @pytest.mark.parametrize(
     "books",
     [
         Books(silences={7: "client_email_blank"}),
+        Books(silences={7: "trust_available"}),
         Books(worries={7: "payment_reversed"}),
         Books(withheld={7: "mail_address_refused"}),
         Books(waiting_links={7: "waiting"}),

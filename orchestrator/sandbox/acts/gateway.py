@@ -19,11 +19,13 @@ from orchestrator.sandbox.refusal import unprocessable
 
 
 def lawpay_pay(parties: Parties, facts: Facts) -> Facts:
-    """Pay a page by its address or slug; the payer may change what the address proposes."""
+    """Pay a page by its address or slug; the payer may change what the address proposes, or type a matter's number."""
     address = urlsplit(str(facts["page"]))
     page = paying.page_of(parties.gateway, address.path.rsplit("/", 1)[-1])
     wish = paying.Wish.read(dict(parse_qsl(address.query)))
     changes: dict[str, Any] = {name: str(facts[name]) for name in ("reference", "name", "email") if name in facts}
+    if "matter_id" in facts:
+        changes.setdefault("reference", parties.books.get(Matter, facts["matter_id"]).display_number)
     if "amount_cents" in facts:
         changes["amount"] = int(facts["amount_cents"])
     paid = paying.pay(parties.gateway, page, replace(wish, **changes), method=str(facts.get("method", "card")))
