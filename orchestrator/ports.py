@@ -20,7 +20,7 @@ from orchestrator.domain.matters import Matter
 from orchestrator.domain.payments import Allocation, Payment
 from orchestrator.domain.tasks import RemoteTask, TaskAsk
 from orchestrator.domain.topics import Urgency
-from orchestrator.domain.trust import BankLine
+from orchestrator.domain.trust import BankLine, LineAsk
 from orchestrator.domain.webhooks import RemoteWebhook, WebhookAsk
 from orchestrator.errors import Transient
 
@@ -79,6 +79,11 @@ class PracticeManagement(Protocol):
     def bank_accounts(self) -> list[BankAccount]: ...
     def ledger_of(self, account_id: int) -> Iterator[BankLine]:
         """Every line of one account's ledger: the only way to learn that one was deleted (API notes §5)."""
+        ...
+
+    def enter_line(self, ask: LineAsk) -> BankLine: ...
+    def lines_described(self, key: str, account_id: int) -> list[BankLine]:
+        """The account's lines whose description carries this key; all of them, or it raises (F13)."""
         ...
 
     def bills_in_state(self, state: BillState) -> Iterator[Bill]: ...

@@ -18,7 +18,7 @@ from orchestrator.domain.links import LinkAsk, RemoteLink
 from orchestrator.domain.matters import Matter
 from orchestrator.domain.payments import Allocation, Payment
 from orchestrator.domain.tasks import RemoteTask, TaskAsk
-from orchestrator.domain.trust import BankLine
+from orchestrator.domain.trust import BankLine, LineAsk
 from orchestrator.domain.webhooks import RemoteWebhook, WebhookAsk
 from orchestrator.errors import Rejected, Stale
 from orchestrator.ports import Page, PracticeManagement, Reads
@@ -115,6 +115,21 @@ class ImaginedPractice:
 
     def ledger_of(self, account_id: int) -> Iterator[BankLine]:
         return self._real.ledger_of(account_id)
+
+    def enter_line(self, ask: LineAsk) -> BankLine:
+        made = self._rehearsal.keep(
+            "enter_line", "matter", ask.matter_id, amount_cents=ask.amount_cents, currency=ask.currency,
+            account_id=ask.account_id, on=ask.on.isoformat(), description=ask.description,
+        )  # fmt: skip
+        now = self._rehearsal.now()
+        return BankLine(
+            id=made, etag=ETAG, account_id=ask.account_id, amount_cents=ask.amount_cents, currency=ask.currency, on=ask.on,
+            client_id=ask.client_id, matter_id=ask.matter_id, bill_id=None, allocation_id=None, payment_type=None,
+            description=ask.description, confirmation=ask.confirmation, online=False, created_at=now, updated_at=now,
+        )  # fmt: skip
+
+    def lines_described(self, key: str, account_id: int) -> list[BankLine]:
+        return self._real.lines_described(key, account_id)
 
     def bills_in_state(self, state: BillState) -> Iterator[Bill]:
         return iter(self.moved(self._real.bills_in_state(state)))

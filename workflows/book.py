@@ -13,6 +13,7 @@ from orchestrator.usecases.ask_for_payment import allot_links
 from orchestrator.usecases.backfill_matters import backfill
 from orchestrator.usecases.create_link import CreateLink
 from orchestrator.usecases.create_task import CreateTask
+from orchestrator.usecases.enter_line import EnterLine
 from orchestrator.usecases.expire_link import ExpireLink
 from orchestrator.usecases.keep_webhooks import (
     CreateWebhook,
@@ -157,6 +158,11 @@ def send_message(job: Job, rt: Runtime) -> None:
 @workflow("notice.send")
 def send_notice(job: Job, rt: Runtime) -> None:
     perform(SendNotice(rt, job))
+
+
+@workflow("ledger.enter")
+def enter_line(job: Job, rt: Runtime) -> None:
+    perform(EnterLine(rt, job))
 
 
 @workflow("communication.log")

@@ -411,6 +411,35 @@ def set_aside(
     print(f"{verb} {money(cents)} of matter {matter}.")
 
 
+@app.command("enter")
+def enter(
+    *,
+    ctx: typer.Context,
+    matter: Annotated[int, typer.Argument(metavar="MATTER", help="The matter whose money it is, by id.")],
+    account: Annotated[str, typer.Option(metavar="KEY", help="The configured trust account.")],
+    cents: Annotated[int, typer.Option("--cents", help="How much, in cents: below zero takes money out.")],
+    purpose: Annotated[
+        str, typer.Option(help="client_or_third_party_payment, client_expense or trust_to_trust; never a bill.")
+    ],
+    reference: Annotated[str, typer.Option(metavar="TEXT", help="What the bank's statement will call it.")],
+    on: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], metavar="DAY", help="The day of the transaction.")],
+    why: WhyOption,
+    by: Annotated[str, typer.Option(metavar="NAME", help=PERSON)],
+    dry_run: DryRunOption = False,
+) -> None:
+    """Have a line entered in Clio's ledger, for money that a person moves at the bank; off unless [trust] ledger_writes is on."""
+    from orchestrator.cli.firm import opened
+    from orchestrator.usecases.enter_line import enter_line
+
+    with opened(ctx) as rt:
+        enter_line(
+            rt, account=account, matter_id=matter, amount_cents=cents, on=on.date(), purpose=purpose, reference=reference,
+            why=why, by=by, dry_run=dry_run,
+        )  # fmt: skip
+    verb = "Would enter" if dry_run else "As soon as a worker is at it, Clio gets"
+    print(f"{verb} a line of {money(cents)} in {account} for matter {matter}.")
+
+
 @app.command("assign")
 def assign(
     ctx: typer.Context,

@@ -44,6 +44,7 @@ TOPICS: dict[str, Urgency] = {
     "link.expire": Urgency.MONEY,
     "message.send": Urgency.MESSAGES,
     "notice.send": Urgency.MESSAGES,
+    "ledger.enter": Urgency.MESSAGES,
     "communication.log": Urgency.SWEEPS,
     # upkeep
     "webhooks.upkeep": Urgency.SWEEPS,

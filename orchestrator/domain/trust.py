@@ -85,6 +85,20 @@ class BankLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LineAsk:
+    """A ledger line we want Clio to have; it moves no money and pays no bill. `description` carries our key."""
+
+    account_id: int
+    amount_cents: int
+    currency: str
+    on: date
+    client_id: int | None
+    matter_id: int | None
+    confirmation: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Posting:
     """A line to append, with everything a line must say (T7); the ledger adds the new balance."""
 

@@ -10,6 +10,7 @@ from orchestrator.domain.bills import BillState
 from orchestrator.domain.links import LinkAsk
 from orchestrator.domain.tasks import TaskAsk
 from orchestrator.domain.topics import Urgency
+from orchestrator.domain.trust import LineAsk
 from orchestrator.domain.webhooks import WebhookAsk
 from orchestrator.engine.points import Point
 from orchestrator.ports import PracticeManagement
@@ -128,7 +129,12 @@ def asks(practice, bill_id, matter_id):
     link = LinkAsk(bill_id, 100, "USD", 1, 86_400, "https://us.test/thanks/k", None)
     task = TaskAsk("Look [k]", "Please.", 1, matter_id, date(2026, 3, 9))
     hook = WebhookAsk("https://us.test/webhooks/clio/t", "bill", ("created",), "id", MONDAY + timedelta(days=30))
+    line = LineAsk(
+        account_id=1, amount_cents=100, currency="USD", on=date(2026, 3, 2), client_id=None, matter_id=matter_id,
+        confirmation="", description="[k]",
+    )  # fmt: skip
     return {
+        "enter_line": lambda: practice.enter_line(line),
         "create_link": lambda: practice.create_link(link),
         "expire_link": lambda: practice.expire_link(practice.create_link(link).id, "imagined"),
         "move_bill": lambda: practice.move_bill(bill_id, practice.bill(bill_id).etag, BillState.VOID),
@@ -151,7 +157,7 @@ def dry_hook(practice):
 
 
 READS = {
-    "ledger", "ledger_of",
+    "ledger", "ledger_of", "lines_described",
     "activities", "bills", "matters", "tasks", "links", "connection", "users", "bank_accounts", "bills_in_state", "payments",
     "payments_of_bill", "allocations_of_bill", "links_created_since", "active_links", "link", "bill", "tasks_named",
     "notes_about", "communications_keyed", "matter_field", "matter_fields", "webhooks",

@@ -53,7 +53,7 @@ from orchestrator.domain.money import Money
 from orchestrator.domain.payments import Allocation, Payment
 from orchestrator.domain.tasks import RemoteTask, TaskAsk
 from orchestrator.domain.topics import Urgency
-from orchestrator.domain.trust import BankLine
+from orchestrator.domain.trust import BankLine, LineAsk
 from orchestrator.domain.webhooks import RemoteWebhook, WebhookAsk
 from orchestrator.errors import Rejected
 
@@ -91,6 +91,9 @@ class Clio:
         self._lists = lists = Lists(api, aliases, on_bad_row)
         self._searches = Lists(api, aliases, refused)
         self._sought_links = Collection[RemoteLink](self._searches, "link", "/clio_payments/links.json", LinkRecord, {})
+        self._sought_lines = Collection[BankLine](
+            self._searches, "bank_transaction", "/bank_transactions.json", BankLineRecord
+        )
         self._sought_tasks = Collection[RemoteTask](self._searches, "task", "/tasks.json", TaskRecord)
         self.activities = Collection[Activity](lists, "activity", "/activities.json", ActivityRecord)
         self.bills = Collection[Bill](lists, "bill", "/bills.json", BillRecord)
@@ -126,6 +129,23 @@ class Clio:
 
     def ledger_of(self, account_id: int) -> Iterator[BankLine]:
         return self.ledger.where({"bank_account_id": account_id})
+
+    def enter_line(self, ask: LineAsk) -> BankLine:
+        body: dict[str, Any] = {
+            "bank_account": {"id": ask.account_id},
+            "amount": Money(ask.amount_cents, ask.currency).amount,
+            "currency": ask.currency,
+            "date": ask.on.isoformat(),
+            "confirmation": ask.confirmation,
+            "description": ask.description,
+        }
+        for name, ident in (("client", ask.client_id), ("matter", ask.matter_id)):
+            if ident is not None:
+                body[name] = {"id": ident}
+        return self._write("POST", "/bank_transactions.json", body, BankLineRecord).to_domain()
+
+    def lines_described(self, key: str, account_id: int) -> list[BankLine]:
+        return [line for line in self._sought_lines.where({"bank_account_id": account_id}) if key in line.description]
 
     def bill(self, bill_id: int) -> Bill:
         return self._lists.one(f"/bills/{bill_id}.json", BillRecord).to_domain()
