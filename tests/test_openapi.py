@@ -2,15 +2,18 @@
 
 import json
 import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
-from orchestrator.sandbox import running_sandbox
+from orchestrator.sandbox import SandboxHandle, running_sandbox
+from orchestrator.usecases.enter_line import enter_line
 from tests.firm import START, Firm, open_firm, web
 from tests.servers import free_port
+from tests.trust import trust_settings
 
 DOCUMENT = Path(__file__).parents[2] / "shared" / "reference" / "clio-openapi.json"
 pytestmark = pytest.mark.skipif(not DOCUMENT.exists(), reason="Clio's OpenAPI document is not beside this repository")
@@ -30,7 +33,7 @@ DEVIATIONS = {
 }
 
 EXPECTED = {
-    "GET /activities", "GET /bank_accounts", "GET /bills", "GET /bills/{id}", "GET /clio_payments/links",
+    "GET /activities", "GET /bank_accounts", "GET /bank_transactions", "POST /bank_transactions", "GET /bills", "GET /bills/{id}", "GET /clio_payments/links",
     "GET /clio_payments/links/{id}", "GET /clio_payments/payments", "GET /communications", "GET /custom_fields",
     "GET /matters", "GET /matters/{id}", "GET /notes", "GET /tasks", "GET /users", "GET /users/who_am_i", "GET /webhooks",
     "PATCH /bills/{id}", "PATCH /clio_payments/links/{id}", "PATCH /matters/{id}", "PATCH /webhooks/{id}",
@@ -56,12 +59,17 @@ def sent(tmp_path_factory) -> list[dict[str, Any]]:
     url = f"sqlite:///{tmp_path_factory.mktemp('openapi')}/firm.sqlite3"
     with (
         running_sandbox("tiny", now=START, frozen=True, rate_limit=100_000) as sandbox,
-        open_firm(sandbox, url, environment=environment, subscribed=True) as firm,
+        open_firm(sandbox, url, environment=environment | trusting(sandbox), subscribed=True) as firm,
         web(firm, port),
     ):
         live(firm)
         firm.check()
         return sandbox.requests()
+
+
+def trusting(sandbox: SandboxHandle) -> dict[str, Any]:
+    """Accounts whose ledgers are read, and one line that is written."""
+    return {"trust": trust_settings(sandbox, trust_first=False, ledger_writes=True)}
 
 
 def live(firm: Firm) -> None:
@@ -91,6 +99,13 @@ def live(firm: Firm) -> None:
         firm.later(minutes=2)
     firm.later(days=16)
     hear(firm)
+    firm.sandbox.fault("POST /bank_transactions", "lose_answer")
+    enter_line(
+        firm.rt, account="iolta", matter_id=firm.matter(), amount_cents=100, on=date(2026, 3, 18), purpose="trust_to_trust",
+        reference="T-1", why="interest", by="Ada Quill", dry_run=False,
+    )  # fmt: skip
+    firm.later(minutes=2)
+    firm.later(minutes=2)
 
 
 def hear(firm: Firm) -> None:
