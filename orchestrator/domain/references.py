@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
-from itertools import groupby
 
 LONGEST = 255
 """Characters of a reference: LawPay carries 128, and what is longer names nothing."""
@@ -22,6 +21,9 @@ LONGEST_ID = 18
 
 
 MOST_HINTS = 8
+
+_RUNS = re.compile(r"\d+|[^\W\d_]+")
+"""Numbers and words, in any script; what is between them does not count."""
 
 _BETWEEN = re.compile(r"[\s,;:/|()]+")
 
@@ -123,19 +125,21 @@ def normalise(text: str) -> str:
 
     Between two numbers one hyphen is left: `1-01` and `11` are two matters, and must never meet.
     """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     parts: list[str] = []
-    for kind, run in groupby(folded, _kind):
-        if kind == "number":
-            digits = "".join(str(unicodedata.decimal(digit)) for digit in run).lstrip("0") or "0"
-            parts.append(f"-{digits}" if parts and parts[-1][-1].isdecimal() else digits)
-        elif kind == "word":
-            parts.append("".join(run))
+    for run in _RUNS.findall(_folded(text)):
+        if not run[0].isdecimal():
+            parts.append(run)
+            continue
+        digits = run if run.isascii() else "".join(str(unicodedata.decimal(digit)) for digit in run)
+        digits = digits.lstrip("0") or "0"
+        parts.append(f"-{digits}" if parts and parts[-1][-1].isdecimal() else digits)
     return "".join(parts)
 
 
-def _kind(character: str) -> str:
-    return "number" if character.isdecimal() else "word" if character.isalpha() else "between"
+def _folded(text: str) -> str:
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
 def resolve(text: str, table: ReferenceTable) -> Resolution:
