@@ -117,6 +117,25 @@ def test_test_files_have_names_of_their_own():
     assert len(names) == len(set(names))
 
 
+def methods(name: str) -> dict[str, str]:
+    """The source of every method of this name, by its class."""
+    return {
+        node.name: ast.unparse(part)
+        for tree in TREES.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and any("Effect" in ast.unparse(base) for base in node.bases)
+        for part in node.body
+        if isinstance(part, ast.FunctionDef) and part.name == name
+    }
+
+
+def test_T47_whatever_is_sent_has_its_audit_line():
+    helpers = "message_sent|link_over|audit.line"  # what writes it, by another name
+    silent = [name for name, source in methods("record").items() if not re.search(helpers, source)]
+    assert len(methods("record")) >= 11
+    assert silent == []
+
+
 # ── what is configured ──
 
 

@@ -212,6 +212,7 @@ class RenewWebhook(Effect[RemoteWebhook]):
     def record(self, work: Work, intent: Intent, made: RemoteWebhook) -> None:  # noqa: ARG002
         work.subscriptions.put(self.job.payload["model"], etag=made.etag, expires_at=made.expires_at)
         work.exceptions.close("webhook_unrenewed", self.job.payload["model"])
+        work.audit.line("webhook.renewed", "webhook", self.job.payload["model"], clio_id=made.id)
 
     def refused(self, work: Work, refusal: Rejected) -> str | None:  # noqa: ARG002
         # A fresh subscription takes its place, and the administrator hears of it under `webhook_unrenewed`.
