@@ -211,7 +211,27 @@ def same_money(members: Sequence[Item], named: Named, verdict: Verdict) -> None:
     if members[0].key.endswith("|"):
         verdict.left_over += members  # of no matter that we know
         return
-    verdict.left_over += _pairs("amount_matter_days", members, named, verdict, SAME_MONEY_DAYS, twice="ambiguous_match")
+    rest = _of_bills(members, verdict)
+    verdict.left_over += _pairs("amount_matter_days", rest, named, verdict, SAME_MONEY_DAYS, twice="ambiguous_match")
+
+
+def _of_bills(members: Sequence[Item], verdict: Verdict) -> Sequence[Item]:
+    """Match those that both sides put down to one bill, if it is the only such pair; returns the others.
+
+    A client's bills of equal amount, paid on one day, differ in nothing else: Clio's ledger does not name the payment.
+    """
+    matched: set[int] = set()
+    for bill_id in {item.bill_id for item in members if item.bill_id is not None}:
+        mine = [item for item in members if item.bill_id == bill_id]
+        lefts, rights = _sides(mine)
+        if (
+            len(lefts) == len(rights) == 1
+            and effective(lefts[0]) == effective(rights[0])
+            and _near(mine, SAME_MONEY_DAYS)
+        ):
+            _match(verdict, "amount_bill_days", lefts, rights)
+            matched |= {item.id for item in mine}
+    return [item for item in members if item.id not in matched]
 
 
 def same_amount(members: Sequence[Item], named: Named, verdict: Verdict) -> None:

@@ -1,5 +1,7 @@
 """Payments that Clio Payments took, as movements: what our mirror has of them, so that the ledger can be compared with it."""
 
+from datetime import datetime
+
 from orchestrator.domain.accounts import FirmAccount
 from orchestrator.domain.movements import Movement, MovementKind, MovementStatus, Source
 from orchestrator.domain.payments import FELL_THROUGH, RECEIVED, PaymentState
@@ -15,12 +17,27 @@ def see_payments(work: Work, trust: TrustSettings) -> int:
     accounts = {account.clio_id: account for account in trust.firm_accounts if account.clio_id is not None}
     seen, after = 0, 0
     while accounts and (page := work.mirror.payments_after(after, accounts, PAGE)):
-        seen += work.movements.see([_movement(row, accounts[row["account_id"]]) for row in page])
+        heads = work.movements.heads(Source.CLIO_PAYMENTS, [str(row["id"]) for row in page])
+        seen += work.movements.see(
+            [_movement(row, accounts[row["account_id"]], heads.get(str(row["id"]))) for row in page]
+        )
         after = page[-1]["id"]
     return seen
 
 
-def _movement(row: Row, account: FirmAccount) -> Movement:
+def _moved_at(row: Row, status: MovementStatus, before: Row | None) -> datetime:
+    """When the money moved: as it settled, which is when the payment was found settled first; until then, as it was made.
+
+    Only from that day on can a line of the bank's be made of it, and an eCheck takes five days longer than a card.
+    """
+    if before is not None and before["status"] == status and before["at"] is not None:
+        moved: datetime = before["at"]
+        return moved
+    made: datetime = row["updated_at"] if status is MovementStatus.SETTLED else row["created_at"]
+    return made
+
+
+def _movement(row: Row, account: FirmAccount, before: Row | None) -> Movement:
     state = PaymentState(row["state"])
     status = (
         MovementStatus.SETTLED if state in RECEIVED
@@ -28,9 +45,10 @@ def _movement(row: Row, account: FirmAccount) -> Movement:
         else MovementStatus.PENDING
     )  # fmt: skip
     bills, matters = row["bill_ids"], row["matter_ids"]
+    at = _moved_at(row, status, before)
     return Movement(
         source=Source.CLIO_PAYMENTS, external_id=str(row["id"]), account=account.key, amount_cents=row["amount_cents"],
-        currency=row["currency"], on=row["created_at"].astimezone(account.zone).date(), at=row["created_at"],
+        currency=row["currency"], on=at.astimezone(account.zone).date(), at=at,
         kind=MovementKind.DEPOSIT, status=status, matter_id=matters[0] if len(matters) == 1 else None,
         bill_id=bills[0] if len(bills) == 1 else None, payment_id=row["id"],
     )  # fmt: skip

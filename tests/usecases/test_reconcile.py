@@ -12,7 +12,7 @@ from orchestrator.storage.references import Entry
 from orchestrator.usecases.reconcile import account_named, begin, go_on
 from orchestrator.usecases.reconcile_course import Course
 from orchestrator.usecases.show_runs import show_breaks, show_diff
-from tests.reconciling import END, bank, clio, lawpay, office
+from tests.reconciling import END, bank, clio, lawpay, office, seen
 
 LINKED = {"parent": "ch_1"}
 
@@ -214,6 +214,16 @@ def test_F74_two_equal_amounts_of_one_client_on_one_day_are_never_picked(here):
     found = here.run()
     assert found["matches"] == {}
     assert {one["kind"] for one in found["breaks"]} <= {"ambiguous_match", "duplicate"}
+
+
+def test_equal_payments_of_one_client_on_one_day_are_told_apart_by_their_bills(here):
+    here.sees(
+        *(seen("clio_payments", name, 1000, 2, matter_id=5, bill_id=bill) for name, bill in ((71, 7), (72, 8), (73, 9))),
+        *(clio(name, 1000, 3, bill_id=bill) for name, bill in ((1, 8), (2, 7), (3, None))),
+    )  # fmt: skip
+    found = here.run()
+    assert found["matches"] == {"processor.amount_bill_days": 2, "processor.amount_matter_days": 1}
+    assert found["breaks"] == []
 
 
 def test_T36_a_line_of_the_wrong_matter_fails_though_all_totals_are_equal(here):
