@@ -23,6 +23,12 @@ class Mutation:
 
 EFFECTS = "orchestrator/engine/effects.py"
 JOBS = "orchestrator/storage/jobs.py"
+PAGES = "orchestrator/domain/lawpay_pages.py"
+LAWPAY = "orchestrator/domain/lawpay_payments.py"
+RAIL = "orchestrator/usecases/choose_rail.py"
+TEST_PAGES = "tests/domain/test_lawpay_pages.py"
+TEST_LAWPAY = "tests/domain/test_lawpay_payments.py"
+TEST_PAID = "tests/journeys/test_w7_lawpay_payment.py"
 TEST_EFFECTS = "tests/engine/test_effects.py"
 TEST_JOBS = "tests/engine/test_jobs.py"
 
@@ -90,5 +96,50 @@ MUTATIONS = (
         "SENT before sending",
         (Edit(JOBS, "            state=JobState.SENT,\n            sent_at=self.now,", "            state=JobState.CLAIMED,\n            sent_at=self.now,"),),
         (f"{TEST_EFFECTS}::test_F01_a_link_whose_answer_died_with_its_worker_is_adopted",),
+    ),
+    Mutation(
+        "check character of a reference",
+        (Edit(PAGES, 'if found is None or check_character(found[0].rpartition("-")[0]) != found[4]:', "if found is None:"),),
+        (f"{TEST_PAGES}::test_F65_one_wrong_character_is_noticed",),
+    ),
+    Mutation(
+        "class of the account behind a page",
+        (Edit(PAGES, "        if account.account_class is wanted\n", "        if account\n"),),
+        (f"{TEST_PAGES}::test_T1_a_bill_for_work_is_paid_into_operating",),
+    ),
+    Mutation(
+        "an unknown trust flag refuses",
+        (Edit(LAWPAY, "    if said.trust is None:\n", "    if False:\n"),),
+        (f"{TEST_LAWPAY}::test_T1_both_must_say_so",),
+    ),
+    Mutation(
+        "amount paid against amount asked",
+        (Edit(LAWPAY, "(charge.amount_cents != asked.amount_cents, ", "(charge.amount_cents < asked.amount_cents, "),),
+        (f"{TEST_PAID}::test_F65_an_edited_amount_is_a_person_s_and_is_booked_nowhere",),
+    ),
+    Mutation(
+        "a transaction moves forward only",
+        (Edit("orchestrator/storage/gateway.py", ", where=newer)", ")"),),
+        ("tests/storage/test_gateway.py::test_F17_a_row_moves_forward_only[sqlite]",),
+    ),
+    Mutation(
+        "silence until a payment is recorded in Clio",
+        (Edit(RAIL, '        return Silence("payment_to_record")\n', "        return None\n"),),
+        (f"{TEST_PAID}::test_one_task_asks_for_it_to_be_recorded_and_the_bill_keeps_silent_until_it_is",),
+    ),
+    Mutation(
+        "the first payment uses a page",
+        (Edit("orchestrator/usecases/match_lawpay.py", "        work.links.claim(link, charge_id)\n", "        pass\n"),),
+        (f"{TEST_PAID}::test_a_page_that_is_paid_twice_is_booked_once_and_the_second_is_a_person_s",),
+    ),
+    Mutation(
+        "no draw for what was paid at LawPay",
+        (Edit("orchestrator/usecases/plan_draws.py", "    bill = less_paid_elsewhere(work, bill)\n", ""),),
+        (f"{TEST_PAID}::test_T8_trust_money_is_not_drawn_for_what_was_paid_at_lawpay",),
+    ),
+    Mutation(
+        "reading LawPay just before a message",
+        (Edit("orchestrator/usecases/send_message.py", "            hear_lawpay(self.rt, self.job, younger_than=JUST_NOW)\n", "            pass\n"),),
+        ("tests/journeys/test_w5_lawpay_page.py::test_F62_a_client_who_has_paid_is_sent_nothing_even_when_nobody_has_looked_since",),
     ),
 )  # fmt: skip
