@@ -171,8 +171,8 @@ def hints(text: str) -> list[str]:
 
 
 def _rungs(text: str, table: ReferenceTable) -> Iterable[tuple[Rung, set[int]]]:
-    key = table.own_key(text)
-    yield Rung.ID, {ident for ident in table.ids if ident == id_in(text)}
+    ident, key = id_in(text), table.own_key(text)
+    yield Rung.ID, {ident} if ident is not None and ident in table.ids else set()
     yield Rung.EXACT, {row.matter_id for row in table.known if row.reference.strip() == text}
     yield Rung.NORMALISED, {row.matter_id for row in _alike(text, table.known)}
     yield Rung.BILL, {row.matter_id for row in _alike(text, table.bills)}

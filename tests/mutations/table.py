@@ -142,4 +142,29 @@ MUTATIONS = (
         (Edit("orchestrator/usecases/send_message.py", "            hear_lawpay(self.rt, self.job, younger_than=JUST_NOW)\n", "            pass\n"),),
         ("tests/journeys/test_w5_lawpay_page.py::test_F62_a_client_who_has_paid_is_sent_nothing_even_when_nobody_has_looked_since",),
     ),
+    Mutation(
+        "one matter on a rung",
+        (Edit("orchestrator/domain/references.py", " if len(said) == 1 else Ambiguous(tuple(sorted(said)), rung)", ""),),
+        ("tests/domain/test_references.py::test_F70_an_old_number_still_names_its_matter_until_another_bears_it",),
+    ),
+    Mutation(
+        "a word of last year decides about this year's matter",
+        (Edit("orchestrator/domain/references.py", " if row.since > word.since}", " if False}"),),
+        ("tests/domain/test_references.py::test_what_bears_the_name_since_makes_a_person_s_word_ambiguous_again",),
+    ),
+    Mutation(
+        "nothing half-imported",
+        (Edit("orchestrator/usecases/exchange_references.py", "        if faults:\n            raise NotImported([sentence for _, sentence in sorted(faults)])\n", ""),),
+        ("tests/journeys/test_w11_lookup_table.py::test_a_file_with_faults_is_refused_whole_with_a_sentence_for_each_line",),
+    ),
+    Mutation(
+        "each audit line carries the one before it",
+        (Edit("orchestrator/domain/audit_chain.py", "        if line.prev == self.last_hash:\n            return None\n", "        return None\n"),),
+        ("tests/domain/test_audit_chain.py::test_T47_a_line_taken_out_is_missed",),
+    ),
+    Mutation(
+        "the mark's line must be there",
+        (Edit("orchestrator/engine/lineage.py", " or _compared(work, life, seen)", ""),),
+        ("tests/recovery/test_audit_chain_kept.py::test_F82_a_cut_tail_is_noticed_at_the_start_and_the_firm_recovers",),
+    ),
 )  # fmt: skip
