@@ -80,6 +80,11 @@ class Links(Repository):
         """The payment page that this part of a reference names."""
         return self.one(sa.select(links).where(links.c.reference_key == reference_key).order_by(links.c.id).limit(1))
 
+    def any_page(self, account: str | None) -> bool:
+        """Whether somebody was ever sent to a page of this account."""
+        mine = sa.select(links.c.id).where(links.c.reference_key.is_not(None), links.c.account == account)
+        return self.one(mine.limit(1)) is not None
+
     def of_bill(self, bill_id: int) -> list[sa.RowMapping]:
         return self.rows(sa.select(links).where(links.c.bill_id == bill_id).order_by(links.c.cycle))
 

@@ -61,7 +61,7 @@ def judge(rt: Runtime, work: Work, charge_id: str, fresh: Mapping[int, Bill]) ->
     bill = fresh.get(bill_id) or work.mirror.bills([bill_id]).get(bill_id) if bill_id is not None else None
     case = Case(row, to_transaction(row), link, bill)
     standing = standing_cents(case.charge, work.gateway.refunds_of(charge_id))
-    strange = _strange(rt, work, case) if link is not None or _ours(rt, work, row) else ()
+    strange = _strange(rt, work, case) if link is not None or _ours(work, row) else ()
     work.gateway.note(
         charge_id, link_id=link["id"] if link else None, matched=link is not None and not strange,
         deviations=list(strange), standing_cents=standing,
@@ -83,14 +83,15 @@ def link_of(work: Work, reference: str) -> Row | None:
     return found[0] if len(found) == 1 else None
 
 
-def _ours(rt: Runtime, work: Work, row: Row) -> bool:
-    """Whether a charge without a link of ours is this rail's business: on one of our pages, or under an edited reference.
+def _ours(work: Work, row: Row) -> bool:
+    """Whether a charge without a link of ours is this rail's business: where we sent somebody to pay, or an edited reference.
 
-    Everything else that moves at LawPay is a movement, and reconciliation's. What was there before we first looked is history.
+    Everything else that moves at LawPay is a movement, and reconciliation's: a firm may take its deposits on a page of its
+    own. What was there before we first looked is history.
     """
     feed = work.gateway.feed()
     new = feed is not None and row["created_at"] >= feed["began_at"]
-    return new and (row["account"] in rt.settings.lawpay.pages or looks_like_ours(row["reference"]))
+    return new and (looks_like_ours(row["reference"]) or work.links.any_page(row["account"]))
 
 
 def _strange(rt: Runtime, work: Work, case: Case) -> tuple[str, ...]:
