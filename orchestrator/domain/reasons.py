@@ -380,6 +380,10 @@ REASONS: dict[str, Reason] = {
     ),
     "rejected": Reason("the request was refused", "Read the answer kept with the job, correct, and retry it."),
     "unplanned": Reason("an error we did not plan for stopped it", "Report it with the job's id, then retry."),
+    "clock_put_back": Reason(
+        "the firm's clock is behind what was already written",
+        "Set the clock of the machine (of PostgreSQL's, in production) by NTP; nothing is lost, but what waits, waits longer.",
+    ),
     "audit_chain_broken": Reason(
         "the audit lines in the database are not as they were written",
         "Find out who could write to the database: `orchestrator audit verify` names the first wrong line; "

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import structlog
 
+from orchestrator.domain.audit_chain import STEP_BACK
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import Transient
 from orchestrator.storage.lineage import Cause, Life, Mark, Reached
@@ -36,6 +37,7 @@ def watch(rt: Runtime, *, starting: bool = False) -> None:
         cause = regression(life, seen, starting=mind) or _compared(work, life, seen)
         if cause is not None:
             begin(work, cause, settle_seconds=rt.settings.engine.settle_seconds)
+        _look_at_the_clock(work)
         reached = work.lineage.advance()
         seq, head = work.audit.head() or (0, "")
         reached = replace(reached, seq=seq, head=head)
@@ -72,6 +74,17 @@ def _compared(work: Work, life: Life, seen: Sequence[Reached | None]) -> Cause |
         return None
     alarm(work, "The newest lines are gone, and nothing else is.")
     return Cause.AUDIT_CUT
+
+
+def _look_at_the_clock(work: Work) -> None:
+    """Tell a person when the firm's clock is behind what was already written, for as long as it is (F60, F82)."""
+    last = work.audit.last_at()
+    if last is not None and work.now < last - STEP_BACK:
+        if not work.exceptions.is_open("clock_put_back", "clock"):
+            said = f"The clock says {work.now:%Y-%m-%d %H:%M} UTC; the newest audit line is of {last:%Y-%m-%d %H:%M}."
+            work.exceptions.open("clock_put_back", "clock", said)
+    elif work.exceptions.is_open("clock_put_back", "clock"):
+        work.exceptions.close("clock_put_back", "clock")
 
 
 def alarm(work: Work, sentence: str) -> None:

@@ -78,6 +78,12 @@ class Audit(Repository):
         row = self.one(last.order_by(audit.c.seq.desc()).limit(1))
         return (row["seq"], row["hash"]) if row is not None else None
 
+    def last_at(self) -> datetime | None:
+        """When the newest line says that it was written."""
+        last = sa.select(audit.c.at).order_by(audit.c.seq.desc()).limit(1)
+        found: datetime | None = self.connection.execute(last).scalar_one_or_none()
+        return found
+
     def hash_at(self, seq: int) -> str | None:
         """The hash of one line; None when there is no such line."""
         found: str | None = self.connection.execute(

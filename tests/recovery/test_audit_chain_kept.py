@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -133,3 +134,16 @@ def test_F82_a_line_that_pretends_to_be_a_recovery_excuses_nothing(past):
             work.audit.line("recovery.began", "database", "f" * 12)
         found = verify_audit(firm.rt)
         assert (found["first_bad_seq"], found["fault"]) == (newest(firm), "edited")
+
+
+def test_F82_a_clock_that_was_put_back_is_told_as_long_as_it_is_behind(past, sandbox):
+    lived(past)
+    now = sandbox.now()
+    sandbox.reset("tiny", seed=1, now=(now - timedelta(hours=1)).isoformat(), frozen=True, rate_limit=100_000)
+    with past.firm() as firm:
+        firm.tick()
+        assert firm.exceptions() == {"clock_put_back": 1}
+    sandbox.clock_advance(3600 + 60)
+    with past.firm() as firm:
+        firm.tick()
+        assert firm.exceptions() == {}
