@@ -290,4 +290,4 @@ def test_any_order_of_acts_and_deaths_keeps_trust_money_where_it_belongs(sandbox
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_any_order_of_acts_and_deaths_keeps_trust_money_where_it_belongs_at_length(sandbox, folder):
-    lived(sandbox, folder, examples=100, steps=25)
+    lived(sandbox, folder, examples=40, steps=25)

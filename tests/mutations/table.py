@@ -31,6 +31,10 @@ TEST_LAWPAY = "tests/domain/test_lawpay_payments.py"
 TEST_PAID = "tests/journeys/test_w7_lawpay_payment.py"
 TEST_EFFECTS = "tests/engine/test_effects.py"
 TEST_JOBS = "tests/engine/test_jobs.py"
+TRUST = "orchestrator/storage/trust.py"
+TRUST_SCHEMA = "orchestrator/storage/migrations/versions/0011_trust.py"
+TEST_TRUST = "tests/storage/test_trust_ledgers.py"
+TEST_DRAW = "tests/journeys/test_w9_trust_draw.py"
 
 MUTATIONS = (
     Mutation(
@@ -166,5 +170,48 @@ MUTATIONS = (
         "the mark's line must be there",
         (Edit("orchestrator/engine/lineage.py", " or _compared(work, life, seen)", ""),),
         ("tests/recovery/test_audit_chain_kept.py::test_F82_a_cut_tail_is_noticed_at_the_start_and_the_firm_recovers",),
+    ),
+    Mutation(
+        "promise only what is free",
+        (Edit(TRUST, "sa.not_(trust_ledgers.c.frozen), after <= free\n", "sa.not_(trust_ledgers.c.frozen)\n"),),
+        (f"{TEST_TRUST}::test_T29_money_claimed_by_a_third_party_is_not_promised",),
+    ),
+    Mutation(
+        "no line of ours beyond what is promised",
+        (Edit(TRUST, "moved.where(sa.not_(trust_ledgers.c.frozen), after >= promised)", "moved"),),
+        (f"{TEST_TRUST}::test_T29_money_claimed_by_a_third_party_is_not_promised",),
+    ),
+    Mutation(
+        "deposits wait until they clear",
+        (Edit(TRUST, "trust_lines.c.clears_on > today\n", "trust_lines.c.clears_on > date.max\n"),),
+        (f"{TEST_TRUST}::test_T13_a_deposit_that_has_not_cleared_cannot_be_promised",),
+    ),
+    Mutation(
+        "trust lines are append-only",
+        (
+            Edit(TRUST_SCHEMA, "BEFORE {verb} ON trust_lines", "BEFORE {verb} ON trust_holds"),
+            Edit(TRUST_SCHEMA, "BEFORE UPDATE OR DELETE OR TRUNCATE ON trust_lines", "BEFORE UPDATE ON trust_holds"),
+        ),
+        (f"{TEST_TRUST}::test_T12_the_database_refuses_to_change_or_drop_a_posted_line",),
+    ),
+    Mutation(
+        "notice before the draw",
+        (Edit("orchestrator/domain/draws.py", '    if noticed_on is None or draw_from is None:\n        return "trust_notice_missing"\n    if today < draw_from:', "    if draw_from is not None and today < draw_from:"),),
+        (f"{TEST_DRAW}::test_T18_without_a_delivered_notice_nothing_is_authorised",),
+    ),
+    Mutation(
+        "only a signatory authorises",
+        (Edit("orchestrator/usecases/authorise_draw.py", "rt.settings.trust.signatory(name=by))", "rt.settings.trust.signatories[0])"),),
+        (f"{TEST_DRAW}::test_T19_only_a_person_on_the_list_authorises",),
+    ),
+    Mutation(
+        "a draw that left gives its promise back",
+        (Edit("orchestrator/usecases/follow_draw.py", '        work.trust.let_go(ledger["id"], cents)\n', ""),),
+        (f"{TEST_DRAW}::test_a_bill_is_paid_from_its_matter_s_trust_money_and_no_link_is_made",),
+    ),
+    Mutation(
+        "the link asks for the rest only",
+        (Edit("orchestrator/domain/asking.py", "    asked = bill.open_cents - promised_cents\n", "    asked = bill.open_cents\n"),),
+        (f"{TEST_DRAW}::test_a_link_asks_only_for_what_trust_money_does_not_pay",),
     ),
 )  # fmt: skip
