@@ -50,3 +50,5 @@ class Payment:
     created_at: datetime
     updated_at: datetime
     allocations: tuple[Allocation, ...] = ()
+    line_id: int | None = None
+    """The ledger line that it left at Clio."""

@@ -224,7 +224,9 @@ def posting_of(line: BankLine, account: FirmAccount, *, kind: LineKind, version:
     )  # fmt: skip
 
 
-def movement_of(line: BankLine, account: FirmAccount | None, *, kind: LineKind) -> Movement:
+def movement_of(
+    line: BankLine, account: FirmAccount | None, *, kind: LineKind, payment_id: int | None = None
+) -> Movement:
     """The same line as one source's sighting, for the comparison with the others."""
     trust = account is not None and account.is_trust
     into = MovementKind.DEPOSIT if line.amount_cents > 0 else MovementKind.OTHER
@@ -233,5 +235,6 @@ def movement_of(line: BankLine, account: FirmAccount | None, *, kind: LineKind) 
         amount_cents=line.amount_cents, currency=line.currency or (account.currency if account is not None else "USD"),
         on=line.on, at=None, kind=MOVED_AS[kind] if trust else into,
         status=MovementStatus.SETTLED, reference=line.confirmation,
-        matter_id=line.matter_id, client_id=line.client_id, bill_id=line.bill_id,
+        matter_id=line.matter_id, client_id=line.client_id, bill_id=line.bill_id, payment_id=payment_id,
+        parent=str(payment_id) if payment_id is not None else None,
     )  # fmt: skip

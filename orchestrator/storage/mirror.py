@@ -203,6 +203,15 @@ class Mirror(Repository):
     def payments_of_links(self, link_ids: Collection[int]) -> list[sa.RowMapping]:
         return self.rows(sa.select(payments).where(payments.c.link_id.in_(link_ids)))
 
+    def payments_of_lines(self, line_ids: Collection[int]) -> dict[int, int]:
+        """The payment that left each of these ledger lines, by line."""
+        wanted = sorted(set(line_ids))
+        found: dict[int, int] = {}
+        for start in range(0, len(wanted), CHUNK):
+            some = payments.c.line_id.in_(wanted[start : start + CHUNK])
+            found |= {row["line_id"]: row["id"] for row in self.rows(sa.select(payments).where(some))}
+        return found
+
     def payments_under_way(self) -> list[int]:
         """Payments that have not come to an end, or whose money no bill has taken yet."""
         open_ = [*UNDER_WAY, PaymentState.COMPLETED_REQUIRING_ALLOCATION]

@@ -218,6 +218,8 @@ payments = Table(
     Column("account_id", sa.BigInteger),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
+    # The ledger line that it left at Clio, once there is one.
+    Column("line_id", sa.BigInteger, index=True),
     # What our books hold of it now: received less reversed.
     Column("booked_cents", sa.BigInteger, nullable=False, default=0),
 )

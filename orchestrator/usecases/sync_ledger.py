@@ -51,6 +51,7 @@ class LedgerLines:
         work.dirty.mark(Kind.BILL, {line.bill_id for line in reading if line.bill_id is not None} - bills.keys())
         moved = within(reading)
         names = [str(line.id) for line in reading]
+        payments = work.mirror.payments_of_lines([line.id for line in reading if line.online])
         standing, versions = work.trust.standing(names), work.trust.versions(names)
         matters: set[int] = set()
         seen = []
@@ -58,7 +59,7 @@ class LedgerLines:
             account = trust.account_of(clio_id=line.account_id)
             row = standing.get(str(line.id))
             kind = _kind(work, line, account, row, debt=_debt(line, bills), moved=moved)
-            seen.append(movement_of(line, account, kind=kind))
+            seen.append(movement_of(line, account, kind=kind, payment_id=payments.get(line.id)))
             if account is not None and account.is_trust and not refused(work, account):
                 entry = _Entry(line, account, kind, row, versions.get(str(line.id), 0), moved.get(line.id))
                 matters |= _post(rt, work, entry)

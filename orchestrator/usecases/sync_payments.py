@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from orchestrator.domain.books import entry, received_cents, standing_cents
 from orchestrator.domain.kinds import Kind
 from orchestrator.domain.money import Money
+from orchestrator.domain.movements import Source
 from orchestrator.domain.payments import RECEIVED, Payment, PaymentState
 from orchestrator.engine.runtime import Runtime
 from orchestrator.ports import PracticeManagement
@@ -44,6 +45,8 @@ class Payments:
         links = work.links.by_clio_ids([payment.link_id for payment in reading.payments if payment.link_id is not None])
         self._close_links(work, reading.payments, links)
         sync_bills.Bills().apply(rt, work, reading.bills)
+        if rt.settings.trust.accounts:
+            _name_lines(work, reading.payments)
         stored = work.mirror.payments([payment.id for payment in reading.payments])
         for payment in reading.payments:
             if payment.updated_at >= stored[payment.id]["updated_at"]:
@@ -118,6 +121,16 @@ class Payments:
                 )  # fmt: skip
             else:
                 work.exceptions.close(kind, f"payment:{payment.id}")
+
+
+def _name_lines(work: Work, payments: Sequence[Payment]) -> None:
+    """A ledger line that does not name its payment yet is read again: only the payment says which line it left."""
+    lines = {str(payment.line_id): payment.id for payment in payments if payment.line_id is not None}
+    heads = work.movements.heads(Source.CLIO_LEDGER, lines.keys())
+    unnamed = [
+        int(name) for name, payment_id in lines.items() if name in heads and heads[name]["payment_id"] != payment_id
+    ]
+    work.dirty.mark(Kind.LEDGER, unnamed)
 
 
 def _divided(practice: PracticeManagement, payment: Payment) -> Payment:

@@ -13,6 +13,7 @@ from orchestrator.clients.clio.schemas import (
     ActivityRecord,
     AllocationRecord,
     BankAccountRecord,
+    BankLineRecord,
     BillRecord,
     CommunicationRecord,
     ContactRecord,
@@ -49,6 +50,7 @@ ASKED = [
     ("ClioPaymentsPayment", PaymentRecord),
     ("Allocation", AllocationRecord),
     ("BankAccount", BankAccountRecord),
+    ("BankTransaction", BankLineRecord),
     ("User", UserRecord),
     ("User", WhoAmIRecord),
     ("CustomField", CustomFieldRecord),
@@ -103,7 +105,7 @@ def test_clio_knows_every_field_we_subscribe_to(spec, row):
 
 
 def test_every_record_that_is_asked_for_is_checked_here():
-    helpers = {"Record", "ContactRecord", "CustomFieldValueRecord", "PaidPartRecord", "PropertyRecord"}
+    helpers = {"Record", "ContactRecord", "CustomFieldValueRecord", "PaidPartRecord", "PaidByRecord", "PropertyRecord"}
     checked = {record.__name__ for _, record in ASKED}
     assert {name for name in vars(schemas) if name.endswith("Record")} - helpers <= checked
 

@@ -131,6 +131,20 @@ def test_operating_lines_are_sighted_and_posted_to_no_client_ledger(firm):
     assert balances(firm) == {("matter", firm.matter()): 100_000}
 
 
+def test_the_line_that_a_payment_left_names_the_payment_whichever_is_read_first(firm):
+    firm.issued_bill(dollars=600)
+    firm.later(minutes=16)
+    firm.later(minutes=2)
+    paid = firm.sandbox.act("pay_link", link_id=firm.links()[-1]["id"], method="card", settle_after_seconds=0)
+    firm.later(minutes=16)
+    firm.later(minutes=16)
+    [line] = [seen for seen in movements(firm) if seen.account == "operating"]
+    assert (line.amount_cents, line.parent, line.payment_id) == (60_000, str(paid["id"]), paid["id"])
+    firm.later(days=1)
+    with firm.rt.read() as work:
+        assert len(work.movements.versions(Source.CLIO_LEDGER, line.external_id)) <= 2
+
+
 def test_F17_an_older_reading_never_replaces_a_newer_one(firm):
     old = a_line(firm)
     new = replace(old, amount_cents=90_000, updated_at=old.updated_at + timedelta(minutes=1))

@@ -320,6 +320,7 @@ class PaymentRecord(Ref):
     updated_at: Moment
     clio_payments_link: Ref | None = None
     destination_account: Ref | None = None
+    bank_transaction: Ref | None = None
     bills: list[Ref] = Field(default_factory=list)
     matters: list[Ref] = Field(default_factory=list)
     allocations: list[PaidPartRecord] = Field(default_factory=list)
@@ -335,6 +336,7 @@ class PaymentRecord(Ref):
             bill_ids=_ids(self.bills),
             matter_ids=_ids(self.matters),
             account_id=_id(self.destination_account),
+            line_id=_id(self.bank_transaction),
             created_at=self.created_at,
             updated_at=self.updated_at,
             allocations=tuple(Allocation(part.id, only, part.amount, part.voided_at) for part in self.allocations),
