@@ -61,7 +61,7 @@ class Gateway(Repository):
         """Ask for one poll, however many ask before it begins."""
         # Written against `begin_poll`: either that poll reads what we saw, or we see the next generation.
         heard = sa.update(lawpay_feed).values(rung_at=self.now).returning(lawpay_feed.c.generation)
-        Jobs(self.connection, self._now).add(POLL, "bell", self.connection.execute(heard).scalar_one())
+        Jobs(self.connection, self._now).add(POLL, "bell", self.connection.execute(heard).scalar_one(), bell=True)
 
     def read_to(self, moment: datetime) -> None:
         """Move the watermark, never back, in the commit that holds what was read (F43)."""

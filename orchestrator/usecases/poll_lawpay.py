@@ -16,7 +16,7 @@ from orchestrator.domain.reasons import meaning
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.effects import step
 from orchestrator.engine.runtime import Runtime
-from orchestrator.errors import Rejected
+from orchestrator.errors import Away, Rejected
 from orchestrator.ports import Gateway
 from orchestrator.storage.gateway import to_transaction
 from orchestrator.storage.jobs import Job
@@ -35,6 +35,8 @@ BETWEEN_PAGES = timedelta(seconds=1)
 
 ACCOUNTS_EVERY = timedelta(hours=12)
 ACCOUNTS = "lawpay.accounts"
+PULSE = "lawpay.poll"
+RING_AGAIN_SECONDS = 5.0
 LONG_UNDER_WAY = timedelta(days=2)
 AT_ONCE = 20
 
@@ -50,10 +52,17 @@ class Reading:
 
 
 def poll(job: Job, rt: Runtime) -> None:
-    """Read what LawPay has seen since we last looked, to the end of its list; nothing, for a firm that let go of it."""
-    read = catch_up(rt, job) if rt.gateway is not None else 0
+    """Read what LawPay has seen since we last looked, to the end of its list; nothing, for a firm that let go of it.
+
+    A first look takes hours: the ticks that fall due meanwhile leave it to that one, and a ring waits until it is over.
+    """
+    with rt.read() as work:
+        another = work.jobs.another_under_way(job)
+    if another and job.payload.get("bell"):
+        raise Away("Another poll is under way.", retry_after=RING_AGAIN_SECONDS)
+    read = catch_up(rt, job) if rt.gateway is not None and not another else 0
     with step(rt, job, {"read": read}) as work:
-        work.pulses.beat("lawpay.poll", read=read)
+        work.pulses.beat(PULSE)
 
 
 def catch_up(rt: Runtime, job: Job) -> int:
@@ -115,6 +124,7 @@ def _take(rt: Runtime, events: Sequence[GatewayEvent], job: Job) -> int:
         apply(rt, work, reading)
         if events:
             work.gateway.read_to(max(event.created_at for event in events))
+        work.pulses.beat(PULSE)
         # A long list outlasts any lease; whoever took over meanwhile has this page too.
         work.jobs.renew(job, lease_seconds=rt.settings.engine.lease_seconds)
     return len(reading.transactions)

@@ -587,3 +587,27 @@ def test_T8_trust_money_is_not_drawn_for_what_was_paid_at_lawpay(firm, cents):
     if cents == 60_000:
         assert drawable(firm, bill)[1] == Denied("nothing_open")
     firm.check()
+
+
+def test_while_a_long_poll_is_under_way_ticks_leave_it_to_it_and_a_ring_waits(firm):
+    def polls(*states):
+        return firm.jobs("lawpay.poll", *states)
+
+    with firm.rt.uow() as work:
+        work.jobs.add("lawpay.poll", "long")
+        [long] = list(work.jobs.listed(topic="lawpay.poll", states=["ready"]))
+        assert work.jobs.claim(long["id"], holder="elsewhere", lease_seconds=60) is not None
+        work.jobs.add("lawpay.poll", "tick")
+        work.gateway.ring()
+    before = len(firm.sandbox.lawpay_requests())
+    for row in polls("ready"):
+        firm.work_only(row["id"])
+    assert len(firm.sandbox.lawpay_requests()) == before
+    [waiting] = polls("ready")
+    assert waiting["payload"] == {"bell": True}
+    assert waiting["attempts"] == 0
+    firm.rest_pauses()
+    firm.work()
+    assert polls("ready") == []
+    assert len(firm.sandbox.lawpay_requests()) > before
+    firm.check()
