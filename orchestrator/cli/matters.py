@@ -159,8 +159,8 @@ def show(
 ) -> None:
     """Show what a text means, and why; or with --matter everything a matter is and was called.
 
-    JSON: reference, provider, resolution, lines, matters. A resolution has an outcome (resolved, ambiguous, unknown), a matter_id
-    or candidates, and the rung of the ladder that decided. With --matter: matter, lines.
+    JSON: reference, provider, resolution, lines, matters, hints. A resolution has an outcome (resolved, ambiguous, unknown), a
+    matter_id or candidates, and the rung of the ladder that decided. With --matter: matter, lines.
     """
     from orchestrator.cli.firm import one_of, opened, required
     from orchestrator.usecases.show_references import show_matter, show_reference
@@ -186,6 +186,8 @@ def show(
             return
         page.line(f"{reference!r} from {provider} {_meaning(found['resolution'])}.", "bold")
         page.table("Matters", MATTERS, found["matters"])
+        for hint in found["hints"]:
+            page.line(f"A part of it, {hint['part']!r}, would mean matter {hint['matter_id']}: look there first.")
         page.table("Lines of the table", LINES, found["lines"])
 
 

@@ -34,7 +34,7 @@ def show_reference(rt: Runtime, text: str, *, provider: str) -> dict[str, Any]:
         named += found.candidates if isinstance(found, Ambiguous) else []
         return {
             "reference": text, "provider": provider, "resolution": said(found), "lines": lines,
-            "matters": _matters(work, named),
+            "matters": _matters(work, named), "hints": [] if named else _hints(work, provider, text),
         }  # fmt: skip
 
 
@@ -55,8 +55,7 @@ def unmapped_references(rt: Runtime, *, source: str | None, limit: int) -> list[
             found += _unplaced(work, [row for row in piece if source in (None, row["source"])])
             found = sorted(found, key=lambda one: (-one["money_cents"], one["reference"], one["source"]))[:limit]
         for one in found:
-            parts = work.references.resolve_all(PROVIDER[one["source"]], hints(one["reference"]))
-            one["hints"] = [said(part) | {"part": text} for text, part in parts.items() if isinstance(part, Resolved)]
+            one["hints"] = _hints(work, PROVIDER[one["source"]], one["reference"])
     return found
 
 
@@ -75,6 +74,12 @@ def list_references(rt: Runtime, *, kind: str | None, provider: str | None, limi
     """Standing lines of the table, the newest first."""
     with rt.read() as work:
         return [facts(row, LINE) for row in work.references.listed(kind=kind, provider=provider, limit=limit)]
+
+
+def _hints(work: Work, provider: str, text: str) -> list[dict[str, Any]]:
+    """What parts of a text would mean by themselves: where a person may look first."""
+    parts = work.references.resolve_all(provider, hints(text))
+    return [said(part) | {"part": word} for word, part in parts.items() if isinstance(part, Resolved)]
 
 
 def _matters(work: Work, ids: list[int]) -> list[dict[str, Any]]:

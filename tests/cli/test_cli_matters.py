@@ -85,6 +85,9 @@ def test_texts_that_nobody_can_place_are_listed_with_their_money_until_they_are_
     assert [hint["matter_id"] for hint in rows[1]["hints"]] == [firm.matter()]
     assert [row["reference"] for row in cli.json("matters", "unmapped", "--source", "bank")] == ["WIRE"]
     assert "RETAINER 4711" in said(cli("matters", "unmapped"))
+    assert f"would mean matter {firm.matter()}: look there first" in said(
+        cli("matters", "show", "INV 9 / 00001-Ferris")
+    )
     said(cli("matters", "map", "retainer 4711", firm.matter()))
     assert [row["reference"] for row in cli.json("matters", "unmapped")] == ["INV 9 / 00001-Ferris", "WIRE"]
 
