@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
+from orchestrator.domain.matters import Matter
 from orchestrator.engine.runtime import Runtime
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
@@ -58,10 +59,18 @@ def _cards(work: Work, run: Row) -> Iterator[dict[str, Any]]:
                 shown.append({name: row[name] for name in names} | {"amount_cents": cents, "balance_cents": balance})
         matter = work.mirror.matters([matter_id]).get(matter_id) if matter_id is not None else None
         yield {
-            "client_id": client_id, "client": matter.client.name if matter is not None and matter.client else None,
+            "client_id": client_id, "client": _client_name(work, client_id, matter),
             "matter_id": matter_id, "matter": matter.display_number if matter is not None else None,
             "opening_cents": opening, "closing_cents": balance, "lines": shown,
         }  # fmt: skip
+
+
+def _client_name(work: Work, client_id: int | None, matter: Matter | None) -> str | None:
+    """Whose card it is: the matter's client, or for money of no matter whoever any matter of that client names."""
+    if matter is None and client_id is not None:
+        ids = work.mirror.matter_ids_of_clients([client_id])[:1]
+        matter = next(iter(work.mirror.matters(ids).values()), None)
+    return matter.client.name if matter is not None and matter.client else None
 
 
 def _bank(work: Work, run: Row) -> Iterator[dict[str, Any]]:

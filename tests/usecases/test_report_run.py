@@ -19,7 +19,7 @@ def firm(either_url):
     with office(either_url) as firm:
         firm.knows(M1=5)
         with firm.rt.uow() as work:
-            work.connection.execute(matters.update().values(client_name="Bo & Co <Ferris>"))
+            work.connection.execute(matters.update().values(client_id=2, client_name="Bo & Co <Ferris>"))
         firm.sees(
             lawpay("ch_1", 100_000, 2, "M1"), clio(1, 100_000, 2, parent="ch_1"), bank("b1", 100_000, 4),
             clio(2, -40_000, 9), bank("b2", -40_000, 10), clio(3, 20_000, 30), clio(4, 500, -4),
@@ -43,6 +43,15 @@ def test_T46_the_ledger_cards_add_up_to_the_statement(firm):
     assert [line["balance_cents"] for line in card["lines"]] == [100_500, 60_500, 80_500]
     assert found["statement"]["ledgers_cents"] == sum(card["closing_cents"] for card in found["cards"])
     assert [line["rule"] for line in found["bank"]] == ["batch_deposit", "amount_days"]
+
+
+def test_T46_money_of_no_matter_stands_on_its_client_s_own_card(firm, tmp_path):
+    firm.sees(clio(9, 900, 12, None))
+    found = told(firm)
+    [card] = [card for card in found["cards"] if card["matter_id"] is None]
+    assert (card["client_id"], card["client"], card["closing_cents"]) == (2, "Bo & Co <Ferris>", 900)
+    write_html(told(firm), tmp_path / "run.html")
+    assert "Money of no matter · Bo &amp; Co" in (tmp_path / "run.html").read_text()
 
 
 def test_the_page_stands_alone_and_runs_nothing(firm, tmp_path):
