@@ -1,5 +1,6 @@
 """A day's deposits in one line of the bank's: found by sum, and only where nothing else it could be (T16)."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from typing import NamedTuple
@@ -27,13 +28,13 @@ NET_SHARE = 0.06
 def nets(totals: Mapping[date, int], lines: Iterable[Credit]) -> dict[int, date]:
     """Which day's gross each line falls a little short of: only where line and day are each other's only fit."""
     fits = [
-        (line.id, day)
+        (line.id, line.on - timedelta(days=back))
         for line in lines
-        for day, cents in totals.items()
-        if 0 <= (line.on - day).days <= SETTLE_DAYS and 0 < cents - line.amount_cents <= cents * NET_SHARE
+        for back in range(SETTLE_DAYS + 1)
+        if 0 < (cents := totals.get(line.on - timedelta(days=back), 0)) - line.amount_cents <= cents * NET_SHARE
     ]
-    ids, days = [ident for ident, _ in fits], [day for _, day in fits]
-    return {ident: day for ident, day in fits if ids.count(ident) == days.count(day) == 1}
+    ids, days = Counter(ident for ident, _ in fits), Counter(day for _, day in fits)
+    return {ident: day for ident, day in fits if ids[ident] == days[day] == 1}
 
 
 def batches(totals: Mapping[date, int], lines: Iterable[Credit]) -> dict[int, tuple[date, ...]]:

@@ -41,7 +41,6 @@ class Item(NamedTuple):
     reference: str
     matter_id: int | None
     client_id: int | None
-    bill_id: int | None
     parent: str | None
 
 

@@ -35,9 +35,21 @@ class Breaks(Repository):
         mine = sa.select(breaks).where(breaks.c.account == account)
         return self.rows(mine.order_by(sa.case((breaks.c.state == "settled", 0), else_=1), breaks.c.id))
 
-    def known(self, account: str) -> dict[str, sa.RowMapping]:
-        """The breaks of an account that are not settled, by fingerprint."""
-        return {row["fingerprint"]: row for row in self.standing(account=account)}
+    def known(self, account: str) -> dict[str, int]:
+        """The ids of an account's breaks that are not settled, by fingerprint."""
+        mine = sa.select(breaks.c.fingerprint, breaks.c.id).where(
+            breaks.c.account == account, breaks.c.state.in_(STANDING)
+        )
+        return dict(self.connection.execute(mine).all())
+
+    def by_id(self, ids: Collection[int]) -> list[sa.RowMapping]:
+        wanted = sorted(ids)
+        found: list[sa.RowMapping] = []
+        for start in range(0, len(wanted), CHUNK):
+            found += self.rows(
+                sa.select(breaks).where(breaks.c.id.in_(wanted[start : start + CHUNK])).order_by(breaks.c.id)
+            )
+        return found
 
     def add(self, rows: Sequence[Mapping[str, Any]]) -> list[sa.RowMapping]:
         """New breaks, in the order given."""

@@ -15,35 +15,38 @@ MOST_LINES = 200
 """Audit lines that one run writes about breaks."""
 
 
-def keep_breaks(rt: Runtime, work: Work, run: Row, account: FirmAccount, found: Sequence[Row]) -> None:
+def keep_breaks(rt: Runtime, work: Work, run: Row, account: FirmAccount) -> None:
     """Bring an account's breaks to what its newest run says; each has a cause and a date of cure from the start (T43)."""
     today = rt.clock().astimezone(account.zone).date()
     owner = next(iter(rt.settings.trust.reviewers), None)
     standing = work.breaks.known(account.key)
-    said = [{name: row[name] for name in SAID} | {"run_id": run["id"]} for row in found]
-    new = [
-        row | {
-            "account": account.key, "currency": account.currency, "owner": owner,
-            "cure_by": today + timedelta(days=BREAKS[row["kind"]].cure_days),
-        }
-        for row in said
-        if row["fingerprint"] not in standing
-    ]  # fmt: skip
-    added = work.breaks.add(new)
-    work.exceptions.open_new(
-        [
-            {
-                "kind": f"break_{row['kind']}", "key": row["id"], "summary": f"{account.key}: {row['cause']}.",
-                "subject": ("break", row["id"]), "money_cents": row["money_cents"],
+    seen: set[str] = set()
+    for page in work.runs.differences_in_pages(run["id"]):
+        said = [{name: row[name] for name in SAID} | {"run_id": run["id"]} for row in page]
+        seen |= {row["fingerprint"] for row in said} & standing.keys()
+        new = [
+            row | {
+                "account": account.key, "currency": account.currency, "owner": owner,
+                "cure_by": today + timedelta(days=BREAKS[row["kind"]].cure_days),
             }
-            for row in added
-        ]
-    )  # fmt: skip
-    _say(work, "opened", run, added)
-    again = [row | {"break_id": standing[row["fingerprint"]]["id"]} for row in said if row["fingerprint"] in standing]
-    work.breaks.again(again)
-    seen = {row["fingerprint"] for row in said}
-    over = [row for fingerprint, row in standing.items() if fingerprint not in seen]
+            for row in said
+            if row["fingerprint"] not in standing
+        ]  # fmt: skip
+        added = work.breaks.add(new)
+        work.exceptions.open_new(
+            [
+                {
+                    "kind": f"break_{row['kind']}", "key": row["id"], "summary": f"{account.key}: {row['cause']}.",
+                    "subject": ("break", row["id"]), "money_cents": row["money_cents"],
+                }
+                for row in added
+            ]
+        )  # fmt: skip
+        _say(work, "opened", run, added)
+        work.breaks.again(
+            [row | {"break_id": standing[row["fingerprint"]]} for row in said if row["fingerprint"] in standing]
+        )
+    over = work.breaks.by_id([ident for fingerprint, ident in standing.items() if fingerprint not in seen])
     work.breaks.settle([row["id"] for row in over])
     for row in over:
         work.exceptions.close(f"break_{row['kind']}", row["id"])

@@ -4,7 +4,9 @@ A run is decided once: the same inputs find the run that has decided about them,
 Beginning one writes only the run; going on writes only what the run found.
 """
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -91,7 +93,8 @@ def go_on(rt: Runtime, run_id: int, *, say: Progress | None = None, each: Callab
                 return run
             course = Course(rt, work, run, account_named(rt, run["account"]), memo)
             try:
-                done, steps = course.step()
+                with _uncollected():
+                    done, steps = course.step()
             except RunTaken:
                 # Another worker went on with it: its steps are as good as ours.
                 continue
@@ -99,6 +102,18 @@ def go_on(rt: Runtime, run_id: int, *, say: Progress | None = None, each: Callab
                 each(work)
         if say is not None:
             say(done, steps)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """A step makes tens of thousands of tuples and no cycle: looking for one among them costs as much as the step."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 def reconcile(

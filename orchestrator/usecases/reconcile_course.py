@@ -5,9 +5,11 @@ the run's inputs and the steps before it (T42).
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date, datetime, time, timedelta
 from functools import partial
+from re import compile as pattern
 from typing import Any
 
 from orchestrator.domain import matching
@@ -36,7 +38,10 @@ MOST_KEPT = 20_000
 LEFTOVERS = 300
 """Movements without a partner in one step: each is looked for elsewhere."""
 
-ASKED = {Source.LAWPAY: Provider.LAWPAY, Source.BANK: Provider.BANK, Source.CLIO_LEDGER: Provider.CLIO}
+ASKED: dict[str, str] = {Source.LAWPAY: Provider.LAWPAY, Source.BANK: Provider.BANK, Source.CLIO_LEDGER: Provider.CLIO}
+OPAQUE = pattern(r"(?=.*\d)(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9_-]{20,24}")
+"""LawPay's ids look like this: about 22 letters and digits of both cases."""
+
 CANDIDATE_DAYS = 30
 MOST_CANDIDATES = 5
 
@@ -102,9 +107,9 @@ class Course:
 
     # ── the ladder ──
 
-    def _link(self, after: str | None) -> str | None:
+    def _link(self, after: int | None) -> int | None:
         """Ledger lines that name their transaction, and every movement that the processor has."""
-        items, end = self._work.runs.linked(self._window, after or "", PAGE)
+        items, end = self._work.runs.linked(self._window, after or 0, PAGE)
         days: dict[str, int] = self._place["days"]
         for item in items:
             if not item.right and item.amount_cents > 0 and item.status == "settled":
@@ -127,7 +132,7 @@ class Course:
         return found[-1][0] if len(found) == PAGE else None
 
     def _ledger(self, after: int | None) -> int | None:
-        """Ledger lines that name no transaction: their reference, matter or amount may find one."""
+        """Ledger lines that name no payment there is: their reference, matter or amount may find one."""
         items = self._work.runs.unlinked(self._window, Source.CLIO_LEDGER, after or 0, PAGE)
         self._pool(Leg.PROCESSOR, items, {})
         return items[-1].id if len(items) == PAGE else None
@@ -140,27 +145,42 @@ class Course:
         return end
 
     def _settle(self, _after: None) -> None:
-        """Whole days of a processor's in one line of the bank's."""
-        cleared: list[str] = []
-        batched: set[int] = set()
+        """Whole days of a processor's in one line of the bank's; or a little less, with a fee taken out of it (T16)."""
         by_source: dict[str, dict[date, int]] = {}
         for named, cents in self._place["days"].items():
             source, _, day = named.partition("|")
             by_source.setdefault(source, {})[date.fromisoformat(day)] = cents
-        found = {source: batches(days, self._bank_credits()) for source, days in sorted(by_source.items())}
-        # A line that could be the day of either processor is neither's.
-        shared = [ident for fits in found.values() for ident in fits]
-        for source, fits in found.items():
-            sure = {ident: days for ident, days in fits.items() if shared.count(ident) == 1}
-            lines = [
-                matching.Match("batch_deposit", (), (ident,), day)
-                for ident, days in sorted(sure.items())
-                for day in days
-            ]
-            self._remember(Leg.BANK, lines, ())
-            cleared += [f"{source}|{line.on}" for line in lines]
-            batched |= sure.keys()
-        self._place |= {"cleared": sorted(cleared), "batched": sorted(batched)}
+        whole = _each_once({source: batches(days, self._bank_credits()) for source, days in sorted(by_source.items())})
+        taken = {ident for fits in whole.values() for ident in fits}
+        free = [line for line in self._bank_credits() if line.id not in taken]
+        # Money that the ledger has in exactly this amount is no day less a fee.
+        known = self._work.runs.alike(self._run["id"], {line.amount_cents for line in free})
+        free = [line for line in free if line.amount_cents not in known]
+        rest = {
+            source: {day: cents for day, cents in days.items() if all(day not in run for run in whole[source].values())}
+            for source, days in by_source.items()
+        }
+        short = _each_once(
+            {source: {one: (day,) for one, day in nets(days, free).items()} for source, days in rest.items()}
+        )
+        cleared: set[str] = set()
+        for rule, found in (("batch_deposit", whole), ("net_deposit", short)):
+            for source, fits in sorted(found.items()):
+                lines = [matching.Match(rule, (), (one,), day) for one, days in sorted(fits.items()) for day in days]
+                self._remember(Leg.BANK, lines, ())
+                cleared |= {f"{source}|{line.on}" for line in lines}
+                taken |= fits.keys()
+        arrived = {line.id: line for line in free}
+        for source, fits in short.items():
+            for ident, (day,) in sorted(fits.items()):
+                self._net(arrived[ident], day, by_source[source][day])
+        self._place |= {"cleared": sorted(cleared), "batched": sorted(taken)}
+
+    def _net(self, line: Credit, day: date, gross: int) -> None:
+        got = matching.dollars(line.amount_cents)
+        cause = f"the payments of {day} are {matching.dollars(gross)}, the bank received {got} on {line.on}"
+        said = Difference("net_deposit", (), gross - line.amount_cents, cause)
+        self._say(said, day, [line.id], f"{day}:{line.amount_cents}")
 
     def _bank_credits(self) -> Iterable[Credit]:
         after = 0
@@ -183,16 +203,22 @@ class Course:
         """Ledger lines that the processor does not know: the bank must. And those it contradicts, unless a day's sum has them."""
         found = self._work.runs.passing(self._run["id"], after or 0, PAGE)
         cleared = {date.fromisoformat(named.partition("|")[2]) for named in self._place.get("cleared", ())}
-        free = [item for _, state, item in found if state == "open" and item.parent is None]
+        free = [item for _, state, item in found if state == "open" and not self._names_payment(item)]
         told = [
             item
             for _, state, item in found
-            if (state == "open" and item.parent is not None and item.amount_cents < 0)
+            if (state == "open" and self._names_payment(item) and item.amount_cents < 0)
             or (state == "break" and (item.amount_cents < 0 or item.on not in cleared))
         ]
         self._pool(Leg.BANK, [item._replace(right=0) for item in self._still_open([*free, *told])], {})
         self._work.runs.leave(self._run["id"], Leg.PROCESSOR, [item.id for item in free], state="passed")
         return found[-1][0] if len(found) == PAGE else None
+
+    def _names_payment(self, item: Item) -> bool:
+        """Whether it says that a processor has it: by its parent, or by an id that nobody makes up."""
+        return item.parent is not None or (
+            self._account.lawpay_ids != () and bool(OPAQUE.fullmatch(item.reference.strip()))
+        )
 
     def _still_open(self, items: Sequence[Item]) -> Sequence[Item]:
         """Without what the signed period before saw at the bank already: only its other half is carried on."""
@@ -211,27 +237,16 @@ class Course:
         return items[-1].id if len(items) == PAGE else None
 
     def _slips(self, _after: None) -> None:
-        """Deposits of one day on one slip: the sum of what the ledger has left of that day, or a little less (T16)."""
+        """Deposits of one day on one slip: the sum of what the ledger has left of that day."""
         totals, ids = self._work.runs.open_days(self._run["id"], Leg.BANK)
         found = batches(totals, self._open_credits())
-        whole = [
+        slips = [
             matching.Match("deposit_slip", tuple(ids(run)), (ident,), run[0]) for ident, run in sorted(found.items())
         ]
-        over = {day for run in found.values() for day in run}
-        rest = (line for line in self._open_credits() if line.id not in found)
-        short = nets({day: cents for day, cents in totals.items() if day not in over}, rest)
-        lines = {line.id: line.amount_cents for line in self._open_credits() if line.id in short}
-        netted = [
-            matching.Match("net_deposit", tuple(ids([day])), (ident,), day) for ident, day in sorted(short.items())
-        ]
-        self._remember(Leg.BANK, [*whole, *netted], ())
-        for match in netted:
-            gross, arrived = totals[match.on], lines[match.rights[0]]
-            cause = f"the payments of {match.on} are {matching.dollars(gross)}, the bank received {matching.dollars(arrived)}"
-            said = Difference("net_deposit", (), gross - arrived, cause)
-            self._say(said, match.on, match.rights, f"{match.on}:{arrived}")
-        done = [ident for match in (*whole, *netted) for ident in (*match.lefts, *match.rights)]
-        self._work.runs.leave(self._run["id"], Leg.BANK, done)
+        self._remember(Leg.BANK, slips, ())
+        self._work.runs.leave(
+            self._run["id"], Leg.BANK, [one for match in slips for one in (*match.lefts, *match.rights)]
+        )
 
     def _open_credits(self) -> Iterable[Credit]:
         return (Credit(*row) for row in self._work.runs.open_credits(self._run["id"], Leg.BANK))
@@ -385,23 +400,22 @@ class Course:
             opening_cents=before.book_cents if before is not None else None,
             corrected_cents=self._corrected(before),
         )
-        rows = self._work.runs.differences_of(run_id)
+        found = self._work.runs.fingerprints(run_id)
+        kinds = Counter(kind for _, kind in found)
         digest = hashlib.sha256(self._place["chain"].encode())
-        for fingerprint in sorted(row["fingerprint"] for row in rows):
+        for fingerprint, _ in found:
             digest.update(fingerprint.encode())
         digest.update(repr(statement.told()).encode())
         counts = {
             "matches": self._work.runs.rules_of(run_id),
-            "breaks": {
-                kind: sum(row["kind"] == kind for row in rows) for kind in sorted({row["kind"] for row in rows})
-            },
+            "breaks": dict(sorted(kinds.items())),
             "outstanding": self._work.runs.count_of(run_id, "outstanding"),
         }
         if self._is_newest():
-            keep_breaks(self._rt, self._work, self._run, self._account, rows)
+            keep_breaks(self._rt, self._work, self._run, self._account)
             if self._account.is_trust:
                 self._reconcile_draws()
-        self._work.audit.line("run_finished", "run", run_id, digest=digest.hexdigest(), breaks=len(rows))
+        self._work.audit.line("run_finished", "run", run_id, digest=digest.hexdigest(), breaks=len(found))
         return {
             "state": "finished", "finished_at": self._work.now, "statement": statement.told(), "counts": counts,
             "digest": digest.hexdigest(),
@@ -434,14 +448,13 @@ class Course:
 
         Only where somebody could contradict: a reference that stands on both sides alike says nothing new.
         """
-        asked: dict[Provider, set[str]] = {}
+        asked: dict[str, set[str]] = {}
         for item in items:
-            wanted = item.reference and item.matter_id is None and (every or not item.right)
-            if wanted and item.source in ASKED:
-                asked.setdefault(ASKED[Source(item.source)], set()).add(item.reference)
+            if item.matter_id is None and item.reference and (every or not item.right) and item.source in ASKED:
+                asked.setdefault(item.source, set()).add(item.reference)
         found: dict[str, tuple[int, ...]] = {}
-        for provider, texts in asked.items():
-            found |= self._memo(provider, texts)
+        for source, texts in asked.items():
+            found |= self._memo(ASKED[source], texts)
         return found
 
     def _memo(self, provider: str, texts: Collection[str]) -> dict[str, tuple[int, ...]]:
@@ -539,3 +552,9 @@ class Course:
             "movement_ids": sorted(ids),
             "since": since,
         }
+
+
+def _each_once(found: dict[str, dict[int, tuple[date, ...]]]) -> dict[str, dict[int, tuple[date, ...]]]:
+    """Without the lines that could be the day of more than one processor: they are nobody's."""
+    shared = Counter(ident for fits in found.values() for ident in fits)
+    return {source: {one: days for one, days in fits.items() if shared[one] == 1} for source, fits in found.items()}
