@@ -41,6 +41,7 @@ class Item(NamedTuple):
     reference: str
     matter_id: int | None
     client_id: int | None
+    bill_id: int | None
     parent: str | None
 
 

@@ -34,7 +34,7 @@ Seen = sa.FromClause
 PROCESSORS = (Source.LAWPAY, Source.CLIO_PAYMENTS)
 
 COMPARED = ("source", "external_id", "amount_cents", "on", "kind", "status", "reference", "matter_id", "client_id",
-            "parent")  # fmt: skip
+            "bill_id", "parent")  # fmt: skip
 """What a rule sees of a movement, in the order of `Item`."""
 
 
@@ -460,6 +460,14 @@ class Runs(Repository):
         mine = sa.and_(within(window), movements.c.source == Source.CLIO_LEDGER, movements.c.kind == "draw")
         chosen = sa.select(movements, draw.label("draw_id")).where(mine, movements.c.status == "settled")
         return self.rows(chosen.order_by(movements.c.id))
+
+    def watched_since(self, account: str) -> datetime | None:
+        """When the first line of an account's ledger was read here."""
+        mine = sa.and_(movements.c.account == account, movements.c.source == Source.CLIO_LEDGER)
+        first: datetime | None = self.connection.execute(
+            sa.select(sa.func.min(movements.c.seen_at)).where(mine)
+        ).scalar_one()
+        return first
 
     def draws_waiting(self, account: str, before: datetime) -> list[Row]:
         """Draws that were authorised before a moment and are in no ledger yet."""

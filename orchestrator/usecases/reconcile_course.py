@@ -337,10 +337,13 @@ class Course:
 
     def _draws(self, _after: None) -> None:
         """Trust money out for a bill without an authorised draw, and authorised draws without a ledger line (T19, T24)."""
-        if not self._account.is_trust or not self._rt.settings.trust.trust_first:
+        if not self._account.is_trust or not self._rt.settings.trust.signatories:
             return
+        # What happened before anybody looked here was authorised elsewhere, or was not.
+        watched = self._work.runs.watched_since(self._account.key)
+        since = watched.astimezone(self._account.zone).date() if watched is not None else self._run["cut_off"]
         for row in self._work.runs.draw_lines(self._window):
-            if row["draw_id"] is None:
+            if row["draw_id"] is None and row["on"] >= since:
                 said = Difference(
                     "unauthorised_draw", (), abs(row["amount_cents"]), "Clio's ledger shows a draw that nobody authorised",
                     row["reference"], row["matter_id"],

@@ -14,12 +14,6 @@ from tests.firm import START, open_firm
 ACCOUNTS = ("trust", "operating")
 FIRST_DAY = "2026-03-01"
 
-NOT_YET = {
-    "missing_at_lawpay": "A ledger line whose confirmation names no payment we know is only missed at the bank.",
-    "unauthorised_draw": "The run's `_draws` compares nothing yet.",
-}
-"""What the run does not find by its own name today. A row goes when it does."""
-
 
 def profile(names):
     accounts = [
@@ -95,7 +89,7 @@ def test_F65_every_planted_fault_is_found_by_its_name(firm):
     missed = {
         one["name"] for one in planted if not {(one["expects"], cents) for cents in moneys(one)} & found
     }  # fmt: skip
-    assert missed <= NOT_YET.keys()
+    assert missed == set()
     assert firm.sandbox.oracle()["trust_violations"] == []
 
 

@@ -12,6 +12,7 @@ from orchestrator.errors import Rejected
 from orchestrator.storage.jobs import JobState
 from orchestrator.storage.tables import draws
 from orchestrator.usecases.sign_period import sign_period
+from tests.databases import HeldClock
 from tests.reconciling import END, REVIEWER, bank, clio, lawpay, office
 from workflows.book import BOOK
 
@@ -37,12 +38,12 @@ def equal(firm):
     return firm.run()["run"]["id"]
 
 
-def a_draw(firm, by):
+def a_draw(firm, by, state=DrawState.RECONCILED):
     at = datetime(2026, 3, 5, tzinfo=UTC)
     with firm.rt.uow() as work:
         work.connection.execute(
             draws.insert().values(
-                bill_id=1, purpose="earned_undisputed_fee", sequence=1, state=DrawState.AUTHORISED, ledger_id=1,
+                bill_id=1, purpose="earned_undisputed_fee", sequence=1, state=state, ledger_id=1,
                 account="iolta", client_id=2, matter_id=5, amount_cents=1, currency="USD", key="k", proposed_at=at,
                 authorised_at=at, authorised_by=by, updated_at=at,
             )
@@ -185,12 +186,14 @@ def test_T6_a_fee_out_of_the_firm_s_own_money_is_none(here):
 
 
 def test_T19_a_draw_that_nobody_authorised_is_a_break(database_url):
-    with office(database_url, trust_first=True) as firm:
-        firm.sees(clio(1, 1000, 1), clio(2, -400, 3))
-        assert firm.breaks() == ["unauthorised_draw"]
+    with office(database_url, clock=HeldClock(datetime(2026, 3, 2, 12, tzinfo=UTC))) as firm:
+        firm.sees(clio(1, 1000, 1), clio(2, -300, 1), clio(3, -400, 3))
+        (said,) = firm.run()["breaks"]
+    # What was drawn on the day before anybody looked is history.
+    assert (said["kind"], said["money_cents"]) == ("unauthorised_draw", 400)
 
 
 def test_T24_an_authorised_draw_that_is_in_no_ledger_is_a_break(database_url):
-    with office(database_url, trust_first=True) as firm:
-        a_draw(firm, "Bo Sand")
+    with office(database_url) as firm:
+        a_draw(firm, "Bo Sand", DrawState.AUTHORISED)
         assert firm.breaks() == ["draw_not_posted"]
