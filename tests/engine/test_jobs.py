@@ -35,6 +35,7 @@ from orchestrator.jurisdictions import UnreadableProfile
 from orchestrator.settings import Misconfigured, UnknownFirm
 from orchestrator.storage.jobs import JobState, LostLease
 from orchestrator.storage.tables import jobs
+from orchestrator.usecases.reconcile_course import RunTaken
 from tests.databases import real_time_passes
 from tests.firm import START, Died, open_firm
 
@@ -430,6 +431,7 @@ OUTSIDE_THE_TABLE = {
     LostLease: "somebody else has the job: nothing may be recorded",
     Misconfigured: "stops the process at its start",
     UnreadableProfile: "the same: a file of config/jurisdictions",
+    RunTaken: "another worker takes the run on: it never leaves the run's own loop",
     UnknownFirm: "there is no database that it could be recorded in",
 }
 
