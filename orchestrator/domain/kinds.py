@@ -22,4 +22,8 @@ SWEPT: tuple[Kind, ...] = (Kind.MATTER, Kind.ACTIVITY, Kind.TASK, Kind.BILL, Kin
 """Clio lists no changed payments: a payment is swept through the link it was made with (API notes §6)."""
 
 SWEPT_FOR_TRUST: tuple[Kind, ...] = (*SWEPT, Kind.LEDGER)
-"""What a firm with configured accounts sweeps: the ledger last, when the bills that its lines name are known."""
+
+
+def swept(*, trust: bool) -> tuple[Kind, ...]:
+    """What a firm sweeps: with configured accounts the ledger too, last, when the bills that its lines name are known."""
+    return SWEPT_FOR_TRUST if trust else SWEPT

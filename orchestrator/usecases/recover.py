@@ -6,11 +6,11 @@ have been done already is searched for before it is sent (`engine.effects`).
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from orchestrator.domain.asking import account_for
 from orchestrator.domain.ids import effect_key
-from orchestrator.domain.kinds import SWEPT, Kind
+from orchestrator.domain.kinds import Kind, swept
 from orchestrator.domain.links import LinkState, Rail, RemoteLink
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine import lineage
@@ -66,7 +66,7 @@ def adopt_links(job: Job, rt: Runtime) -> None:
         work.mirror.put_accounts(accounts)
         adopted = adopt(rt, work, seen.values())
         work.lineage.adopted()
-        for kind in SWEPT:
+        for kind in swept(trust=bool(rt.settings.trust.accounts)):
             work.dirty.begin_again(kind)
         _sweep(work)
         work.jobs.add("recovery.finish", life.era, era=life.era)
@@ -150,7 +150,7 @@ def finish_recovery(job: Job, rt: Runtime) -> None:
     """Open the gate once every kind was swept and every mark drained since the adoption; until then, look again."""
     with rt.uow(quietly=True) as work:
         life = work.lineage.life()
-        behind = unswept(work)
+        behind = unswept(work, swept(trust=bool(rt.settings.trust.accounts)))
         if life.era == job.payload["era"] and life.recovering and (behind or work.jobs.reading()):
             if behind:
                 _sweep(work)
@@ -163,10 +163,10 @@ def finish_recovery(job: Job, rt: Runtime) -> None:
             work.audit.line("recovery.ended", "database", life.era[:12], why=life.cause)
 
 
-def unswept(work: Work) -> list[Kind]:
+def unswept(work: Work, kinds: Sequence[Kind]) -> list[Kind]:
     """The kinds that no sweep has read to the end since our links were adopted."""
     adopted_at = work.lineage.life().adopted_at
-    marks = {kind: work.dirty.watermark(kind) for kind in SWEPT}
+    marks = {kind: work.dirty.watermark(kind) for kind in kinds}
     return [kind for kind, mark in marks.items() if mark is None or adopted_at is None or mark < adopted_at]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from orchestrator.domain.kinds import SWEPT, SWEPT_FOR_TRUST, Kind
+from orchestrator.domain.kinds import Kind, swept
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.effects import step
 from orchestrator.engine.runtime import Runtime
@@ -89,8 +89,8 @@ def sweep(job: Job, rt: Runtime) -> None:
         if work.jobs.another_under_way(job):
             kinds: Sequence[Kind] = ()  # a long one from an earlier slot: it is this slot's sweep as well
         else:
-            swept = {kind: work.dirty.watermark(kind) for kind in _kinds(job, rt)}
-            kinds = [kind for kind, mark in swept.items() if mark is None or mark < job.created_at]
+            marks = {kind: work.dirty.watermark(kind) for kind in _kinds(job, rt)}
+            kinds = [kind for kind, mark in marks.items() if mark is None or mark < job.created_at]
     silent: dict[Kind, datetime] = {}
     troubles: list[OrchestratorError] = []
     for kind in kinds:
@@ -111,7 +111,7 @@ def sweep(job: Job, rt: Runtime) -> None:
 def _kinds(job: Job, rt: Runtime) -> Sequence[Kind]:
     if "kind" in job.payload:
         return [Kind(job.payload["kind"])]
-    return SWEPT_FOR_TRUST if rt.settings.trust.accounts else SWEPT
+    return swept(trust=bool(rt.settings.trust.accounts))
 
 
 def _sweep_kind(job: Job, rt: Runtime, kind: Kind) -> datetime | None:
