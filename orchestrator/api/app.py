@@ -16,6 +16,7 @@ from orchestrator.api.callback import CALLBACK, page
 from orchestrator.api.intake import Intake
 from orchestrator.api.metrics import metrics
 from orchestrator.clients.clio import webhooks
+from orchestrator.clients.lawpay import webhooks as lawpay_webhooks
 from orchestrator.domain.front_door import DOOR_HEADER, DOOR_PATH
 from orchestrator.engine.runtime import Runtime
 from orchestrator.telemetry import counters
@@ -107,7 +108,8 @@ async def _bell(request: Request) -> Response:
         return Response(status_code=HTTPStatus.BAD_REQUEST)
     if body is None:
         return Response(status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    knock = Knock(path_token=request.path_params["token"], body=body, signatures=(), secret=None, source=LAWPAY)
+    token, kept = request.path_params["token"], lawpay_webhooks.outline(body)
+    knock = Knock(path_token=token, body=kept, signatures=(), secret=None, source=LAWPAY)
     return Response(status_code=await request.app.state.intake.submit(knock))
 
 

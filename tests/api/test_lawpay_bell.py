@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from orchestrator.clients.lawpay.webhooks import outline
 from orchestrator.domain.movements import Source
 from orchestrator.usecases.replay_receipts import replay_receipts
 from orchestrator.usecases.show_webhooks import show_lawpay
@@ -106,3 +107,21 @@ def test_a_ring_that_is_lost_doubled_or_late_changes_nothing(door, fault):
     door.hear()
     door.firm.later(minutes=6)
     assert [one.amount_cents for one in moved(door)] == [5000]
+
+
+def test_nothing_of_the_payer_is_kept(door):
+    door.firm.sandbox.act("lawpay_pay", page="trust", amount_cents=5000, name="Pat Example", email="pat@example.test")
+    door.hear()
+    kept = b"".join(row["body"] for row in door.receipts() if row["source"] == "lawpay")
+    assert b"transaction.authorized" in kept
+    for private in (b"Pat", b"example", b"5000", b"*", b"1111"):
+        assert private not in kept
+
+
+@pytest.mark.parametrize(
+    "said", [{"id": "e" * 65}, {"type": "Pat Example"}, {"data": {"id": "pat@example.test"}}, {"data": "Pat"}]
+)
+def test_what_does_not_look_like_an_id_is_not_kept(said):
+    event = {"id": "e1", "type": "transaction.completed", "data": {"id": "-t1_", "name": "Pat"}}
+    assert outline(json.dumps(event).encode()) == json.dumps(event | {"data": {"id": "-t1_"}}).encode()
+    assert outline(json.dumps(event | said).encode()) == b""
