@@ -1,6 +1,6 @@
 """Trust ledgers: append-only lines, balances that the database keeps at zero or above, and what is promised of them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -310,8 +310,3 @@ COPIED = (
 
 def _ledger(row: Row) -> Ledger:
     return Ledger(row["account"], LedgerKind(row["kind"]), row["client_id"] or None, row["matter_id"] or None)
-
-
-def ledgers_named(rows: Sequence[Row]) -> dict[int, Ledger]:
-    """Rows as ledgers, by id."""
-    return {row["id"]: _ledger(row) for row in rows}

@@ -121,7 +121,7 @@ def withdraw(work: Work, draw: Row, reason: str, *, actor: str = WORKER, decline
     work.audit.line("draw.declined" if declined else "draw.withdrawn", "draw", draw["id"], actor=actor, why=reason)
 
 
-def make_room(work: Work, ledger_id: int, cents_out: int, *, sparing: int | None = None) -> None:
+def make_room(work: Work, ledger_id: int, cents_out: int) -> None:
     """Withdraw proposals, the newest first, until what a fact takes out of a ledger leaves its promises covered.
 
     What is authorised may be on its way already and is left alone: then the ledger freezes (T14).
@@ -130,7 +130,7 @@ def make_room(work: Work, ledger_id: int, cents_out: int, *, sparing: int | None
         ledger = work.trust.ledger_by_id(ledger_id)
         if ledger["reserved_cents"] <= ledger["balance_cents"] - cents_out:
             return
-        if draw["state"] == DrawState.PROPOSED and draw["id"] != sparing:
+        if draw["state"] == DrawState.PROPOSED:
             withdraw(work, draw, "trust_nothing_available")
 
 

@@ -478,7 +478,7 @@ def test_T6_more_of_the_firm_s_own_money_than_the_cap_is_refused(firm):
     assert refusal.value.reason == "trust_firm_money"
 
 
-def test_T15_F67_a_fee_taken_from_trust_is_told_at_once_and_no_client_pays_it(firm):
+def test_F67_T15_a_fee_taken_from_trust_is_told_at_once_and_no_client_pays_it(firm):
     deposit(firm, 1000)
     with firm.rt.uow() as work:
         ownerless(firm, work, cents=-2_500)
