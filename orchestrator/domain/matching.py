@@ -129,7 +129,8 @@ def decide(rule: Rule, items: Iterable[Item], named: Named) -> Verdict:
     """Apply one rule to complete groups, sorted by key; items with an empty key are left over."""
     verdict = Verdict()
     for key, group in groupby(items, key=_key):
-        members = list(group)
+        # Whatever order the database gave equals in, a rule sees them in one: by side and id (T42).
+        members = sorted(group)
         if key:
             rule.decide(members, named, verdict)
         else:
@@ -153,6 +154,54 @@ def _match(verdict: Verdict, rule: str, lefts: Sequence[Item], rights: Sequence[
         verdict.costs += [item for item in mine if item.kind in COSTS and item.source != "clio_ledger" and borne]
 
 
+class Payment(NamedTuple):
+    """What the first look needs of a processor's movement."""
+
+    name: str
+    id: int
+    amount_cents: int
+    on: date
+    status: str
+    kind: str
+    source: str
+    reference: str
+    matter_id: int | None
+
+
+class Line(NamedTuple):
+    """What the first look needs of a ledger line: `link` is what it says it belongs to."""
+
+    link: str
+    id: int
+    amount_cents: int
+    status: str
+    matter_id: int | None
+
+
+def clean(payments: Sequence[Payment], lines: Iterable[Line], named: Named) -> tuple[list[Match], list[int]]:
+    """The pairs about which there is nothing to say, which are by far the most, and the ids of everything else.
+
+    It decides as `same_id` does, on a few columns of each: nine movements of ten are seen no closer than this.
+    """
+    by_link: dict[str, Line | None] = {}
+    for one in lines:
+        by_link[one.link] = None if one.link in by_link else one
+    matches: list[Match] = []
+    rest: list[int] = []
+    for payment in payments:
+        name, ident, cents, on, status, kind, _, reference, matter = payment
+        line = by_link.get(name)
+        if line is not None and line.amount_cents == cents and status == line.status == _SETTLED and kind not in COSTS:
+            ours = matter or only(named.get(reference, ()))
+            if ours is None or line.matter_id is None or ours == line.matter_id:
+                matches.append(Match("exact_id", (ident,), (line.id,), on))
+                continue
+        rest.append(ident)
+    return matches, rest
+
+
+_SETTLED = MovementStatus.SETTLED.value
+
 # ── the rungs ──
 
 
@@ -173,7 +222,7 @@ def same_id(members: Sequence[Item], named: Named, verdict: Verdict) -> None:
                     else:
                         _match(verdict, "exact_id", (left,), (right,))
                 else:
-                    verdict.differences.append(_wrong_matter(left, (right,), named))
+                    verdict.differences.append(_wrong_matter((left,), (right,), named))
                 return
     lefts, rights = _sides(members)
     if not lefts or not rights:
@@ -260,19 +309,20 @@ def client_draw(members: Sequence[Item], _named: Named, verdict: Verdict) -> Non
     Client-level money that pays a matter's bill leaves three: out of the client's ledger, into the matter's, and out of the
     matter's; the last is the draw itself, for the next rules (Clio API notes §5).
     """
-    into = [item for item in members if item.amount_cents > 0]
-    out = [item for item in members if item.amount_cents < 0]
+    lines = [item for item in members if item.source == "clio_ledger"]
+    into = [item for item in lines if effective(item) > 0]
+    out = [item for item in lines if effective(item) < 0]
+    moved: list[Item] = []
     if len(into) == 1:
         elsewhere = [item for item in out if item.matter_id != into[0].matter_id]
         through = [item for item in out if item.matter_id == into[0].matter_id]
         draw = len(elsewhere) == len(through) == 1 and elsewhere[0].matter_id is None
         transfer = len(elsewhere) == len(out) == 1 and MovementKind.TRANSFER.value in (into[0].kind, out[0].kind)
-        if draw or transfer:
+        if (draw or transfer) and effective(elsewhere[0]) == -effective(into[0]):
             rule = "client_level_draw" if draw else "internal_transfer"
-            verdict.matches.append(Match(rule, (elsewhere[0].id,), (into[0].id,), into[0].on))
-            verdict.left_over += through
-            return
-    verdict.left_over += members
+            moved = [elsewhere[0], into[0]]
+            verdict.matches.append(Match(rule, (moved[0].id,), (moved[1].id,), into[0].on))
+    verdict.left_over += [item for item in members if item not in moved]
 
 
 LADDER: tuple[Rule, ...] = (
@@ -305,7 +355,7 @@ def _pairs(
             elif _agree(left, right, named):
                 _match(verdict, rule, (left,), (right,))
             else:
-                verdict.differences.append(_wrong_matter(left, (right,), named))
+                verdict.differences.append(_wrong_matter((left,), (right,), named))
         else:
             kind = twice if len(lefts) != len(rights) else "ambiguous_match"
             verdict.differences.append(_too_many(kind, lefts, rights))
@@ -333,7 +383,7 @@ def _settle(
             one = len(lefts) == len(rights) == 1
             _match(verdict, rule if one else "sum", lefts, rights)
         else:
-            verdict.differences.append(_wrong_matter(lefts[0], rights, named))
+            verdict.differences.append(_wrong_matter(lefts, rights, named))
     elif len(lefts) > 1 and len(rights) > 1:
         verdict.differences.append(_too_many("ambiguous_match", lefts, rights))
     else:
@@ -382,12 +432,14 @@ def _too_many(kind: str, lefts: Sequence[Item], rights: Sequence[Item]) -> Diffe
     return Difference(kind, (*lefts, *rights), money, cause, lefts[0].reference, rights[0].matter_id, candidates)
 
 
-def _wrong_matter(left: Item, rights: Sequence[Item], named: Named) -> Difference:
-    ours = left.matter_id or only(named.get(left.reference, ()))
-    theirs = next(item.matter_id or only(named.get(item.reference, ())) for item in rights)
+def _wrong_matter(lefts: Sequence[Item], rights: Sequence[Item], named: Named) -> Difference:
+    ours, theirs = (
+        next((found for item in side if (found := item.matter_id or only(named.get(item.reference, ())))), None)
+        for side in (lefts, rights)
+    )
     cause = f"one side says matter {ours}, the other matter {theirs}"
     return Difference(
-        "wrong_matter", (left, *rights), abs(left.amount_cents), cause, left.reference, ours,
+        "wrong_matter", (*lefts, *rights), abs(lefts[0].amount_cents), cause, lefts[0].reference, ours,
         (Candidate(None, ours, "what the reference says"), Candidate(None, theirs, "what Clio says")),
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from orchestrator.domain.matching import NOT_YET, SAME_REFERENCE_DAYS, Item, Leg, Match
+from orchestrator.domain.matching import NOT_YET, SAME_REFERENCE_DAYS, Item, Leg, Line, Match, Payment
 from orchestrator.domain.movements import Source
 from orchestrator.domain.references import normalise
 from orchestrator.storage.repository import CHUNK, Repository, Row
@@ -24,6 +24,9 @@ from orchestrator.storage.tables import (
     trust_lines,
     unmatched,
 )
+
+MOST_BOUND = 4000
+"""Names in one statement, where thousands are looked up at once; SQLite takes 32,766 bound values, PostgreSQL 65,535."""
 
 MOST_ALIKE = 1000
 """Candidates that are looked at for a few hundred movements: what has more of them is nobody's certain partner."""
@@ -83,6 +86,11 @@ def within(window: Window, of: Seen = movements) -> sa.ColumnElement[bool]:
 
 
 class Runs(Repository):
+    def make_room(self, megabytes: int) -> None:
+        """How much of the file SQLite keeps in memory for this connection; a server decides that for itself."""
+        if self.connection.dialect.name == "sqlite":
+            self.connection.exec_driver_sql(f"PRAGMA cache_size = -{megabytes * 1024}")
+
     # ── one run ──
 
     def begin(self, **values: Any) -> int:
@@ -124,22 +132,35 @@ class Runs(Repository):
 
     # ── what it compares ──
 
-    def linked(self, window: Window, after: int, size: int) -> tuple[list[Item], int | None]:
-        """The next movements of the processors, by id, with all ledger lines that name them, and where they end; None at the end.
+    def payments(self, window: Window, after: int, size: int) -> tuple[list[Payment], list[Line]]:
+        """The next movements of the processors, by id, and all ledger lines that name them.
 
         What belongs together was seen at about the same time, so both are read from the same pages of the database.
         """
+        columns = ("external_id", "id", "amount_cents", "on", "status", "kind", "source", "reference", "matter_id")
+        chosen = sa.select(*(movements.c[name] for name in columns)).where(within(window), movements.c.id > after)
+        mine = chosen.where(movements.c.source.in_(PROCESSORS)).order_by(movements.c.id).limit(size)
+        found = list(map(Payment._make, self.connection.execute(mine).all()))
+        lines = sa.select(*(movements.c[name] for name in ("link", "id", "amount_cents", "status", "matter_id")))
+        named = lines.where(within(window), movements.c.source == Source.CLIO_LEDGER)
+        theirs: list[Line] = []
+        for part in _parts((payment.name for payment in found), MOST_BOUND):
+            theirs += map(Line._make, self.connection.execute(named.where(movements.c.link.in_(part))).all())
+        return found, theirs
+
+    def linked(self, window: Window, ids: Collection[int]) -> list[Item]:
+        """These movements of the processors and all ledger lines that name them, as complete groups."""
         compared = [movements.c[name] for name in COMPARED]
         chosen = sa.select(movements.c.external_id, sa.literal_column("0"), movements.c.id, *compared)
-        mine = chosen.where(within(window), movements.c.source.in_(PROCESSORS), movements.c.id > after)
-        ours = list(map(Item._make, self.connection.execute(mine.order_by(movements.c.id).limit(size)).all()))
         lines = sa.select(movements.c.link, sa.literal_column("1"), movements.c.id, *compared)
         named = lines.where(within(window), movements.c.source == Source.CLIO_LEDGER)
-        theirs: list[Item] = []
-        for part in _parts(item.key for item in ours):
-            rows = self.connection.execute(named.where(movements.c.link.in_(part))).all()
-            theirs += map(Item._make, rows)
-        return sorted([*ours, *theirs]), ours[-1].id if len(ours) == size else None
+        found: list[Item] = []
+        for part in _parts(ids):
+            ours = list(map(Item._make, self.connection.execute(chosen.where(movements.c.id.in_(part))).all()))
+            names = [item.key for item in ours]
+            found += ours
+            found += map(Item._make, self.connection.execute(named.where(movements.c.link.in_(names))).all())
+        return sorted(found)
 
     def unlinked(self, window: Window, source: Source, after: int, size: int) -> list[Item]:
         """The next movements, by id; of the ledger's only lines that name no movement of a processor in the window."""
@@ -605,10 +626,10 @@ def _same(item: Item, row: Row) -> bool:
     )
 
 
-def _parts(values: Iterable[Any]) -> Iterator[list[Any]]:
+def _parts(values: Iterable[Any], size: int = CHUNK) -> Iterator[list[Any]]:
     wanted = sorted(set(values))
-    for start in range(0, len(wanted), CHUNK):
-        yield wanted[start : start + CHUNK]
+    for start in range(0, len(wanted), size):
+        yield wanted[start : start + size]
 
 
 def _worth() -> sa.ColumnElement[int]:

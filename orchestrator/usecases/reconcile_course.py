@@ -6,7 +6,7 @@ the run's inputs and the steps before it (T42).
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from functools import partial
 from re import compile as pattern
@@ -31,6 +31,8 @@ from orchestrator.usecases.keep_breaks import keep_breaks
 
 PAGE = 8000
 """Movements of a source in one step: some hundred kilobytes, some tens of milliseconds of the one writer's time."""
+
+ROOM_MEGABYTES, USUAL_MEGABYTES = 48, 2
 
 MOST_KEPT = 20_000
 """Answers of the lookup table that a run keeps at once."""
@@ -77,12 +79,15 @@ class Course:
     def step(self) -> tuple[int, int]:
         """Do the next page of work and keep the place; returns how many phases are over, and of how many."""
         phase, after = self._place["phase"], self._place["after"]
+        # A long ledger is looked up all over; SQLite's usual 2 MB would read each page of it again and again.
+        self._work.runs.make_room(ROOM_MEGABYTES)
         following = self._phases[phase](after)
         over = following is None
         place = self._place | {"phase": phase + 1 if over else phase, "after": following}
         values: dict[str, Any] = {"place": place}
         if over and phase + 1 == len(self._phases):
             values |= self._ending()
+            self._work.runs.make_room(USUAL_MEGABYTES)
         if not self._work.runs.step(self._run, **values):
             raise RunTaken("The run went on elsewhere.")
         return phase + over, len(self._phases)
@@ -109,18 +114,25 @@ class Course:
 
     def _link(self, after: int | None) -> int | None:
         """Ledger lines that name their transaction, and every movement that the processor has."""
-        items, end = self._work.runs.linked(self._window, after or 0, PAGE)
+        payments, lines = self._work.runs.payments(self._window, after or 0, PAGE)
         days: dict[str, int] = self._place["days"]
-        for item in items:
-            if not item.right and item.amount_cents > 0 and item.status == "settled":
-                day = f"{item.source}|{item.on}"
-                days[day] = days.get(day, 0) + item.amount_cents
+        for payment in payments:
+            if payment.amount_cents > 0 and payment.status == "settled":
+                day = f"{payment.source}|{payment.on}"
+                days[day] = days.get(day, 0) + payment.amount_cents
         # Only where a ledger line stands beside it does a name matter yet.
-        shared = {item.key for item in items if item.right}
-        verdict = matching.decide(LADDER[0], items, self._named([item for item in items if item.key in shared]))
+        beside = {line.link for line in lines}
+        texts: dict[str, set[str]] = {}
+        for payment in payments:
+            if payment.matter_id is None and payment.reference and payment.name in beside and payment.source in ASKED:
+                texts.setdefault(payment.source, set()).add(payment.reference)
+        named = self._named_as(texts)
+        pairs, rest = matching.clean(payments, lines, named)
+        self._remember(Leg.PROCESSOR, pairs, ())
+        verdict = matching.decide(LADDER[0], self._work.runs.linked(self._window, rest), named)
         self._keep(Leg.PROCESSOR, verdict)
         self._pool(Leg.PROCESSOR, verdict.left_over, {})
-        return end
+        return payments[-1].id if len(payments) == PAGE else None
 
     def _name(self, after: int | None) -> int | None:
         """What no id and no reference tied to Clio's ledger: the lookup table may know its matter."""
@@ -455,6 +467,10 @@ class Course:
         for item in items:
             if item.matter_id is None and item.reference and (every or not item.right) and item.source in ASKED:
                 asked.setdefault(item.source, set()).add(item.reference)
+        return self._named_as(asked)
+
+    def _named_as(self, asked: Mapping[str, Collection[str]]) -> matching.Named:
+        """The matters that texts name, by the source that carried them."""
         found: dict[str, tuple[int, ...]] = {}
         for source, texts in asked.items():
             found |= self._memo(ASKED[source], texts)

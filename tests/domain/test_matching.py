@@ -1,0 +1,109 @@
+"""The ladder's rules by themselves: whatever the order, certain or silent (F74)."""
+
+from datetime import date, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.domain.batches import Credit, batches, nets
+from orchestrator.domain.matching import (
+    LADDER,
+    Item,
+    Line,
+    Payment,
+    Verdict,
+    clean,
+    decide,
+)
+
+DAY = date(2026, 3, 2)
+
+
+def item(ident, *, right, cents=100, key="k", day=0, status="settled", matter=None, source=None, kind="deposit"):
+    where = source or ("clio_ledger" if right else "lawpay")
+    on = DAY + timedelta(days=day)
+    return Item(key, int(right), ident, where, f"x{ident}", cents, on, kind, status, "", matter, None, None, None)
+
+
+items = st.builds(
+    item,
+    st.integers(1, 10_000),
+    right=st.booleans(),
+    cents=st.sampled_from([100, 100, 200, -100]),
+    key=st.sampled_from("abc"),
+    day=st.integers(0, 9),
+    status=st.sampled_from(["settled", "settled", "failed", "pending"]),
+    matter=st.sampled_from([None, 5, 6]),
+)
+groups = st.lists(items, max_size=12, unique_by=lambda one: one.id).map(sorted)
+
+
+def everything(verdict: Verdict):
+    matched = [one for match in verdict.matches for one in (*match.lefts, *match.rights)]
+    broken = [one.id for difference in verdict.differences for one in difference.items]
+    return matched, broken, [one.id for one in verdict.left_over]
+
+
+@given(groups, st.sampled_from(LADDER))
+def test_every_movement_is_matched_broken_or_left_over_and_only_once(members, rule):
+    matched, broken, left = everything(decide(rule, members, {}))
+    assert sorted([*matched, *broken, *left]) == [one.id for one in sorted(members, key=lambda one: one.id)]
+
+
+@given(groups, st.sampled_from(LADDER))
+def test_the_sides_of_a_match_are_worth_the_same(members, rule):
+    cents = {one.id: 0 if one.status == "failed" else one.amount_cents for one in members}
+    for match in decide(rule, members, {}).matches:
+        lefts, rights = (sum(cents[one] for one in side) for side in (match.lefts, match.rights))
+        assert lefts == (-rights if match.rule in ("client_level_draw", "internal_transfer") else rights)
+        assert min(len(match.lefts), len(match.rights)) == 1
+
+
+@given(groups, st.sampled_from(LADDER), st.randoms())
+def test_T42_the_order_in_which_equals_come_changes_nothing(members, rule, random):
+    shuffled = list(members)
+    random.shuffle(shuffled)
+    again = decide(rule, sorted(shuffled, key=lambda one: one.key), {})
+    assert {(*match.lefts, *match.rights) for match in again.matches} == {
+        (*match.lefts, *match.rights) for match in decide(rule, members, {}).matches
+    }
+
+
+@given(groups)
+def test_the_first_look_says_what_the_rule_would(members):
+    payments = {one.key: one for one in members if not one.right}.values()
+    lines = [one for one in members if one.right]
+    pairs, rest = clean(
+        [Payment(p.key, p.id, p.amount_cents, p.on, p.status, p.kind, p.source, "", p.matter_id) for p in payments],
+        [Line(one.key, one.id, one.amount_cents, one.status, one.matter_id) for one in lines],
+        {},
+    )
+    whole = decide(LADDER[0], sorted([*payments, *lines]), {})
+    wanted = {(match.lefts, match.rights) for match in whole.matches}
+    assert {(match.lefts, match.rights) for match in pairs} <= wanted
+    assert len(pairs) + len(rest) == len(payments)
+
+
+def test_F74_two_equal_amounts_of_one_day_are_never_picked():
+    rule = next(rule for rule in LADDER if rule.name == "amount_matter_days")
+    twice = [item(n, right=n > 2, matter=5, key="100|5") for n in range(1, 5)]
+    verdict = decide(rule, twice, {})
+    assert verdict.matches == []
+    assert [one.kind for one in verdict.differences] == ["ambiguous_match"]
+
+
+def test_a_weekend_s_deposits_are_one_line_of_the_bank_s():
+    totals = {DAY: 100, DAY + timedelta(days=1): 250, DAY + timedelta(days=2): 70}
+    line = Credit(1, DAY + timedelta(days=4), 420)
+    assert batches(totals, [line]) == {1: tuple(totals)}
+
+
+def test_a_line_that_could_be_either_of_two_days_is_neither_s():
+    totals = {DAY: 100, DAY + timedelta(days=1): 100}
+    assert batches(totals, [Credit(1, DAY + timedelta(days=2), 100)]) == {}
+
+
+def test_T16_a_day_that_arrives_with_a_fee_taken_out_is_seen():
+    assert nets({DAY: 10_000}, [Credit(1, DAY + timedelta(days=2), 9_700)]) == {1: DAY}
+    assert nets({DAY: 10_000}, [Credit(1, DAY + timedelta(days=2), 9_000)]) == {}
+    assert nets({DAY: 10_000}, [Credit(n, DAY + timedelta(days=2), 9_700) for n in (1, 2)]) == {}
