@@ -86,11 +86,6 @@ def within(window: Window, of: Seen = movements) -> sa.ColumnElement[bool]:
 
 
 class Runs(Repository):
-    def make_room(self, megabytes: int) -> None:
-        """How much of the file SQLite keeps in memory for this connection; a server decides that for itself."""
-        if self.connection.dialect.name == "sqlite":
-            self.connection.exec_driver_sql(f"PRAGMA cache_size = -{megabytes * 1024}")
-
     # ── one run ──
 
     def begin(self, **values: Any) -> int:

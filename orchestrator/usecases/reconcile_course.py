@@ -32,8 +32,6 @@ from orchestrator.usecases.keep_breaks import keep_breaks
 PAGE = 8000
 """Movements of a source in one step: some hundred kilobytes, some tens of milliseconds of the one writer's time."""
 
-ROOM_MEGABYTES, USUAL_MEGABYTES = 48, 2
-
 MOST_KEPT = 20_000
 """Answers of the lookup table that a run keeps at once."""
 
@@ -79,15 +77,12 @@ class Course:
     def step(self) -> tuple[int, int]:
         """Do the next page of work and keep the place; returns how many phases are over, and of how many."""
         phase, after = self._place["phase"], self._place["after"]
-        # A long ledger is looked up all over; SQLite's usual 2 MB would read each page of it again and again.
-        self._work.runs.make_room(ROOM_MEGABYTES)
         following = self._phases[phase](after)
         over = following is None
         place = self._place | {"phase": phase + 1 if over else phase, "after": following}
         values: dict[str, Any] = {"place": place}
         if over and phase + 1 == len(self._phases):
             values |= self._ending()
-            self._work.runs.make_room(USUAL_MEGABYTES)
         if not self._work.runs.step(self._run, **values):
             raise RunTaken("The run went on elsewhere.")
         return phase + over, len(self._phases)
