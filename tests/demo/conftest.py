@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
-PROGRAM = (sys.executable, "-c", "from orchestrator.cli import main; main()", "demo")
+AS_FROM_A_TERMINAL = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+"""Whoever runs the tests in the background of a shell has them, and all they start, ignore Ctrl-C."""
+
+PROGRAM = (sys.executable, "-c", f"{AS_FROM_A_TERMINAL}; from orchestrator.cli import main; main()", "demo")
 
 
 @dataclass
