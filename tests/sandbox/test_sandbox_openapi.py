@@ -175,3 +175,15 @@ def test_every_endpoint_is_in_the_document(document):
     declared = {(method.upper(), known(path)) for path, verbs in document["paths"].items() for method in verbs}
     served = {("GET", path) for path in READS} | set(WRITES)
     assert served <= declared, served - declared
+
+
+def test_a_bank_transfer_and_a_ledger_line_that_was_written_validate(clio, document):
+    accounts = {"source_id": clio.account(), "destination_id": clio.account("trust")}
+    moved = clio.sandbox.act("transfer_accounts", amount="5", matter_id=clio.matter("okafor-purchase"), **accounts)
+    read = clio.ask("GET", f"/bank_transfers/{moved['id']}", fields=everything("bank_transfer"))
+    data = {"amount": 1.5, "bank_account": {"id": clio.account("trust")}, "date": "2026-03-02"}
+    written = clio.ask("POST", "/bank_transactions", data, fields=everything("bank_transaction"))
+    for answer, schema in ((read, "BankTransfer_Show"), (written, "BankTransaction_Show")):
+        assert answer.is_success, answer.text
+        errors = list(validator(document, schema).iter_errors(answer.json()))
+        assert not errors, errors[0].message
