@@ -210,16 +210,21 @@ class Course:
         """Ledger lines that the processor does not know: the bank must. And those it contradicts, unless a day's sum has them."""
         found = self._work.runs.passing(self._run["id"], after or 0, PAGE)
         cleared = {date.fromisoformat(named.partition("|")[2]) for named in self._place.get("cleared", ())}
-        free = [item for _, state, item in found if state == "open" and not self._names_payment(item)]
+        lost = self._names_nothing_seen([item for _, state, item in found if state == "open"])
+        free = [item for _, state, item in found if state == "open" and item.id not in lost]
         told = [
             item
             for _, state, item in found
-            if (state == "open" and self._names_payment(item) and item.amount_cents < 0)
+            if (item.id in lost and item.amount_cents < 0)
             or (state == "break" and (item.amount_cents < 0 or item.on not in cleared))
         ]
         self._pool(Leg.BANK, [item._replace(right=0) for item in self._still_open([*free, *told])], {})
         self._work.runs.leave(self._run["id"], Leg.PROCESSOR, [item.id for item in free], state="passed")
         return found[-1][0] if len(found) == PAGE else None
+
+    def _names_nothing_seen(self, unmatched: Sequence[Item]) -> set[int]:
+        """Those that name a payment no processor shows; one whose payment the signed period before has seen is none of them."""
+        return {item.id for item in self._still_open(unmatched, Leg.PROCESSOR) if self._names_payment(item)}
 
     def _names_payment(self, item: Item) -> bool:
         """Whether it says that a processor has it: by its parent, or by an id that nobody makes up."""
@@ -227,14 +232,14 @@ class Course:
             self._account.lawpay_ids != () and bool(OPAQUE.fullmatch(item.reference.strip()))
         )
 
-    def _still_open(self, items: Sequence[Item]) -> Sequence[Item]:
-        """Without what the signed period before saw at the bank already: only its other half is carried on."""
+    def _still_open(self, items: Sequence[Item], leg: Leg = Leg.BANK) -> Sequence[Item]:
+        """Without what the signed period before matched in this leg already: only its other half is carried on."""
         if self._window.carried_from is None:
             return items
         old = [
             item.id for item in items if item.on < self._window.opened_on and item.id <= (self._window.locked_upto or 0)
         ]
-        carried = self._work.runs.carried(self._window.carried_from, Leg.BANK, old)
+        carried = self._work.runs.carried(self._window.carried_from, leg, old)
         return [item for item in items if item.id not in old or item.id in carried]
 
     def _bank_lines(self, after: int | None) -> int | None:

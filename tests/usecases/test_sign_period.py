@@ -91,6 +91,22 @@ def test_T40_outstanding_items_and_the_closing_book_carry_forward(firm):
     assert found["statement"]["equal"]
 
 
+def test_T40_a_line_carried_for_the_bank_alone_is_not_missed_at_lawpay_again(firm):
+    ident = "TmX0GfMWmNIiNZpafZ1M6g"
+    firm.knows(M1=5)
+    firm.sees(
+        lawpay("ch_1", 1000, 2, "M1"), clio(1, 1000, 2, parent="ch_1"), bank("b1", 1000, 3),
+        lawpay(ident, -400, 31, "M1"), clio(2, -400, 31, reference=ident),
+    )  # fmt: skip
+    firm.statement(1000)
+    sign_period(firm.rt, firm.run()["run"]["id"], reviewer=REVIEWER)
+    firm.sees(bank("b2", -400, 32))
+    firm.statement(600, begins=date(2026, 4, 1), ends=APRIL)
+    found = firm.run(cut_off=APRIL)
+    assert found["breaks"] == found["outstanding"] == []
+    assert found["statement"]["equal"]
+
+
 def test_T41_what_is_learned_of_a_signed_period_stands_in_the_open_one(firm):
     sign_period(firm.rt, equal(firm), reviewer=REVIEWER)
     firm.sees(clio(9, 70, 28), bank("b9", 70, 35), replace(clio(1, 1000, 2), amount_cents=990), bank("b2", 500, 32))
