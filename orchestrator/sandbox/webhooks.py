@@ -1,10 +1,8 @@
 """Clio's webhooks: handshake, signed deliveries, five more attempts in sandbox time, expiry."""
 
-import asyncio
 import hashlib
 import hmac
 import json
-from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,18 +10,16 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
-
 from orchestrator.sandbox.clio.fields import encoded, plan, shown
 from orchestrator.sandbox.faults import Faults
 from orchestrator.sandbox.firm.books import Books
 from orchestrator.sandbox.firm.money import Payment
 from orchestrator.sandbox.firm.things import Thing, User, Webhook
+from orchestrator.sandbox.post_office import PostOffice
 from orchestrator.sandbox.refusal import Refusal, unprocessable
 
 RETRIES = tuple(timedelta(minutes=minutes) for minutes in (2, 4, 8, 16, 32))
 SHORTEST_LIFE, LONGEST_LIFE = timedelta(days=3), timedelta(days=31)
-PATIENCE = 10.0
 
 MODELS = {"activity", "bill", "calendar_entry", "communication", "contact", "document", "folder", "matter", "task"}
 MODEL_OF = {"payment": "clio_payments_payment"}
@@ -45,10 +41,10 @@ class Courier:
 
     def __init__(self, books: Books, faults: Faults) -> None:
         self.books = books
-        self.faults = faults
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._held: list[Parcel] = []
-        self._client: httpx.AsyncClient | None = None
+        self._office: PostOffice[Parcel] = PostOffice(
+            faults, "webhook", carry=self._carry, lose=partial(self._note, "webhook.lost", why="dropped"),
+            catch_up=books.clock.catch_up,
+        )  # fmt: skip
         books.listeners.append(self.heard)
 
     # -- what subscribers ask -------------------------------------------------------------------------------------
@@ -77,7 +73,7 @@ class Courier:
         self.books.add(webhook)
         self._journal("webhook.created", webhook)
         self._watch_expiry(webhook)
-        self._start(self._shake_hands(webhook))
+        self._office.start(self._shake_hands(webhook))
         return webhook
 
     def change(self, webhook: Webhook, given: dict[str, Any]) -> None:
@@ -98,7 +94,7 @@ class Courier:
             webhook.url = _address(given["url"])
             webhook.shared_secret = self.books.token(64)
             webhook.status = "pending"
-            self._start(self._shake_hands(webhook))
+            self._office.start(self._shake_hands(webhook))
         self.books.touch(webhook)
         self._journal("webhook.patched", webhook)
 
@@ -123,7 +119,7 @@ class Courier:
             return
         for webhook in list(self.books.table(Webhook).values()):
             if webhook.model == model and self._wants(webhook, event, thing):
-                self._deliver(self._pack(webhook, event, thing))
+                self._office.hand_in(self._pack(webhook, event, thing))
 
     def _wants(self, webhook: Webhook, event: str, thing: Thing) -> bool:
         if webhook.status != "enabled" or webhook.expires_at <= self.books.clock.now():
@@ -140,66 +136,34 @@ class Courier:
         body = encoded({"data": data, "meta": {"event": event, "webhook_id": webhook.id}})
         return Parcel(webhook, event, thing.id, body)
 
-    def _deliver(self, parcel: Parcel) -> None:
-        fault = self.faults.take("webhook")
-        match fault.do if fault else None:
-            case "webhook_drop":
-                self._note("webhook.lost", parcel, why="dropped")
-            case "webhook_duplicate":
-                for _ in range(int(fault.params.get("n", 2)) if fault else 1):
-                    self._start(self._attempt(parcel, 0, self.books.clock.now()))
-            case "webhook_reorder":
-                self._held.append(parcel)
-            case _:
-                self.release(parcel)
-
-    def release(self, *first: Parcel) -> None:
-        """Send a parcel and, one after another behind it, what a reorder fault held back, latest first."""
-        held, self._held = self._held[::-1], []
-        if first or held:
-            self._start(self._in_turn([*first, *held]))
-
-    async def _in_turn(self, parcels: list[Parcel]) -> None:
-        for parcel in parcels:
-            await self._attempt(parcel, 0, self.books.clock.now())
-
     # -- the wire -------------------------------------------------------------------------------------------------
 
     async def settle(self) -> int:
         """Wait until nothing is on its way; returns how many deliveries that took."""
-        self.release()
-        waited = 0
-        while self._tasks:
-            waiting = list(self._tasks)
-            waited += len(waiting)
-            await asyncio.gather(*waiting, return_exceptions=True)
-            self.books.clock.catch_up()
-        return waited
+        return await self._office.settle()
 
     async def close(self) -> None:
         """Drop what is on its way and let go of the connections."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
+        await self._office.close()
 
     async def _shake_hands(self, webhook: Webhook) -> None:
         secret = webhook.shared_secret
         body = encoded({"data": {"id": webhook.id}})
-        answer = await self._post(webhook.url, body, {"X-Hook-Secret": secret})
+        answer = await self._office.post(webhook.url, body, {"X-Hook-Secret": secret})
         accepted = answer is not None and answer.status_code == 200 and answer.headers.get("X-Hook-Secret") == secret
         self._journal("webhook.handshake", webhook, accepted=accepted)
         if accepted and secret == webhook.shared_secret and not webhook.gone:
             self._enable(webhook)
+
+    async def _carry(self, parcel: Parcel) -> None:
+        await self._attempt(parcel, 0, self.books.clock.now())
 
     async def _attempt(self, parcel: Parcel, tried: int, due: datetime) -> None:
         webhook = parcel.webhook
         if webhook.gone or webhook.status == "suspended":
             return
         signature = hmac.new(webhook.shared_secret.encode(), parcel.body, hashlib.sha256).hexdigest()
-        answer = await self._post(webhook.url, parcel.body, {"X-Hook-Signature": signature})
+        answer = await self._office.post(webhook.url, parcel.body, {"X-Hook-Signature": signature})
         status = answer.status_code if answer is not None else 0
         if status == 410:
             self._set_status(webhook, "suspended")
@@ -207,24 +171,10 @@ class Courier:
             self._note("webhook.delivered", parcel, status=status, attempt=tried + 1)
         elif tried < len(RETRIES):
             again = due + RETRIES[tried]
-            self.books.clock.at(again, lambda: self._start(self._attempt(parcel, tried + 1, again)))
+            self.books.clock.at(again, lambda: self._office.start(self._attempt(parcel, tried + 1, again)))
             self._note("webhook.failed", parcel, status=status, attempt=tried + 1)
         else:
             self._note("webhook.lost", parcel, why="retries", status=status)
-
-    async def _post(self, url: str, body: bytes, headers: dict[str, str]) -> httpx.Response | None:
-        if self._client is None:
-            limits = httpx.Limits(max_connections=32, max_keepalive_connections=8)
-            self._client = httpx.AsyncClient(timeout=PATIENCE, limits=limits, trust_env=False)
-        try:
-            return await self._client.post(url, content=body, headers={"Content-Type": "application/json", **headers})
-        except httpx.HTTPError:
-            return None
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     # -- its own state --------------------------------------------------------------------------------------------
 
