@@ -14,7 +14,7 @@ from orchestrator.domain.activities import Activity
 from orchestrator.domain.bills import Bill, BillState
 from orchestrator.domain.contacts import User
 from orchestrator.domain.gateway import GatewayAccount, GatewayEvent, Transaction
-from orchestrator.domain.letters import Finished, Letter
+from orchestrator.domain.letters import Finished, Letter, Reminder
 from orchestrator.domain.links import LinkAsk, RemoteLink
 from orchestrator.domain.matters import Matter
 from orchestrator.domain.payments import Allocation, Payment
@@ -233,4 +233,8 @@ class Letters(Protocol):
 
     def write(self, letter: Letter, *, now: datetime) -> Finished:
         """The finished message, the same bytes for the same letter and `now`; `Rejected` when it cannot be written safely."""
+        ...
+
+    def remind(self, reminder: Reminder, *, now: datetime) -> Finished:
+        """The same for a reminder of one or several bills: one message, one total, and a link wherever there is one."""
         ...

@@ -60,9 +60,9 @@ class ImaginedMailer:
 
     def send(self, message: bytes, *, sender: str, recipient: str) -> str:  # noqa: ARG002
         letter = message_from_bytes(message, policy=policy.default)
-        bill_id = int(letter["X-Orchestrator-Bill"])
+        bills = [int(bill) for bill in str(letter["X-Orchestrator-Bill"]).split(",")]
         self._rehearsal.keep(
-            "send_message", "bill", bill_id, subject=str(letter["Subject"]), recipient=recipient,
+            "send_message", "bill", bills[0], bills=bills, subject=str(letter["Subject"]), recipient=recipient,
             message_id=str(letter["Message-ID"]),
         )  # fmt: skip
         return "250 kept, not sent: a dry run"

@@ -24,7 +24,7 @@ class Page:
     text: Template
     html: Template
 
-    def render(self, words: Mapping[str, str]) -> tuple[str, str, str]:
+    def render(self, words: Mapping[str, object]) -> tuple[str, str, str]:
         """Subject on one line, text and HTML; `Rejected` when a template does what none should."""
         try:
             subject, text, html = (part.render(words).strip() for part in (self.subject, self.text, self.html))
@@ -42,8 +42,11 @@ class TemplateSet:
     pages: dict[tuple[str, str], Page]
 
     @classmethod
-    def load(cls, folder: Path, facts: Collection[str]) -> Self:
-        """Everything under `folder`; `Rejected` when a part is missing, does not compile, or names what is not in `facts`."""
+    def load(cls, folder: Path, facts: Mapping[str, object]) -> Self:
+        """Everything under `folder`, tried with `facts` and with none of them.
+
+        `Rejected` when a part is missing, does not compile, or names what is not in `facts`.
+        """
         files = [path for path in folder.rglob("*") if path.suffix in {".txt", ".html"}]
         sources = {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in files}
         environment = SandboxedEnvironment(
@@ -69,8 +72,8 @@ class TemplateSet:
         if not pages:
             raise Rejected(f"There are no templates in {folder}.", reason="template_invalid")
         for page in pages.values():
-            page.render({fact: fact for fact in facts})
-            page.render(dict.fromkeys(facts, ""))
+            page.render(facts)
+            page.render({fact: type(value)() for fact, value in facts.items()})
         return cls(pages)
 
     def find(self, step: str, variants: Iterable[str]) -> Page:

@@ -41,6 +41,48 @@ class Letter:
     key: str
     draw: DrawNotice | None = None
     """Such a letter asks for nothing and carries no address to pay at."""
+    office: str | None = None
+    region: str | None = None
+    """A BCP 47 tag such as `fr-CA` where the client's language is known; None is that of the brand."""
+
+
+@dataclass(frozen=True, slots=True)
+class DueBill:
+    """One bill that a reminder is about; `step` is the key of its step in the sequence that it is in.
+
+    `days_overdue` is counted from the bill's own due date, never from the client's oldest bill. Without `pay_url`, and
+    without one link for all, the letter says how to pay otherwise.
+    """
+
+    bill_id: int
+    number: str
+    matter_number: str | None
+    amount: Money
+    issued_on: date | None
+    due_on: date | None
+    days_overdue: int
+    pay_url: str | None
+    step: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """One message to one client about every bill that is due a step today: one currency, one total (F72).
+
+    `template` names its words (`reminder`, `reminder_link`, `trust_request`, …); `pay_url` is one link for all of them;
+    `thread` are the Message-IDs before it, oldest first, so that a mail program shows the sequence as one conversation.
+    """
+
+    template: str
+    matter_types: tuple[str, ...]
+    to: str
+    client_name: str
+    bills: tuple[DueBill, ...]
+    pay_url: str | None
+    key: str
+    thread: tuple[str, ...] = ()
+    region: str | None = None
+    office: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,7 @@ class Mailbox:
             subject=mail.header("Subject"),
             key=mail.header("X-Orchestrator-Key"),
             bill=mail.header("X-Orchestrator-Bill"),
+            step=mail.header("X-Orchestrator-Step"),
             urls=sorted({found.rstrip(".,;)") for found in _WEB.findall(words)}),
         )
         return mail

@@ -22,7 +22,9 @@ from orchestrator.domain.money import Money
 from orchestrator.errors import Rejected
 
 TEMPLATES = Path(__file__).parents[2] / "config" / "templates"
-STEPS = sorted({(path.parent.name, path.name.split(".")[0]) for path in TEMPLATES.glob("*/*.*")})
+STEPS = sorted(
+    {(path.parent.name, path.name.split(".")[0]) for path in TEMPLATES.glob("*/*.*")} - {("default", "reminder")}
+)
 ASKING = [(variant, step) for variant, step in STEPS if step != "trust_notice"]
 """Letters that ask for money, and so carry an address to pay at."""
 NOW = datetime(2026, 11, 5, 9, 30, tzinfo=UTC)
