@@ -5,12 +5,12 @@ The document (`--json FILE`; explained in docs/demo-json.md; keys are only ever 
     schema 1 · ok · seed · days · scenario · rail · mode ("embedded" | "processes") · database · wall_seconds
     bills        requested · issued · paid
     links        created · expired · used · peak_active · peak_24h
-    mails        sent · withheld
+    mails        sent · withheld · by_step {step: count}
     payments     completed · reversed
     exceptions   open · by_kind {code: count}
     clio         calls · calls_429
-    oracle       duplicate_links · duplicate_mails · lost_effects · quota_breaches · mails_after_payment · trust_violations ·
-                 explained {code: count}
+    oracle       duplicate_links · duplicate_mails · lost_effects · quota_breaches · mails_after_payment ·
+                 mails_to_closed_matters · repeated_steps · trust_violations · explained {code: count}
     trust        draws {proposed, authorised, posted, reconciled, declined, withdrawn} ·
                  breaks {found, open, by_kind {kind: found}}
     reconciliation  signed · three_way_difference_cents (null before the first signed period)
@@ -82,7 +82,7 @@ def figures(run: Run) -> dict[str, Any]:
             "peak_active": run.counts["peak_active_links"],
             "peak_24h": run.counts["peak_links_in_24h"],
         },
-        "mails": {"sent": record.mails, "withheld": books.withheld_messages},
+        "mails": {"sent": record.mails, "withheld": books.withheld_messages, "by_step": oracle["steps"]},
         "payments": {"completed": len(record.settled), "reversed": len(record.reversed_payments())},
         "exceptions": {"open": sum(books.exceptions.values()), "by_kind": dict(sorted(books.exceptions.items()))},
         "clio": {"calls": run.counts["total_calls"], "calls_429": run.counts["rate_limited"]},
@@ -92,6 +92,8 @@ def figures(run: Run) -> dict[str, Any]:
             "lost_effects": lost_effects(oracle, books),
             "quota_breaches": oracle["quota_breaches"],
             "mails_after_payment": len(oracle["mails_after_payment"]),
+            "mails_to_closed_matters": len(oracle["mails_to_closed_matters"]),
+            "repeated_steps": len(oracle["repeated_steps"]),
             "trust_violations": len(oracle["trust_violations"]),
             "explained": explained(oracle, books),
         },
@@ -152,6 +154,8 @@ VERDICT: tuple[tuple[str, str, str], ...] = (
     ("Two live links for one bill", "oracle", "duplicate_links"),
     ("Messages received twice", "oracle", "duplicate_mails"),
     ("Messages about a bill with nothing owed", "oracle", "mails_after_payment"),
+    ("Reminders about a closed matter", "oracle", "mails_to_closed_matters"),
+    ("Steps of a bill taken twice", "oracle", "repeated_steps"),
     ("Links, notes or closings lost without a reason", "oracle", "lost_effects"),
     ("Links over Clio's quota", "oracle", "quota_breaches"),
     ("Trust money drawn wrongly", "oracle", "trust_violations"),

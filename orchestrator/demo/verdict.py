@@ -106,6 +106,12 @@ def _doubled(oracle: Facts) -> Iterator[Finding]:
         yield Finding(
             "mails_after_payment", f"Bill {mail['bill_id']} was asked for at {mail['at']}, when nothing was owed."
         )
+    for mail in oracle["mails_to_closed_matters"]:
+        yield Finding(
+            "mails_to_closed_matters", f"Bill {mail['bill_id']} was chased at {mail['at']}, its matter being closed."
+        )
+    for one in oracle["repeated_steps"]:
+        yield Finding("repeated_steps", f"Bill {one['bill_id']} had step {one['step']} {one['times']} times.")
     if oracle["quota_breaches"]:
         yield Finding("quota_breaches", f"Clio had to refuse {oracle['quota_breaches']} links over the quota.")
 

@@ -88,6 +88,7 @@ def _settings(books: Books, scenario: Scenario) -> None:
 def open_case(books: Books, case: Case) -> Matter:
     """Open a matter with the work, bills and trust money it starts with."""
     matter = books.add(_matter(books, case))
+    books.journal.add("matter.moved", matter.id, status=matter.status)
     books.keys.setdefault("matters", {})[case.key] = matter.id
     for name, value in case.custom.items():
         matters.custom_value(books, matter.custom_field_values, matters.custom_field(books, name), value)

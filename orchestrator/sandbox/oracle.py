@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 from orchestrator.sandbox.journal import Facts, Journal
@@ -9,6 +10,8 @@ from orchestrator.sandbox.trust_record import Trust
 
 SHUT = frozenset({"paid", "void", "deleted"})
 SETTLED = frozenset({"payment.completed", "payment.completed_requiring_allocation"})
+UNHURRIED = frozenset({"invoice", "invoice_revised", "trust_notice"})
+"""Steps of messages that chase nobody: they may come again when the bill changes, and a closed matter has its final bill."""
 
 
 @dataclass
@@ -21,6 +24,9 @@ class _Story:
     quota_breaches: int = 0
     mailed: set[str] = field(default_factory=set)
     mails_after_payment: list[Facts] = field(default_factory=list)
+    mails_to_closed_matters: list[Facts] = field(default_factory=list)
+    chased: Counter[tuple[int, str]] = field(default_factory=Counter)
+    closed: set[int] = field(default_factory=set)
     message_ids: Counter[str] = field(default_factory=Counter)
     mail_keys: Counter[tuple[str, str]] = field(default_factory=Counter)
     payments: dict[int, Facts] = field(default_factory=dict)
@@ -57,10 +63,19 @@ class _Story:
         self.message_ids[str(entry["id"])] += 1
         for recipient in entry["to"] if entry["key"] else ():
             self.mail_keys[recipient, entry["key"]] += 1
-        for word in (entry["bill"] or "").replace(",", " ").split():
-            bill = self.bills.get(int(word)) if word.isdigit() else None
+        for ident, step in about(entry):
+            bill = self.bills.get(ident)
+            said = {"bill_id": ident, "message_id": entry["id"], "at": entry["at"]}
             if bill is not None and (bill["balance"] <= 0 or bill["state"] in SHUT):
-                self.mails_after_payment.append({"bill_id": bill["id"], "message_id": entry["id"], "at": entry["at"]})
+                self.mails_after_payment.append(said)
+            if not step or step in UNHURRIED:
+                continue
+            self.chased[ident, step] += 1
+            if bill is not None and bill["matter_ids"] and self.closed.issuperset(bill["matter_ids"]):
+                self.mails_to_closed_matters.append(said)
+
+    def matter_moved(self, entry: Facts) -> None:
+        (self.closed.add if entry["status"] == "Closed" else self.closed.discard)(entry["id"])
 
     def note(self, entry: Facts) -> None:
         if "matter_id" in entry:
@@ -104,8 +119,15 @@ class _Story:
         ]
 
 
+def about(mail: Facts) -> list[tuple[int, str]]:
+    """The bills that a mail names, each with the step it says it is for; without one the step is empty."""
+    bills, steps = ((mail[name] or "").replace(",", " ").split() for name in ("bill", "step"))
+    return [(int(bill), step) for bill, step in zip_longest(bills, steps[: len(bills)], fillvalue="") if bill.isdigit()]
+
+
 HEARD: dict[str, Any] = {
     "bill.moved": _Story.bill_moved,
+    "matter.moved": _Story.matter_moved,
     "link.created": _Story.link_made,
     "link.expired": _Story.link_over,
     "link.used": _Story.link_over,
@@ -127,6 +149,11 @@ def verdict(journal: Journal) -> Facts:
         "duplicate_mails": [*same_id, *same_key],
         "quota_breaches": story.quota_breaches,
         "mails_after_payment": story.mails_after_payment,
+        "mails_to_closed_matters": story.mails_to_closed_matters,
+        "repeated_steps": [
+            {"bill_id": bill, "step": step, "times": n} for (bill, step), n in story.chased.items() if n > 1
+        ],
+        "steps": dict(sorted(Counter(step for _, step in story.chased.elements()).items())),
         "missing": story.missing(),
         "trust_violations": story.trust.violations(),
         "planted": story.trust.planted,

@@ -21,7 +21,8 @@ NUMBERS = {
     "payments": {"completed", "reversed"},
     "clio": {"calls", "calls_429"},
     "oracle": {
-        "duplicate_links", "duplicate_mails", "lost_effects", "quota_breaches", "mails_after_payment", "trust_violations",
+        "duplicate_links", "duplicate_mails", "lost_effects", "quota_breaches", "mails_after_payment",
+        "mails_to_closed_matters", "repeated_steps", "trust_violations",
     },
 }  # fmt: skip
 

@@ -14,7 +14,7 @@ from orchestrator.domain.three_way import Statement
 
 CLEAN = {
     "duplicate_links": [], "duplicate_mails": [], "quota_breaches": 0, "mails_after_payment": [], "missing": [],
-    "trust_violations": [],
+    "trust_violations": [], "mails_to_closed_matters": [], "repeated_steps": [],
 }  # fmt: skip
 SIGNED = Statement(
     bank_cents=100, bank_until="2026-03-31", deposits_cents=0, withdrawals_cents=0, book_cents=100, ledgers_cents=100,
@@ -47,6 +47,8 @@ def test_nothing_wrong_is_the_clean_verdict():
         ({"duplicate_mails": [{"to": "a@b", "key": "k", "times": 2}]}, "duplicate_mails"),
         ({"quota_breaches": 1}, "quota_breaches"),
         ({"mails_after_payment": [{"bill_id": 7, "message_id": "<a@b>", "at": "now"}]}, "mails_after_payment"),
+        ({"mails_to_closed_matters": [{"bill_id": 7, "message_id": "<a@b>", "at": "now"}]}, "mails_to_closed_matters"),
+        ({"repeated_steps": [{"bill_id": 7, "step": "overdue-7", "times": 2}]}, "repeated_steps"),
         ({"missing": [NO_LINK]}, "lost_effects"),
         ({"missing": [NO_NOTE]}, "lost_effects"),
         ({"missing": [LEFT_OPEN]}, "lost_effects"),

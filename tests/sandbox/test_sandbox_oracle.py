@@ -39,6 +39,9 @@ def test_a_firm_at_rest_is_blameless(clio):
         "duplicate_mails": [],
         "quota_breaches": 0,
         "mails_after_payment": [],
+        "mails_to_closed_matters": [],
+        "repeated_steps": [],
+        "steps": {},
         "missing": [],
         "trust_violations": [],
         "planted": [],
@@ -93,3 +96,38 @@ def test_a_completed_payment_wants_a_note(clio, bill):
     note = {"type": "Matter", "subject": "Paid", "detail": f"Payment {payment['id']}"}
     clio.ask("POST", "/notes", {**note, "matter": {"id": clio.matter("ferris")}})
     assert missing(clio) == []
+
+
+def reminded(clio, *bills, steps):
+    idents = ",".join(str(bill["id"]) for bill in bills)
+    mail(clio, **{"X-Orchestrator-Bill": idents, "X-Orchestrator-Step": steps})
+
+
+def test_a_step_is_counted_once_for_each_bill_that_a_mail_names(clio, bill):
+    clio.sandbox.act("bulk", bills=1)
+    other = clio.get("/bills", order="id(desc)", limit=1)[0]
+    reminded(clio, bill, other, steps="overdue-7,overdue-21")
+    verdict = clio.sandbox.oracle()
+    assert verdict["steps"] == {"overdue-21": 1, "overdue-7": 1}
+    assert verdict["repeated_steps"] == []
+    reminded(clio, bill, steps="overdue-7")
+    assert clio.sandbox.oracle()["repeated_steps"] == [{"bill_id": bill["id"], "step": "overdue-7", "times": 2}]
+
+
+def test_a_bill_sent_again_is_no_repeated_step(clio, bill):
+    for _ in range(2):
+        reminded(clio, bill, steps="invoice_revised")
+    assert clio.sandbox.oracle()["repeated_steps"] == []
+
+
+def test_a_reminder_to_a_closed_matter_is_told_and_its_final_bill_is_not(clio, bill):
+    reminded(clio, bill, steps="overdue-7")
+    clio.sandbox.act("close_matter", matter_id=clio.matter("ferris"))
+    reminded(clio, bill, steps="invoice")
+    assert clio.sandbox.oracle()["mails_to_closed_matters"] == []
+    reminded(clio, bill, steps="overdue-21")
+    told = clio.sandbox.oracle()["mails_to_closed_matters"]
+    assert [one["bill_id"] for one in told] == [bill["id"]]
+    clio.sandbox.act("open_matter", matter_id=clio.matter("ferris"))
+    reminded(clio, bill, steps="overdue-35")
+    assert clio.sandbox.oracle()["mails_to_closed_matters"] == told

@@ -98,7 +98,7 @@ def credit_bill(books: Books, facts: Facts) -> Bill:
 def set_due(books: Books, facts: Facts) -> Bill:
     bill = bill_of(books, facts)
     bill.due_at = day(facts["due_at"])
-    books.touch(bill)
+    bills.figures_changed(books, bill, {bill.state})
     return bill
 
 

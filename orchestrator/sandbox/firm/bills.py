@@ -294,6 +294,8 @@ def figures(bill: Bill) -> dict[str, object]:
         "number": bill.number,
         "balance": float(bill.balance),
         "pending": float(bill.pending),
+        "issued_at": str(bill.issued_at or ""),
+        "due_at": str(bill.due_at or ""),
         "matter_ids": [matter.id for matter in bill.matters],
         "client_id": bill.client.id,
     }

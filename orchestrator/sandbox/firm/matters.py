@@ -19,6 +19,7 @@ def set_status(books: Books, matter: Matter, status: str) -> None:
         return
     matter.status = status
     setattr(matter, _DATES[status], books.today())
+    books.journal.add("matter.moved", matter.id, status=status)
     books.touch(matter)
     books.announce(STATUS_EVENTS[status], matter)
 
