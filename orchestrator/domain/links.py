@@ -12,6 +12,19 @@ class Rail(StrEnum):
     LAWPAY_PAGE = "lawpay_page"
 
 
+class Bringer(StrEnum):
+    """What brings a link to the client: a message of its own, or the reminder that waits for it."""
+
+    MESSAGE = "message"
+    REMINDER = "reminder"
+
+
+RENEWED = "link_renewed"
+FOR_REMINDER = "link_for_reminder"
+RENEWALS = (RENEWED, FOR_REMINDER)
+"""Why a link that fits its bill is ended all the same: another that lives longer takes its place."""
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteLink:
     """A link as the rail knows it; `redirect_url` carries our key when the link is ours (W5)."""

@@ -81,6 +81,9 @@ REASONS: dict[str, Reason] = {
     "bill_changed": Reason("the bill changed; a newer link replaces this one"),
     "bill_settled": Reason("the bill was settled"),
     "link_replaced": Reason("its amount no longer matched the bill"),
+    "link_renewed": Reason("its days were nearly over; a newer link replaces this one"),
+    "link_for_reminder": Reason("a reminder brings a newer link that lives longer"),
+    "link_expiry_stopped": Reason("the link before it was to end, and its job waits for a person"),
     "time": Reason("its days were over"),
     "link_over": Reason("the link it would have carried is over"),
     "closed_matter_held": Reason(

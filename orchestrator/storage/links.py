@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orchestrator.domain.ids import effect_key
-from orchestrator.domain.links import LINK_TRANSITIONS, LinkState, Rail
+from orchestrator.domain.links import LINK_TRANSITIONS, RENEWALS, Bringer, LinkState, Rail
 from orchestrator.domain.quota import WINDOW, Use
 from orchestrator.errors import Stale
 from orchestrator.storage.repository import Repository
@@ -43,7 +43,8 @@ class Budget:
 
 class Links(Repository):
     def want(
-        self, *, bill_id: int, rail: Rail, amount_cents: int, currency: str, account_id: int, account: str | None = None
+        self, *, bill_id: int, rail: Rail, amount_cents: int, currency: str, account_id: int, account: str | None = None,
+        brought_by: Bringer = Bringer.MESSAGE,
     ) -> bool:  # fmt: skip
         """One more link for a bill that has none alive; on Clio's rail it waits for its share of the quotas."""
         last = self.connection.execute(
@@ -60,6 +61,7 @@ class Links(Repository):
             currency=currency,
             account_id=account_id,
             account=account,
+            brought_by=brought_by,
             key=effect_key("link", bill_id, cycle, amount_cents, currency),
             created_at=self.now,
             updated_at=self.now,
@@ -87,6 +89,11 @@ class Links(Repository):
 
     def of_bill(self, bill_id: int) -> list[sa.RowMapping]:
         return self.rows(sa.select(links).where(links.c.bill_id == bill_id).order_by(links.c.cycle))
+
+    def last_of(self, bill_id: int) -> sa.RowMapping | None:
+        """The latest link of a bill, over or not."""
+        mine = sa.select(links).where(links.c.bill_id == bill_id)
+        return self.one(mine.order_by(links.c.cycle.desc()).limit(1))
 
     def move(self, link: sa.RowMapping, state: LinkState, **values: Any) -> None:
         """Along `LINK_TRANSITIONS` only; a link that has moved meanwhile raises `Stale`."""
@@ -136,15 +143,22 @@ class Links(Repository):
         return self.one(sa.select(links.c.id).where(links.c.state == LinkState.WAITING).limit(1)) is not None
 
     def waiting(self, *, most: int | None = None) -> list[sa.RowMapping]:
-        """Links without a reservation, the highest amount first; all of them, or no more than `most`."""
+        """Links without a reservation: new bills before reminders, the highest amount first; no more than `most`, if given."""
         chosen = sa.select(links).where(links.c.state == LinkState.WAITING)
-        return self.rows(chosen.order_by(links.c.amount_cents.desc(), links.c.id).limit(most))
+        later = sa.case((links.c.brought_by == Bringer.REMINDER, 1), else_=0)
+        return self.rows(chosen.order_by(later, links.c.amount_cents.desc(), links.c.id).limit(most))
 
     def left_waiting(self) -> tuple[int, int]:
         """How many links are without a reservation, and for how many cents in all."""
         chosen = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(links.c.amount_cents), 0))
         many, cents = self.connection.execute(chosen.where(links.c.state == LinkState.WAITING)).one()
         return int(many), int(cents)
+
+    def spoken_for(self) -> int:
+        """How many links will want room before any other may: those that wait, and those that are being renewed."""
+        renewing = sa.and_(links.c.state == LinkState.LIVE, links.c.reason.in_(RENEWALS))
+        chosen = sa.select(sa.func.count()).where(sa.or_(links.c.state == LinkState.WAITING, renewing))
+        return int(self.connection.execute(chosen).scalar_one())
 
     def overdue(self) -> list[sa.RowMapping]:
         """Links that we call live although their time is over."""

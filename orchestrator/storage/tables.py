@@ -430,6 +430,8 @@ links = Table(
     Column("reference_key", String(12), index=True),
     Column("paid_before_cents", sa.BigInteger),
     Column("used_by", String(64)),
+    # What brings it to the client: `message`, or the `reminder` that waits for it.
+    Column("brought_by", String(16), nullable=False, default="message", server_default="message"),
     UniqueConstraint("bill_id", "cycle"),
     # One live link per balance, always.
     _partial("uq_links_alive", "bill_id", where="state IN ('waiting', 'reserved', 'live')"),

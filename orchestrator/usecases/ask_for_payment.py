@@ -7,7 +7,7 @@ from orchestrator.domain.asking import Ask, Silence, decide
 from orchestrator.domain.bills import Bill
 from orchestrator.domain.gateway import CAME_TO_NOTHING
 from orchestrator.domain.kinds import Kind
-from orchestrator.domain.links import LinkState, Rail
+from orchestrator.domain.links import FOR_REMINDER, Bringer, LinkState, Rail
 from orchestrator.domain.matters import MatterStatus
 from orchestrator.domain.payments import FELL_THROUGH
 from orchestrator.domain.reasons import meaning
@@ -30,6 +30,9 @@ LOUD = (
     "no_page_account",
     "link_ended_unseen",
 )
+
+A_REMINDER_WAITS = timedelta(days=1)
+"""No longer than its day's sending window: a link made after that would be in nobody's hands."""
 
 
 def ask_for_payment(rt: Runtime, work: Work, bill_ids: Sequence[int]) -> None:
@@ -81,7 +84,7 @@ def what_to_ask(rt: Runtime, work: Work, bill: Bill) -> Ask | Silence:
 
 
 def allot(work: Work) -> None:
-    """Give waiting links their share of both quotas, highest amount first; tell a person once a day when some must wait."""
+    """Give waiting links their share of both quotas, in `waiting`'s order; tell a person once a day when some must wait."""
     if not work.links.any_waiting():
         _quota_over(work)
         return
@@ -128,24 +131,37 @@ def allot_links(job: Job, rt: Runtime) -> None:
 
 
 def _want(work: Work, bill: Bill, ask: Ask) -> Ask | Silence:
-    history = work.links.of_bill(bill.id)
-    if history and not _another(work, history[-1], ask):
+    last = work.links.last_of(bill.id)
+    if last is not None and not another(work, last, ask):
         return Silence("link_over")
-    if history and history[-1]["reason"] == "link_ended_unseen" and history[-1]["amount_cents"] == ask.amount_cents:
+    if last is not None and last["reason"] == "link_ended_unseen" and last["amount_cents"] == ask.amount_cents:
         # We expired it for a reason that has passed, or a person did on purpose: only a person knows (F57).
         return Silence("link_ended_unseen", loud=True)
+    want_link(work, bill, ask, brought_by=_bringer(work, last))
+    return ask
+
+
+def _bringer(work: Work, last: Row | None) -> Bringer:
+    """A reminder brings the link that was made for it, while it waits for it; every other link gets a message of its own."""
+    made_way = last is not None and last["state"] == LinkState.EXPIRED and last["reason"] == FOR_REMINDER
+    if made_way and last is not None and work.now - last["updated_at"] < A_REMINDER_WAITS:
+        return Bringer.REMINDER
+    return Bringer.MESSAGE
+
+
+def want_link(work: Work, bill: Bill, ask: Ask, *, brought_by: Bringer) -> None:
+    """One more link for a bill that has none alive; `allot` gives it its share, a page needs none."""
     work.links.want(
         bill_id=bill.id, rail=ask.rail, amount_cents=ask.amount_cents, currency=ask.currency, account_id=ask.account_id,
-        account=ask.account,
+        account=ask.account, brought_by=brought_by,
     )  # fmt: skip
     work.audit.line("link.wanted", "bill", bill.id, cents=ask.amount_cents)
     if ask.rail is Rail.LAWPAY_PAGE:
         link = work.links.alive([bill.id])[bill.id]
         work.jobs.add("page.open", link["id"], link_id=link["id"], bill_id=bill.id)
-    return ask
 
 
-def _another(work: Work, last: Row, ask: Ask) -> bool:
+def another(work: Work, last: Row, ask: Ask) -> bool:
     """Whether a bill that had a link gets another by itself: when the amount changed, when we let the last one go for a
     reason that has passed, or when the payment made with it fell through or went back.
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from orchestrator.domain.asking import Ask
-from orchestrator.domain.links import LinkAsk, LinkState, RemoteLink
+from orchestrator.domain.links import Bringer, LinkAsk, LinkState, RemoteLink
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.effects import Effect, Intent, Unneeded
 from orchestrator.errors import NeedsReview, Rejected
@@ -83,7 +83,8 @@ class CreateLink(Effect[RemoteLink]):
         work.audit.line(
             "link.created", "link", link["id"], clio_id=made.id, bill_id=link["bill_id"], cents=link["amount_cents"]
         )
-        want_message(self.rt, work, link)
+        if link["brought_by"] == Bringer.MESSAGE:
+            want_message(self.rt, work, link)
         work.links.reopen()
         # The bill may have moved while the link was being made.
         ask_for_payment(self.rt, work, [intent["bill_id"]])

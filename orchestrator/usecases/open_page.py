@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from orchestrator.domain.asking import Ask
 from orchestrator.domain.lawpay_pages import key_of, page_address, reference_of
-from orchestrator.domain.links import LinkState
+from orchestrator.domain.links import Bringer, LinkState
 from orchestrator.engine.effects import step
 from orchestrator.engine.runtime import Runtime
 from orchestrator.storage.jobs import Job
@@ -40,7 +40,8 @@ def open_page(job: Job, rt: Runtime) -> None:
         work.audit.line(
             "link.created", "link", link["id"], bill_id=bill.id, cents=link["amount_cents"], rail=link["rail"]
         )
-        want_message(rt, work, link)
+        if link["brought_by"] == Bringer.MESSAGE:
+            want_message(rt, work, link)
         # A database that was restored makes a page anew that may have been paid in the past it lost (F57).
         for charge_id in work.gateway.under(reference):
             judge(rt, work, charge_id, {bill.id: bill})
