@@ -11,7 +11,7 @@ import re
 import tomllib
 from abc import abstractmethod
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import unquote, urlsplit
@@ -38,6 +38,7 @@ from pydantic_settings import (
 
 from orchestrator.domain.accounts import AccountClass, FirmAccount
 from orchestrator.domain.money import CURRENCY
+from orchestrator.domain.office_calendar import OfficeCalendar, has_region
 from orchestrator.errors import OrchestratorError
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -170,6 +171,58 @@ class LinkSettings(Group):
     issued_from: date | None = None
     pay_hosts: tuple[str, ...] = ("clio.com",)
     hold_closed: bool = False
+
+
+class SequenceSettings(Group):
+    """Which sequence some matters have (`[[reminders.rules]]`): one matter, those of a practice area, of an office, or both."""
+
+    sequence: str
+    practice_area: str | None = None
+    office: str | None = None
+    matter: int | None = None
+
+
+def _known_region(region: str) -> str:
+    if not has_region(region):
+        raise ValueError(f"{region!r} is no region whose holidays we know, such as US-NY, CA-ON, GB-ENG or AU-NSW")
+    return region
+
+
+Region = Annotated[str, AfterValidator(_known_region)]
+"""A country or one of its parts, whose public holidays are the office's."""
+
+HOME: Mapping[str, str] = {"us": "US", "ca": "CA", "eu": "GB-ENG", "au": "AU"}
+"""Whose holidays an office keeps that does not say, by Clio's region: London's in Clio's Europe."""
+
+
+class ReminderSettings(Group):
+    """What follows an unpaid bill, and when; the steps themselves are in `config/reminders`."""
+
+    enabled: bool = True
+    sequence: str = "standard"
+    rules: tuple[SequenceSettings, ...] = ()
+    window_opens: time = time(8, 30)
+    window_closes: time = time(17)
+    holidays: Region | None = None
+    closed_days: tuple[date, ...] = ()
+    issued_from: date | None = None
+    minimum_cents: int = Field(default=500, ge=0)
+    oldest_days: int = Field(default=365, ge=1)
+    hold_closed: bool = True
+    hold_pending: bool = True
+    approve_batches: bool = False
+
+    @model_validator(mode="after")
+    def open_long_enough(self) -> Self:
+        """Plans are made on the hour: a window between two of them would never be open."""
+        if (self.window_closes.hour * 60 + self.window_closes.minute) - (
+            self.window_opens.hour * 60 + self.window_opens.minute
+        ) < LEAST_WINDOW_MINUTES:
+            raise ValueError("window_closes must be at least two hours after window_opens, on the same day")
+        return self
+
+
+LEAST_WINDOW_MINUTES = 120
 
 
 class NoteSettings(Group):
@@ -431,6 +484,7 @@ class Settings(BaseSettings):
     approval: ApprovalSettings = ApprovalSettings()
     billing: BillingSettings = BillingSettings()
     links: LinkSettings = LinkSettings()
+    reminders: ReminderSettings = ReminderSettings()
     notes: NoteSettings = NoteSettings()
     engine: EngineSettings = EngineSettings()
     sweep: SweepSettings = SweepSettings()
@@ -478,6 +532,15 @@ class Settings(BaseSettings):
     @property
     def production(self) -> bool:
         return self.environment == "production"
+
+    @property
+    def office(self) -> OfficeCalendar:
+        """When the firm's office is at work."""
+        reminders = self.reminders
+        return OfficeCalendar(
+            self.firm.zone, reminders.holidays or HOME[self.clio.region], reminders.window_opens,
+            reminders.window_closes, reminders.closed_days,
+        )  # fmt: skip
 
     @property
     def embedded(self) -> bool:

@@ -196,6 +196,8 @@ bills = Table(
     Column("request_id", sa.BigInteger),
     # Why no link is asked for at the moment; NULL when one is, or was.
     Column("silence", String(64)),
+    # The order in which reminders are planned: page by page, a client's bills together.
+    Index("ix_bills_open", "state", "client_id", "id"),
 )
 
 bill_matters = Table(
@@ -464,6 +466,52 @@ messages = Table(
     Column("communication_id", sa.BigInteger),
     Column("created_at", Instant, nullable=False),
     UniqueConstraint("bill_id", "step"),
+)
+
+# What became of each step of each bill's sequence. One that is over never changes again.
+reminders = Table(
+    "reminders",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("bill_id", sa.BigInteger, nullable=False),
+    Column("step", String(32), nullable=False),
+    Column("state", String(16), nullable=False),
+    # Of everything that keeps it silent the first, and all of it with the last day of each where that is known.
+    Column("reason", String(64)),
+    Column("reasons", Json, nullable=False),
+    # When it fell due, when it was last judged, and since when it has been silent: dates at the office.
+    Column("due_on", Date, nullable=False),
+    Column("looked_on", Date, nullable=False),
+    Column("silent_since", Date),
+    Column("letter_id", sa.BigInteger, index=True),
+    Column("sent_at", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    UniqueConstraint("bill_id", "step"),
+    Index("ix_reminders_state", "state", "looked_on"),
+)
+
+# One message to one client on one day of the office, about every bill that is due (F72).
+reminder_letters = Table(
+    "reminder_letters",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("client_id", sa.BigInteger, nullable=False),
+    Column("on", Date, nullable=False, index=True),
+    Column("state", String(16), nullable=False),
+    Column("reason", String(64)),
+    # Of client, day, bills and steps, once they are certain: just before it leaves.
+    Column("key", String(64)),
+    Column("message_id", Text),
+    # The Message-IDs before it in the same sequences, oldest first.
+    Column("thread", Json, nullable=False),
+    Column("subject", Text),
+    Column("sent_at", Instant),
+    Column("communication_id", sa.BigInteger),
+    Column("approved_by", String(120)),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    UniqueConstraint("client_id", "on"),
 )
 
 journal = Table(

@@ -1,0 +1,180 @@
+"""What an unpaid bill is followed by: a sequence of steps as data, and which of them is due (W8). Pure.
+
+planned ─► sent           silent is judged again each day until it may go, or the next step is due
+silent ──► planned        held waits for a person's word on the day's batch
+held ────► planned        skipped was never done: a later step came first, or a person said so
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+
+class Anchor(StrEnum):
+    """The date of a bill from which a step's days are counted: always its own, never the client's oldest bill's."""
+
+    DUE = "due"
+    ISSUED = "issued"
+
+
+class Action(StrEnum):
+    MESSAGE = "message"
+    MESSAGE_WITH_LINK = "message_with_link"
+    TASK = "task"
+
+
+class Channel(StrEnum):
+    EMAIL = "email"
+    CLIO = "clio"
+
+
+class Audience(StrEnum):
+    CLIENT = "client"
+    ATTORNEY = "attorney"
+
+
+WAYS: dict[Action, tuple[Channel, Audience]] = {
+    Action.MESSAGE: (Channel.EMAIL, Audience.CLIENT),
+    Action.MESSAGE_WITH_LINK: (Channel.EMAIL, Audience.CLIENT),
+    Action.TASK: (Channel.CLIO, Audience.ATTORNEY),
+}
+"""How each action travels, and to whom: a firm's own people are never written to as if they owed money."""
+
+
+class ReminderState(StrEnum):
+    """What has become of one step of one bill."""
+
+    PLANNED = "planned"
+    SILENT = "silent"
+    HELD = "held"
+    SENT = "sent"
+    SKIPPED = "skipped"
+    SUPERSEDED = "superseded"
+
+
+REMINDER_TRANSITIONS: dict[ReminderState, set[ReminderState]] = {
+    ReminderState.PLANNED: {
+        ReminderState.SENT,
+        ReminderState.SILENT,
+        ReminderState.HELD,
+        ReminderState.SKIPPED,
+        ReminderState.SUPERSEDED,
+    },
+    ReminderState.SILENT: {
+        ReminderState.PLANNED,
+        ReminderState.HELD,
+        ReminderState.SKIPPED,
+        ReminderState.SUPERSEDED,
+    },
+    ReminderState.HELD: {
+        ReminderState.PLANNED,
+        ReminderState.SILENT,
+        ReminderState.SKIPPED,
+        ReminderState.SUPERSEDED,
+    },
+    ReminderState.SENT: set(),
+    ReminderState.SKIPPED: set(),
+    ReminderState.SUPERSEDED: set(),
+}
+"""A step counts as sent once it was, never before; what is over is never done again."""
+
+OVER = frozenset(state for state, following in REMINDER_TRANSITIONS.items() if not following)
+
+
+class LetterState(StrEnum):
+    """What has become of one day's message to one client; `unknown` is sent, and no answer of the relay is known (F75)."""
+
+    PLANNED = "planned"
+    HELD = "held"
+    UNKNOWN = "unknown"
+    SENT = "sent"
+    WITHDRAWN = "withdrawn"
+    SUPERSEDED = "superseded"
+
+
+LETTER_TRANSITIONS: dict[LetterState, set[LetterState]] = {
+    LetterState.PLANNED: {
+        LetterState.UNKNOWN, LetterState.SENT, LetterState.WITHDRAWN, LetterState.SUPERSEDED,
+    },
+    LetterState.HELD: {LetterState.PLANNED, LetterState.WITHDRAWN, LetterState.SUPERSEDED},
+    LetterState.UNKNOWN: {LetterState.PLANNED, LetterState.SENT, LetterState.WITHDRAWN, LetterState.SUPERSEDED},
+    LetterState.SENT: set(),
+    LetterState.WITHDRAWN: set(),
+    LetterState.SUPERSEDED: set(),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do about a bill, `days` after its `anchor`; `template` is empty where no message is written."""
+
+    key: str
+    days: int
+    anchor: Anchor
+    action: Action
+    channel: Channel
+    template: str
+    audience: Audience
+
+    @property
+    def is_letter(self) -> bool:
+        return self.channel is Channel.EMAIL
+
+
+class Dated(Protocol):
+    """What a sequence is counted from."""
+
+    @property
+    def issued_on(self) -> date | None: ...
+    @property
+    def due_on(self) -> date | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """Steps in the order in which they follow one another; a bill without a due date is due `days_to_pay` after its issue."""
+
+    name: str
+    steps: tuple[Step, ...]
+    days_to_pay: int = 30
+
+    def due_on(self, bill: Dated) -> date | None:
+        """The day by which the bill should have been paid; None when it has no date at all."""
+        if bill.due_on is not None or bill.issued_on is None:
+            return bill.due_on
+        return bill.issued_on + timedelta(days=self.days_to_pay)
+
+    def on(self, step: Step, bill: Dated) -> date | None:
+        """The day on which a step falls due for a bill; None when nothing says."""
+        began = bill.issued_on if step.anchor is Anchor.ISSUED else self.due_on(bill)
+        return None if began is None else began + timedelta(days=step.days)
+
+    def next_on(self, step: Step, bill: Dated) -> date | None:
+        """The day on which the first step after this one falls due; None after the last."""
+        on = self.on(step, bill)
+        days = [day for one in self.steps if (day := self.on(one, bill)) is not None and on is not None and day > on]
+        return min(days, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The one step to do now, and those that are too late for: a bill that was long forgotten is asked once, not three times."""
+
+    step: Step | None
+    skipped: tuple[Step, ...] = ()
+
+
+def due_steps(sequence: Sequence, bill: Dated, *, today: date, done: Collection[str]) -> Due:
+    """Of everything due by `today` (the office's date) only the latest step, unless it is done; the earlier ones are skipped."""
+    due = sorted(
+        (on, place, step)
+        for place, step in enumerate(sequence.steps)
+        if (on := sequence.on(step, bill)) is not None and on <= today
+    )
+    if not due:
+        return Due(None)
+    *earlier, (_, _, latest) = due
+    left = tuple(step for _, _, step in earlier if step.key not in done)
+    return Due(None if latest.key in done else latest, left)
