@@ -94,6 +94,53 @@ REASONS: dict[str, Reason] = {
         "the client was sent as many messages today as the firm allows; this one follows tomorrow"
     ),
     "link_expired_by_hand": Reason("a person of the firm had the link expired"),
+    # ── why no reminder is sent ──
+    "bill_of_other_kind": Reason("it is neither an invoice nor a deposit, and nobody is reminded of such a bill"),
+    "bill_paid": Reason("it is paid"),
+    "bill_written_off": Reason("what was open of it was written off"),
+    "echeck_settling": Reason("an eCheck for it was made and takes some days to settle"),
+    "reversal_grace": Reason(
+        "a payment for it went back lately, and the client has some days before the next reminder"
+    ),
+    "fee_disputed": Reason(
+        "the client disputes it", "Settle the dispute with the client, note the outcome, and release the hold."
+    ),
+    "fee_arbitration": Reason("fee arbitration is under way", "When the award is final, release the hold."),
+    "client_bankrupt": Reason(
+        "the client is in bankruptcy, where asking for money may break the stay",
+        "Have the responsible attorney file the claim; release the hold only on their word.",
+    ),
+    "do_not_contact": Reason(
+        "the client must not be written to",
+        "Let the responsible attorney speak to them; release the hold on their word.",
+    ),
+    "payment_plan": Reason(
+        "the client pays it by a plan", "See in Clio that the instalments come; release the hold when they do not."
+    ),
+    "payment_promised": Reason("the client promised to pay by a day that is not over"),
+    "credit_unapplied": Reason(
+        "the client has credit, or paid money, that no bill has taken",
+        "Apply it to the bill in Clio, or refund it there.",
+    ),
+    "reminders_held": Reason("a person holds its reminders", "Release the hold when its cause is settled."),
+    "client_paused": Reason("reminders to the client are paused", "Release the pause when its cause is settled."),
+    "address_bounced": Reason(
+        "messages to the client's address come back, or the relay keeps it on its list of addresses not to write to",
+        "Ask the client for the right address and correct the contact in Clio.",
+    ),
+    "client_not_read": Reason("Clio has not been asked yet whether it reminds the client itself"),
+    "clio_reminders_on": Reason(
+        "Clio itself sends the client reminders", "Switch off one of the two: Clio's reminders for the client, or ours."
+    ),
+    "never_delivered": Reason(
+        "the bill itself never reached the client: no message of ours brought it, and Clio did not send it",
+        "Send the bill from Clio, or settle what held our message; reminders follow by themselves.",
+    ),
+    "below_minimum": Reason("less is open of it than the firm sends reminders for"),
+    "too_old": Reason(
+        "it is older than the firm sends reminders for",
+        "Let the responsible attorney decide: collect it, or write it off.",
+    ),
     # ── what needs a person ──
     "parked_by_hand": Reason(
         "a person took it out of the workers' hands", "Look at it, then `orchestrator jobs retry ID` gives it back."

@@ -1,0 +1,197 @@
+"""Why a bill's reminder is not sent: every reason that applies, from plain facts (W8). Pure.
+
+A reason is a fact of its own: none hides another, so that a person who settles one sees what is left.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from enum import StrEnum
+
+from orchestrator.domain.bills import GONE, UNISSUED, Bill, BillKind, BillState
+from orchestrator.domain.matters import Matter, MatterStatus
+
+
+class HoldKind(StrEnum):
+    """What a person says of a bill, a matter or a client, because Clio has no place for it."""
+
+    HOLD = "hold"
+    PAUSE = "pause"
+    PLAN = "payment_plan"
+    PROMISE = "promise"
+    DISPUTE = "dispute"
+    ARBITRATION = "arbitration"
+    BANKRUPTCY = "bankruptcy"
+    DO_NOT_CONTACT = "do_not_contact"
+
+
+REASON_OF: dict[HoldKind, str] = {
+    HoldKind.DISPUTE: "fee_disputed",
+    HoldKind.ARBITRATION: "fee_arbitration",
+    HoldKind.BANKRUPTCY: "client_bankrupt",
+    HoldKind.DO_NOT_CONTACT: "do_not_contact",
+    HoldKind.PLAN: "payment_plan",
+    HoldKind.PROMISE: "payment_promised",
+    HoldKind.HOLD: "reminders_held",
+    HoldKind.PAUSE: "client_paused",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Silence until the end of an office day, or until it is ended where there is none."""
+
+    kind: HoldKind
+    until: date | None = None
+
+    def stands(self, today: date) -> bool:
+        return self.until is None or today <= self.until
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What a firm decided about silence; amounts in cents, `fields` the Clio custom field that says each kind of hold."""
+
+    minimum_cents: int = 500
+    oldest_days: int = 365
+    grace_days: int = 10
+    stuck_days: int = 10
+    hold_closed: bool = True
+    hold_pending: bool = True
+    fields: Mapping[HoldKind, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Everything known of one bill that can silence it; dates are the office's.
+
+    `holds` are people's, on the bill, its matters and its client; `elsewhere` why a payment that Clio does not know of
+    silences it; `reversed_` that one came back and nobody has decided yet (T28), `reversed_on` when the last one did;
+    `trust_cents` what its matter's own trust money is promised for it or free to pay; `credit_cents` what of the client's
+    credit and money no bill has taken; `clio_reminds` is None as long as Clio was not asked.
+    """
+
+    bill: Bill
+    matters: tuple[Matter, ...] = ()
+    client_fields: Mapping[str, str] = field(default_factory=dict)
+    holds: tuple[Hold, ...] = ()
+    under_way_since: date | None = None
+    echeck_since: date | None = None
+    elsewhere: str | None = None
+    reversed_: bool = False
+    reversed_on: date | None = None
+    disputed_cents: int = 0
+    trust_cents: int = 0
+    credit_cents: int = 0
+    bounced: bool = False
+    clio_reminds: bool | None = None
+    delivered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """One reason, a code of `domain.reasons`; its last day where that is known; `loud` when a person must be told."""
+
+    reason: str
+    until: date | None = None
+    loud: bool = False
+
+
+def quiet(standing: Standing, *, today: date, rules: Rules) -> tuple[Quiet, ...]:
+    """Every reason for which nothing is sent about this bill on `today`, what ends the matter first; none means speak."""
+    bill = standing.bill
+    statuses = {matter.status for matter in standing.matters}
+    grace = None if standing.reversed_on is None else standing.reversed_on + timedelta(days=rules.grace_days)
+    since = min(filter(None, (standing.under_way_since, standing.echeck_since)), default=today)
+    stuck = (today - since).days > rules.stuck_days
+    settled = _settled(bill)
+    under_way = bill.pending_cents > 0 or standing.under_way_since is not None
+    told = (
+        (bill.kind is BillKind.TRUST, Quiet("trust_request")),
+        (bill.kind is BillKind.OTHER, Quiet("bill_of_other_kind")),
+        (bill.state in UNISSUED, Quiet("bill_not_issued")),
+        (bill.state in GONE, Quiet("bill_gone")),
+        (settled is not None, Quiet(settled or "")),
+        (under_way, Quiet("payment_under_way", loud=stuck)),
+        (standing.echeck_since is not None, Quiet("echeck_settling", loud=stuck)),
+        (standing.elsewhere is not None, Quiet(standing.elsewhere or "")),
+        (standing.reversed_, Quiet("payment_reversed")),
+        (grace is not None and today <= grace, Quiet("reversal_grace", until=grace)),
+        *_held(standing, today, rules),
+        (0 < standing.trust_cents >= bill.open_cents, Quiet("trust_available")),
+        (standing.credit_cents > 0, Quiet("credit_unapplied", loud=True)),
+        (rules.hold_closed and MatterStatus.CLOSED in statuses, Quiet("matter_closed")),
+        (rules.hold_pending and MatterStatus.PENDING in statuses, Quiet("matter_pending")),
+        *_unreachable(standing),
+        (standing.clio_reminds is None, Quiet("client_not_read")),
+        (standing.clio_reminds is True, Quiet("clio_reminders_on")),
+        (not standing.delivered, Quiet("never_delivered", loud=True)),
+        (0 < bill.balance_cents < rules.minimum_cents, Quiet("below_minimum")),
+        (_days_old(bill, today) > rules.oldest_days, Quiet("too_old")),
+    )
+    return tuple(dict.fromkeys(silence for applies, silence in told if applies))
+
+
+Row = tuple[bool, Quiet]
+
+
+def _settled(bill: Bill) -> str | None:
+    """How nothing came to be open of an issued bill; what was credited while less came in than was billed was written off."""
+    if _off(bill) or (bill.state is not BillState.PAID and bill.balance_cents > 0):
+        return None
+    return "bill_written_off" if bill.paid_cents < bill.total_cents else "bill_paid"
+
+
+def _off(bill: Bill) -> bool:
+    return bill.state in GONE or bill.state in UNISSUED
+
+
+def _held(standing: Standing, today: date, rules: Rules) -> list[Row]:
+    """One row a kind of hold, with its last day; a hold without an end outlasts every other of its kind."""
+    said = [*standing.holds, *_in_clio(standing, rules)]
+    if standing.disputed_cents > 0:
+        said.append(Hold(HoldKind.DISPUTE))
+    rows = []
+    for kind, reason in REASON_OF.items():
+        ends = [hold.until for hold in said if hold.kind is kind and hold.stands(today)]
+        until = None if None in ends else max(filter(None, ends), default=None)
+        rows.append((bool(ends), Quiet(reason, until=until)))
+    return rows
+
+
+def _in_clio(standing: Standing, rules: Rules) -> list[Hold]:
+    """Holds that people entered in a custom field of the matter or of the contact."""
+    said = [*(matter.custom_fields for matter in standing.matters), standing.client_fields]
+    found = ((kind, values.get(name)) for kind, name in rules.fields.items() for values in said)
+    return [hold for kind, value in found if (hold := hold_said(kind, value)) is not None]
+
+
+SAID_NO = frozenset({"", "0", "false", "no", "none", "n/a", "-"})
+"""What a custom field holds when nothing is meant by it; a checkbox that was never ticked holds nothing at all."""
+
+
+def hold_said(kind: HoldKind, value: str | None) -> Hold | None:
+    """What the text of a custom field says: a day is the hold's last, any other word holds until it is taken out."""
+    said = (value or "").strip()
+    if said.casefold() in SAID_NO:
+        return None
+    try:
+        return Hold(kind, date.fromisoformat(said))
+    except ValueError:
+        return Hold(kind)
+
+
+def _unreachable(standing: Standing) -> tuple[Row, ...]:
+    """Of the address as Clio says it now: what a link was once made for is never trusted (F71)."""
+    client = standing.bill.client
+    problem = None if client is None else client.email_problem
+    return (
+        (client is None, Quiet("client_missing", loud=True)),
+        (problem is not None, Quiet(str(problem), loud=True)),
+        (standing.bounced, Quiet("address_bounced", loud=True)),
+    )
+
+
+def _days_old(bill: Bill, today: date) -> int:
+    began = bill.due_on or bill.issued_on
+    return 0 if began is None else (today - began).days
