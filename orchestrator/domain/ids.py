@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from contextlib import suppress
 from datetime import date, datetime
 
 Fact = str | int | date | datetime | None
@@ -18,6 +19,14 @@ def short_key(key: str) -> str:
     60 bits: two of a million effects share one with a chance of about one in two million.
     """
     return "OB-" + base64.b32encode(bytes.fromhex(key))[:12].decode()
+
+
+def address_key(address: str) -> str:
+    """What stands for an e-mail address where the address itself need not be kept: the same for every spelling of its domain."""
+    local, _, domain = address.strip().lower().rpartition("@")
+    with suppress(UnicodeError):
+        domain = domain.encode("idna").decode()
+    return effect_key("address", f"{local}@{domain}")
 
 
 def _text(fact: Fact) -> str:

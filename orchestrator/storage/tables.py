@@ -514,6 +514,48 @@ reminder_letters = Table(
     UniqueConstraint("client_id", "on"),
 )
 
+# Every letter from the moment it may have left, by the local part of its Message-ID: which bounces are about one of ours.
+posted = Table(
+    "posted",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("message_id", Text, nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("bill_ids", Json, nullable=False),
+    Column("posted_at", Instant, nullable=False),
+    Column("bounced", String(8)),
+)
+
+# Unique by the address, of which only the digest is kept; the other columns are of the last letter that came back from it.
+bounces = Table(
+    "bounces",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("address", String(64), nullable=False, unique=True),
+    Column("state", String(16), nullable=False),
+    Column("soft", Integer, nullable=False),
+    Column("code", String(32), nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("key", String(64), nullable=False),
+    Column("bill_ids", Json, nullable=False),
+    Column("first_at", Instant, nullable=False),
+    Column("last_at", Instant, nullable=False),
+    Column("released_by", Text),
+    Column("released_at", Instant),
+)
+
+# One row: our secret path for the relay's webhook, and how far the mailbox of bounces was read.
+bounce_box = Table(
+    "bounce_box",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("path_token", String(64), nullable=False),
+    Column("validity", sa.BigInteger),
+    Column("uid", sa.BigInteger, nullable=False, default=0),
+    Column("read_at", Instant),
+)
+
 journal = Table(
     "journal",
     metadata,

@@ -17,6 +17,7 @@ from orchestrator.storage.approvals import Approvals
 from orchestrator.storage.audit import Audit
 from orchestrator.storage.bank_files import BankFiles
 from orchestrator.storage.billing import Billing
+from orchestrator.storage.bounces import Bounces
 from orchestrator.storage.breaks import Breaks
 from orchestrator.storage.connections import Connections
 from orchestrator.storage.dirty import DirtyMarks
@@ -152,6 +153,10 @@ class Work:
     @cached_property
     def messages(self) -> Messages:
         return Messages(self.connection, lambda: self.now)
+
+    @cached_property
+    def bounces(self) -> Bounces:
+        return Bounces(self.connection, lambda: self.now)
 
     @cached_property
     def journal(self) -> Journal:

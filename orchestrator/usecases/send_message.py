@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from orchestrator.domain.asking import Ask
-from orchestrator.domain.ids import effect_key
+from orchestrator.domain.ids import address_key
 from orchestrator.domain.letters import Finished, Letter
 from orchestrator.domain.links import LinkState, Rail
 from orchestrator.domain.money import Money
@@ -83,7 +83,7 @@ class SendMessage(Effect[str]):
         self.finished = self.rt.letters.write(letter, now=self.rt.clock())
         return {
             "message_id": self.finished.message_id,
-            "recipient": effect_key("address", self.finished.recipient.lower()),
+            "recipient": address_key(self.finished.recipient),
         }
 
     def _page(self) -> Row | None:
@@ -97,6 +97,9 @@ class SendMessage(Effect[str]):
         payload = self.job.payload
         unknown = {"message_id": intent["message_id"], "reason": "mail_outcome_unknown"}
         work.messages.move(payload["message_id"], "unknown", **unknown)
+        work.bounces.post(
+            intent["message_id"], address=intent["recipient"], kind="message", bill_ids=[payload["bill_id"]]
+        )
 
     def send(self, intent: Intent) -> str:  # noqa: ARG002
         assert self.finished is not None

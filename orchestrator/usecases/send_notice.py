@@ -7,7 +7,7 @@ from datetime import datetime
 from orchestrator.domain.accounts import FirmAccount
 from orchestrator.domain.bills import Bill
 from orchestrator.domain.draws import DrawState
-from orchestrator.domain.ids import effect_key
+from orchestrator.domain.ids import address_key, effect_key
 from orchestrator.domain.jurisdictions import Jurisdiction
 from orchestrator.domain.letters import DrawNotice, Finished, Letter
 from orchestrator.domain.matters import Matter
@@ -65,8 +65,13 @@ class SendNotice(Effect[str]):
         self.finished = self.rt.letters.write(letter, now=self.rt.clock())
         return {
             "message_id": self.finished.message_id,
-            "recipient": effect_key("address", self.finished.recipient.lower()),
+            "recipient": address_key(self.finished.recipient),
+            "bill_id": letter.bill_id,
         }
+
+    def leaving(self, work: Work, intent: Intent) -> None:
+        bill_id = intent["bill_id"]
+        work.bounces.post(intent["message_id"], address=intent["recipient"], kind="notice", bill_ids=[bill_id])
 
     def send(self, intent: Intent) -> str:  # noqa: ARG002
         assert self.finished is not None

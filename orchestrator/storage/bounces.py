@@ -1,0 +1,79 @@
+"""Letters that left, by the key in their Message-ID, and what came back of them. An address is only ever its digest."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from orchestrator.domain.bounces import AFTER, AddressState, Bounced, Report
+from orchestrator.domain.ids import address_key
+from orchestrator.storage.repository import Repository, Row
+from orchestrator.storage.tables import bounces, posted
+
+
+class Bounces(Repository):
+    def post(self, message_id: str, *, address: str, kind: str, bill_ids: Sequence[int]) -> None:
+        """From now on this letter may be with the relay; `address` is the digest of its recipient."""
+        values = {"address": address, "kind": kind, "bill_ids": list(bill_ids), "posted_at": self.now}
+        self.add_once(posted, key=key_of(message_id), message_id=message_id, **values)
+
+    def letter(self, key: str) -> Row | None:
+        """The letter of ours whose Message-ID begins so."""
+        return self.one(sa.select(posted).where(posted.c.key == key))
+
+    def of(self, address: str) -> Row | None:
+        """Why nothing more goes to this address: a letter to it came back for good, and nobody has released it since (F76)."""
+        hard = sa.and_(bounces.c.address == address_key(address), bounces.c.state == AddressState.HARD)
+        return self.one(sa.select(bounces).where(hard))
+
+    def add(self, report: Report, *, source: str) -> Row | None:
+        """Note what came back; the address as it was before, None when it is no letter of ours or no news of it.
+
+        One letter counts once as soft and once as hard, however often and by whichever way it is told.
+        """
+        letter = self.letter(report.key)
+        if letter is None or letter["bounced"] in (Bounced.HARD, report.bounced):
+            return None
+        self.change(sa.update(posted).where(posted.c.key == report.key).values(bounced=report.bounced))
+        self.add_once(
+            bounces,
+            address=letter["address"],
+            state=AddressState.SOFT,
+            soft=0,
+            first_at=self.now,
+            **self._last(letter, report, source),
+        )
+        before = self.one(sa.select(bounces).where(bounces.c.address == letter["address"]))
+        assert before is not None
+        after = AFTER[AddressState(before["state"]), report.bounced]
+        soft = before["soft"] + (report.bounced is Bounced.SOFT)
+        mine = sa.update(bounces).where(bounces.c.address == letter["address"])
+        self.change(mine.values(state=after, soft=soft, **self._last(letter, report, source)))
+        return before
+
+    def release(self, bounce_id: int, *, by: str) -> bool:
+        """A person says that the address may be written to again; False when it was not held."""
+        held = sa.and_(bounces.c.id == bounce_id, bounces.c.state == AddressState.HARD)
+        return (
+            self.change(
+                sa.update(bounces).where(held).values(state=AddressState.RELEASED, released_by=by, released_at=self.now)
+            )
+            == 1
+        )
+
+    def get(self, bounce_id: int) -> Row | None:
+        return self.one(sa.select(bounces).where(bounces.c.id == bounce_id))
+
+    def listed(self, *, state: str | None = None) -> list[Row]:
+        """Addresses that a letter came back from, the newest first."""
+        chosen = sa.select(bounces).order_by(bounces.c.last_at.desc(), bounces.c.id)
+        return self.rows(chosen.where(bounces.c.state == state) if state else chosen)
+
+    def _last(self, letter: Row, report: Report, source: str) -> dict[str, Any]:
+        told = {"code": report.code[:32], "source": source, "key": letter["key"], "bill_ids": letter["bill_ids"]}
+        return {**told, "last_at": self.now}
+
+
+def key_of(message_id: str) -> str:
+    """The part of a Message-ID that is ours."""
+    return message_id.strip().removeprefix("<").partition("@")[0]
