@@ -19,7 +19,7 @@ from benchmarks.figure import Bound, Figure, Say
 from orchestrator.domain.movements import Movement, MovementKind, MovementStatus, Source
 from orchestrator.domain.references import normalise
 from orchestrator.storage.movements import NAMES
-from orchestrator.storage.tables import bank_files, differences, matches, matter_references, movements
+from orchestrator.storage.tables import bank_files, differences, matches, matter_references, movements, trust_ledgers
 from orchestrator.usecases.reconcile import account_named, begin, go_on
 from tests.firm import START
 from tests.reconciling import Office, office
@@ -233,12 +233,16 @@ def fill(folder: Path, size: int) -> None:
         holes = ", ".join("?" * len(columns))
         quoted = ", ".join(f'"{name}"' for name in columns)
         rows: list[tuple[Any, ...]] = []
+        posted: list[tuple[Any, ...]] = []
+        ledgers: dict[int, int] = {}
 
         def write() -> None:
             with firm.rt.uow(quietly=True) as work:
                 driver = work.connection.connection.cursor()
                 driver.executemany(f"INSERT INTO movements ({quoted}) VALUES ({holes})", rows)
+                driver.executemany(POSTED, posted)
             rows.clear()
+            posted.clear()
 
         seen_at = START.replace(tzinfo=None).isoformat(" ")
         bank = 0
@@ -254,9 +258,13 @@ def fill(folder: Path, size: int) -> None:
                     one.link,
                 )
             )
+            if one.source is Source.CLIO_LEDGER:
+                ledger = ledgers.setdefault(one.client_id or 0, len(ledgers) + 1)
+                posted.append((ledger, one.external_id, one.amount_cents, str(one.on), str(one.on), seen_at))
             if len(rows) == ROWS:
                 write()
         write()
+        _ledgers(firm, ledgers)
         _lookup(firm)
         with firm.rt.uow(quietly=True) as work:
             work.connection.execute(
@@ -267,6 +275,24 @@ def fill(folder: Path, size: int) -> None:
             )  # fmt: skip
             work.connection.exec_driver_sql("ANALYZE")
         (folder / "planted.json").write_text(json.dumps(account.planted))
+
+
+POSTED = """INSERT INTO trust_lines (ledger_id, account, origin, external_id, version, kind, amount_cents, balance_cents,
+    currency, "on", effective_on, party, purpose, reference, actor, known_at)
+    VALUES (?, 'iolta', 'clio', ?, 1, 'deposit', ?, 0, 'USD', ?, ?, 'P8', 'P8', 'P8', 'P8', ?)"""
+
+
+def _ledgers(firm: Office, ledgers: dict[int, int]) -> None:
+    """The client ledgers of the lines that were posted; a matter of P8 has its own number for a client."""
+    with firm.rt.uow(quietly=True) as work:
+        work.connection.execute(
+            trust_ledgers.insert(),
+            [
+                {"id": ident, "account": "iolta", "kind": "matter", "client_id": matter, "matter_id": matter,
+                 "currency": "USD", "balance_cents": 0, "frozen": True, "updated_at": START}
+                for matter, ident in ledgers.items()
+            ],
+        )  # fmt: skip
 
 
 def _lookup(firm: Office) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 
 from orchestrator.bootstrap import build
 from orchestrator.domain.movements import Movement, MovementKind, MovementStatus, Source
+from orchestrator.domain.trust import Ledger, LedgerKind, LineKind, Origin, Posting
 from orchestrator.engine.runtime import Runtime
 from orchestrator.ports import Clock
 from orchestrator.settings import load
 from orchestrator.storage.migrate import migrate
-from orchestrator.storage.unit_of_work import UnitOfWork
+from orchestrator.storage.unit_of_work import UnitOfWork, Work
 from orchestrator.usecases.reconcile import account_named, reconcile
 from orchestrator.usecases.show_runs import show_run
 from tests.firm import CONFIG
@@ -54,6 +55,27 @@ def bank(name: object, cents: int, day: int, **facts: Any) -> Movement:
     return seen("bank", name, cents, day, **facts)
 
 
+def post(work: Work, one: Movement) -> None:
+    """A line of Clio's into the ledger of its owner; a changed one after the reversal of what it was."""
+    owner = {"client_id": one.client_id, "matter_id": one.matter_id}
+    kind = LedgerKind.MATTER if one.matter_id else LedgerKind.CLIENT if one.client_id else LedgerKind.FIRM_CHARGES
+    before = work.trust.standing([one.external_id]).get(one.external_id)
+    if before is not None:
+        work.trust.reverse(before, on=one.on, actor="test", why="changed in Clio")
+    if one.status is not MovementStatus.VOIDED:
+        ledger = Ledger("iolta", kind, **owner if kind is not LedgerKind.FIRM_CHARGES else {})
+        work.trust.post(
+            Posting(
+                ledger=ledger, origin=Origin.CLIO, external_id=one.external_id,
+                version=work.trust.versions([one.external_id]).get(one.external_id, 0) + 1,
+                kind=LineKind.DEPOSIT if one.amount_cents > 0 else LineKind.DISBURSEMENT, amount_cents=one.amount_cents,
+                currency=one.currency, on=one.on, effective_on=one.on, party="test", purpose="test",
+                reference=one.reference or f"clio:{one.external_id}",
+            ),
+            currency=one.currency,
+        )  # fmt: skip
+
+
 class Office:
     """What a test tells it, and what a run of March makes of that."""
 
@@ -61,8 +83,23 @@ class Office:
         self.rt = rt
 
     def sees(self, *movements: Movement) -> None:
+        """What the sources saw; Clio's lines of the trust account are posted to their ledgers, as `sync_ledger` does it."""
         with self.rt.uow() as work:
             work.movements.see(movements)
+            for one in movements:
+                if one.source is Source.CLIO_LEDGER and one.account == "iolta":
+                    post(work, one)
+
+    def sees_unposted(self, *movements: Movement) -> None:
+        """What stands in Clio's book and reached none of our ledgers."""
+        with self.rt.uow() as work:
+            work.movements.see(movements)
+
+    def posts(self, *lines: Movement) -> None:
+        """What stands in our ledgers and not in Clio's book."""
+        with self.rt.uow() as work:
+            for one in lines:
+                post(work, one)
 
     def knows(self, **numbers: int) -> None:
         """Matters by number: `M0001=5`."""

@@ -102,6 +102,18 @@ BREAKS: dict[str, BreakKind] = {
         Severity.WRONG, 5, "something in a signed period was changed since",
         "Find who changed it and why. The correction stands in the open period; the signed one stays as it was.",
     ),
+    "missing_in_ledgers": BreakKind(
+        Severity.SHORTAGE, 1, "Clio's book has a line that none of our client ledgers has",
+        "`orchestrator trust accounts` says whether the account is refused; if not, change the line in Clio: it is read again.",
+    ),
+    "missing_in_book": BreakKind(
+        Severity.SHORTAGE, 1, "our client ledgers have a line that Clio's book does not have",
+        "Find out who took it out of Clio's ledger of this account, and enter it there again if it was real.",
+    ),
+    "ledger_differs": BreakKind(
+        Severity.WRONG, 1, "Clio's book and our client ledgers have one line with two amounts or two owners",
+        "Compare the line in Clio with `orchestrator trust ledger`; correct it in Clio, and it is read again.",
+    ),
     "currency_mismatch": BreakKind(
         Severity.WRONG, 3, "it is in another currency than its account", "Correct it at its source.",
     ),

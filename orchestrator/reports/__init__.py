@@ -41,10 +41,10 @@ def write_csv(report: Report, folder: Path) -> list[Path]:
     with _open(paths[0]) as ledgers, _open(paths[1]) as lines:
         cards, postings = csv.writer(ledgers), csv.writer(lines)
         cards.writerow(CARD)
-        postings.writerow((*CARD[:4], *POSTING))
+        postings.writerow((*CARD[:5], *POSTING))
         for card in report["cards"]:
             cards.writerow([_cell(card[name], zone) for name in CARD])
-            whose = [_cell(card[name], zone) for name in CARD[:4]]
+            whose = [_cell(card[name], zone) for name in CARD[:5]]
             postings.writerows([*whose, *(_cell(line[name], zone) for name in POSTING)] for line in card["lines"])
     bank = _table(folder / "bank.csv", BANK, ([line[name] for name in BANK] for line in report["bank"]), zone)
     return [*written, *paths, bank]
@@ -83,7 +83,7 @@ LINE = (
     "client_id",
     "age_days",
 )
-CARD = ("client_id", "client", "matter_id", "matter", "opening_cents", "closing_cents")
+CARD = ("client_id", "client", "matter_id", "matter", "ledger", "opening_cents", "closing_cents")
 POSTING = ("id", "external_id", "on", "kind", "reference", "bill_id", "amount_cents", "balance_cents")
 BANK = ("id", "on", "amount_cents", "reference", "kind", "rule", "of")
 

@@ -62,6 +62,17 @@ def visible(upto: int, of: Seen = movements) -> sa.ColumnElement[bool]:
     return sa.and_(of.c.id <= upto, sa.or_(of.c.ended_by.is_(None), of.c.ended_by > upto))
 
 
+def worth() -> sa.ColumnElement[int]:
+    """Cents, or nothing of what has failed or was voided."""
+    return sa.case((movements.c.status.in_(["failed", "voided"]), 0), else_=movements.c.amount_cents)
+
+
+def in_book(account: str, until: date, upto: int) -> sa.ColumnElement[bool]:
+    """Clio's ledger of an account at the end of a day, as far as the rows up to one knew (T44)."""
+    mine = sa.and_(movements.c.account == account, movements.c.source == Source.CLIO_LEDGER)
+    return sa.and_(mine, movements.c.on <= until, visible(upto))
+
+
 CARRIED = ("break", "outstanding")
 """What of a signed period stays open in the next."""
 
@@ -393,7 +404,7 @@ class Runs(Repository):
         found: set[int] = set()
         for part in _parts(ids):
             mine = sa.and_(movements.c.account == window.account, movements.c.source == Source.CLIO_LEDGER)
-            named = sa.select(movements.c.parent, sa.func.sum(_worth())).where(
+            named = sa.select(movements.c.parent, sa.func.sum(worth())).where(
                 mine, movements.c.parent.in_(part), visible(window.upto)
             )
             for parent, cents in self.connection.execute(named.group_by(movements.c.parent)):
@@ -420,8 +431,8 @@ class Runs(Repository):
 
     def matter_cents(self, account: str, matter_id: int, until: date, upto: int) -> int:
         """What Clio's ledger of a matter came to in an account at the end of a day."""
-        total = sa.func.coalesce(sa.func.sum(_worth()), 0)
-        mine = sa.and_(_ledger(account, until, upto), movements.c.matter_id == matter_id)
+        total = sa.func.coalesce(sa.func.sum(worth()), 0)
+        mine = sa.and_(in_book(account, until, upto), movements.c.matter_id == matter_id)
         return int(self.connection.execute(sa.select(total).where(mine)).scalar_one())
 
     def open_days(self, run_id: int, leg: Leg) -> tuple[dict[date, int], Callable[[Collection[date]], list[int]]]:
@@ -529,23 +540,13 @@ class Runs(Repository):
 
     def book_cents(self, account: str, until: date, upto: int) -> int:
         """What Clio's ledger of an account came to at the end of a day, as far as the rows up to one knew (T44)."""
-        total = sa.func.coalesce(sa.func.sum(_worth()), 0)
-        return int(self.connection.execute(sa.select(total).where(_ledger(account, until, upto))).scalar_one())
-
-    def ledgers(self, account: str, until: date, upto: int) -> Iterator[Row]:
-        """Every client ledger of an account at the end of a day, in order of client and matter."""
-        by = (movements.c.client_id, movements.c.matter_id)
-        chosen = sa.select(
-            *by, sa.cast(sa.func.sum(_worth()), sa.BigInteger).label("cents"), sa.func.count().label("lines")
-        )
-        mine = chosen.where(_ledger(account, until, upto)).group_by(*by)
-        order = [sa.func.coalesce(column, 0) for column in by]
-        yield from self.connection.execute(mine.order_by(*order)).mappings()
+        total = sa.func.coalesce(sa.func.sum(worth()), 0)
+        return int(self.connection.execute(sa.select(total).where(in_book(account, until, upto))).scalar_one())
 
     def card_lines(self, account: str, until: date, upto: int) -> Iterator[Row]:
-        """The lines of every client ledger of an account, ledger by ledger in order of day, as they are read."""
+        """The lines of Clio's book of an account, owner by owner in order of day, as they are read."""
         by = [sa.func.coalesce(column, 0) for column in (movements.c.client_id, movements.c.matter_id)]
-        chosen = sa.select(movements).where(_ledger(account, until, upto)).order_by(*by, movements.c.on, movements.c.id)
+        chosen = sa.select(movements).where(in_book(account, until, upto)).order_by(*by, movements.c.on, movements.c.id)
         # A long list must not stand in memory; other statements run between its pages.
         size, place = CHUNK, 0
         while page := self.rows(chosen.limit(size).offset(place)):
@@ -625,12 +626,3 @@ def _parts(values: Iterable[Any], size: int = CHUNK) -> Iterator[list[Any]]:
     wanted = sorted(set(values))
     for start in range(0, len(wanted), size):
         yield wanted[start : start + size]
-
-
-def _worth() -> sa.ColumnElement[int]:
-    return sa.case((movements.c.status.in_(["failed", "voided"]), 0), else_=movements.c.amount_cents)
-
-
-def _ledger(account: str, until: date, upto: int) -> sa.ColumnElement[bool]:
-    mine = sa.and_(movements.c.account == account, movements.c.source == Source.CLIO_LEDGER)
-    return sa.and_(mine, movements.c.on <= until, visible(upto))

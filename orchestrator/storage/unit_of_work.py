@@ -40,6 +40,7 @@ from orchestrator.storage.repository import ONE_WRITER
 from orchestrator.storage.runs import Runs
 from orchestrator.storage.subscriptions import Subscriptions
 from orchestrator.storage.tasks import Tasks
+from orchestrator.storage.three_way import ThreeWay
 from orchestrator.storage.trust import Trust
 from orchestrator.telemetry.counters import DATABASE_WAIT_SECONDS
 
@@ -205,6 +206,10 @@ class Work:
     @cached_property
     def runs(self) -> Runs:
         return Runs(self.connection, lambda: self.now)
+
+    @cached_property
+    def three_way(self) -> ThreeWay:
+        return ThreeWay(self.connection, lambda: self.now)
 
     @cached_property
     def breaks(self) -> Breaks:

@@ -20,7 +20,7 @@ from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.reconcile_course import Course, RunTaken
 from orchestrator.usecases.see_payments import see_payments
 
-RULES = 1
+RULES = 2
 """Raised with every change of the ladder: the same movements may then come out otherwise."""
 
 
@@ -135,6 +135,8 @@ def _inputs(work: Work, account: FirmAccount, day: date, last: Row | None) -> di
     return {
         "rules": RULES,
         "upto": work.movements.newest(),
+        # The client ledgers as they stood when the run began; an operating account has none.
+        "lines": work.three_way.newest() if account.is_trust else None,
         "account": [account.account_class, account.currency, account.time_zone],
         "references": work.runs.known_references(),
         "draws": work.runs.known_draws(),

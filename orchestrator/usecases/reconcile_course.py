@@ -21,11 +21,12 @@ from orchestrator.domain.leftovers import FROM_TRUST, Around, explain
 from orchestrator.domain.matching import LADDER, Candidate, Difference, Item, Leg, Rule, Verdict, effective
 from orchestrator.domain.movements import Source
 from orchestrator.domain.references import Ambiguous, Provider, Resolved, normalise
-from orchestrator.domain.three_way import Statement
+from orchestrator.domain.three_way import Line, Statement, apart
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import OrchestratorError
 from orchestrator.storage.repository import Row
 from orchestrator.storage.runs import Window
+from orchestrator.storage.three_way import Cut
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.keep_breaks import keep_breaks
 
@@ -34,6 +35,9 @@ PAGE = 8000
 
 MOST_KEPT = 20_000
 """Answers of the lookup table that a run keeps at once."""
+
+LINES = 50_000
+"""Rows of the book, or of the client ledgers, that are held against each other in one step: the database alone looks at them."""
 
 LEFTOVERS = 300
 """Movements without a partner in one step: each is looked for elsewhere."""
@@ -71,6 +75,7 @@ class Course:
             locked_upto=before["inputs"]["upto"] if before is not None else None,
             carried_from=before["id"] if before is not None else None,
         )  # fmt: skip
+        self._cut = Cut(account.key, run["cut_off"], inputs["upto"], inputs.get("lines") or 0)
         self._bank = work.bank_files.get(inputs["bank_file"])
         self._phases = self._all_phases()
 
@@ -100,6 +105,7 @@ class Course:
             partial(self._explain, Leg.PROCESSOR),
             *([partial(self._explain, Leg.BANK)] if self._bank is not None else [self._wait_for_bank]),
             self._foreign,
+            *([self._in_ledgers, self._in_book, self._halves] if self._account.is_trust else []),
             self._negative,
             self._draws,
             self._after_lock,
@@ -336,16 +342,49 @@ class Course:
             )
             self._say(said, row["on"], [row["id"]], f"{row['source']}:{row['external_id']}")
 
+    def _in_ledgers(self, after: str | None) -> str | None:
+        """Lines of Clio's book that our client ledgers do not have like it (T36)."""
+        if after is None and not self._work.three_way.ledgers(self._cut):
+            self._say_unposted()
+            return None
+        names, end = self._work.three_way.book_apart(self._cut, after or "", LINES)
+        self._say_apart(self._work.three_way.lines(self._cut, names))
+        return end
+
+    def _in_book(self, after: int | None) -> int | None:
+        """Lines of our client ledgers that Clio's book does not have (T36)."""
+        names, end = self._work.three_way.ledgers_apart(self._cut, after or 0, LINES)
+        self._say_apart(self._work.three_way.lines(self._cut, names))
+        return end
+
+    def _halves(self, _after: None) -> None:
+        """Lines of ours that moved money inside the account and lost their other half."""
+        self._say_apart(self._work.three_way.halves(self._cut))
+
+    def _say_apart(self, lines: Iterable[Line]) -> None:
+        for line in lines:
+            said = apart(line)
+            if said is not None:
+                ids = [line.movement_id] if line.movement_id is not None else []
+                self._say(said, line.on, ids, f"line:{line.name}")
+
+    def _say_unposted(self) -> None:
+        """An account that posts nothing has one reason for it, not one for each line."""
+        book = self._work.runs.book_cents(self._account.key, self._run["cut_off"], self._window.upto)
+        if book:
+            cause = f"Clio's book comes to {matching.dollars(book)}, and no line of it is in any client ledger"
+            self._say(Difference("missing_in_ledgers", (), abs(book), cause), self._run["cut_off"], [], "every line")
+
     def _negative(self, _after: None) -> None:
         """Every ledger below zero is a break of its own, whatever the totals say (T36)."""
         if not self._account.is_trust:
             return
-        for row in self._work.runs.ledgers(self._account.key, self._run["cut_off"], self._window.upto):
+        for row in self._work.three_way.ledgers(self._cut):
             if row["cents"] < 0:
                 whose = f"client {row['client_id'] or '-'}, matter {row['matter_id'] or '-'}"
-                cause = f"the ledger of {whose} is {matching.dollars(row['cents'])}"
-                said = Difference("negative_ledger", (), -row["cents"], cause, matter_id=row["matter_id"])
-                self._say(said, self._run["cut_off"], [], f"{row['client_id']}:{row['matter_id']}")
+                cause = f"the {row['ledger'].replace('_', ' ')} ledger of {whose} is {matching.dollars(row['cents'])}"
+                said = Difference("negative_ledger", (), -row["cents"], cause, matter_id=row["matter_id"] or None)
+                self._say(said, self._run["cut_off"], [], f"{row['ledger']}:{row['client_id']}:{row['matter_id']}")
 
     def _draws(self, _after: None) -> None:
         """Trust money out for a bill without an authorised draw, and authorised draws without a ledger line (T19, T24)."""
@@ -399,10 +438,7 @@ class Course:
     def _ending(self) -> dict[str, Any]:
         """The three-way statement, the digest, and the breaks brought up to date."""
         run_id, cut_off, upto = self._run["id"], self._run["cut_off"], self._window.upto
-        ledgers, lowest = 0, 0
-        for row in self._work.runs.ledgers(self._account.key, cut_off, upto):
-            ledgers += row["cents"]
-            lowest = min(lowest, row["cents"])
+        book = self._work.runs.book_cents(self._account.key, cut_off, upto)
         on_the_way, going_out = self._work.runs.open_sum(run_id)
         before = Statement(**self._before["statement"]) if self._before is not None else None
         statement = Statement(
@@ -410,8 +446,11 @@ class Course:
             bank_until=min(cut_off, self._bank["ends_on"]).isoformat() if self._bank is not None else None,
             deposits_cents=on_the_way,
             withdrawals_cents=-going_out,
-            book_cents=self._work.runs.book_cents(self._account.key, cut_off, upto),
-            ledgers_cents=ledgers,
+            book_cents=book,
+            # Whose the firm's own money is needs no ledger.
+            ledgers_cents=sum(row["cents"] for row in self._work.three_way.ledgers(self._cut))
+            if self._account.is_trust
+            else book,
             opening_cents=before.book_cents if before is not None else None,
             corrected_cents=self._corrected(before),
         )

@@ -7,6 +7,7 @@ from typing import Any
 from orchestrator.domain.matters import Matter
 from orchestrator.engine.runtime import Runtime
 from orchestrator.storage.repository import Row
+from orchestrator.storage.three_way import Cut
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.reconcile import account_named
 from orchestrator.usecases.show_runs import difference, show_run_in, worst_first
@@ -45,12 +46,11 @@ def _looked_after(row: Row | None) -> dict[str, Any]:
 
 def _cards(work: Work, run: Row) -> Iterator[dict[str, Any]]:
     """Every client ledger of the account: what it opened with, each line of the period with the balance after it."""
-    lines = work.runs.card_lines(run["account"], run["cut_off"], run["inputs"]["upto"])
-    for (client_id, matter_id), group in groupby(lines, key=lambda row: (row["client_id"], row["matter_id"])):
+    for (client_id, matter_id, ledger), group in groupby(_card_lines(work, run), key=_whose):
         opening = balance = 0
         shown: list[dict[str, Any]] = []
         for row in group:
-            cents = 0 if row["status"] in WORTHLESS else row["amount_cents"]
+            cents = 0 if row.get("status") in WORTHLESS else row["amount_cents"]
             balance += cents
             if row["on"] < run["opened_on"]:
                 opening = balance
@@ -60,9 +60,21 @@ def _cards(work: Work, run: Row) -> Iterator[dict[str, Any]]:
         matter = work.mirror.matters([matter_id]).get(matter_id) if matter_id is not None else None
         yield {
             "client_id": client_id, "client": _client_name(work, client_id, matter),
-            "matter_id": matter_id, "matter": matter.display_number if matter is not None else None,
+            "matter_id": matter_id, "matter": matter.display_number if matter is not None else None, "ledger": ledger,
             "opening_cents": opening, "closing_cents": balance, "lines": shown,
         }  # fmt: skip
+
+
+def _card_lines(work: Work, run: Row) -> Iterator[Row]:
+    """Our own ledgers' lines in a trust account, which the statement counts; Clio's where there are none."""
+    inputs = run["inputs"]
+    if inputs.get("lines") is None:
+        return work.runs.card_lines(run["account"], run["cut_off"], inputs["upto"])
+    return work.three_way.card_lines(Cut(run["account"], run["cut_off"], inputs["upto"], inputs["lines"]))
+
+
+def _whose(row: Row) -> tuple[int | None, int | None, str | None]:
+    return row["client_id"] or None, row["matter_id"] or None, row.get("ledger")
 
 
 def _client_name(work: Work, client_id: int | None, matter: Matter | None) -> str | None:

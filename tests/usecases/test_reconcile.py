@@ -7,12 +7,13 @@ import pytest
 
 from orchestrator.domain.movements import MovementKind, MovementStatus
 from orchestrator.domain.references import ReferenceKind
+from orchestrator.domain.trust import Ledger, LedgerKind, LineKind, Origin, Posting
 from orchestrator.errors import Rejected
 from orchestrator.storage.references import Entry
 from orchestrator.usecases.reconcile import account_named, begin, go_on
 from orchestrator.usecases.reconcile_course import Course
 from orchestrator.usecases.show_runs import show_breaks, show_diff
-from tests.reconciling import END, bank, clio, lawpay, office, seen
+from tests.reconciling import END, MARCH, bank, clio, lawpay, office, seen
 
 LINKED = {"parent": "ch_1"}
 
@@ -49,6 +50,100 @@ def test_T35_bank_book_and_ledgers_are_equal_to_the_cent(firm):
     assert found["matches"] == {
         "bank.amount_days": 1, "bank.batch_deposit": 1, "processor.exact_id": 1, "processor.exact_reference": 1,
     }  # fmt: skip
+
+
+def test_T35_T36_a_line_that_no_client_ledger_has_is_found_by_its_name(firm):
+    firm.sees(clio(1, 1000, 2), bank("b1", 1000, 3), bank("b2", 400, 5))
+    firm.sees_unposted(clio(2, 400, 4))
+    firm.statement(1400)
+    found = firm.run()
+    (said,) = found["breaks"]
+    assert (said["kind"], said["money_cents"], said["matter_id"]) == ("missing_in_ledgers", 400, 5)
+    assert said["cause"] == "Clio's book has line 2 of 4.00 for matter 5, no client ledger has"
+    assert [line["external_id"] for line in said["movements"]] == ["2"]
+    assert (found["statement"]["book_cents"], found["statement"]["ledgers_cents"]) == (1400, 1000)
+    assert found["statement"]["ledger_difference_cents"] == 400
+    assert not found["statement"]["equal"]
+
+
+def test_T35_T36_a_line_that_the_book_lost_is_found_by_its_name(firm):
+    firm.sees(clio(1, 1000, 2), bank("b1", 1000, 3))
+    firm.posts(clio(2, 400, 4))
+    firm.statement(1000)
+    found = firm.run()
+    (said,) = found["breaks"]
+    assert (said["kind"], said["money_cents"]) == ("missing_in_book", 400)
+    assert said["cause"] == "client ledgers have line 2 of 4.00 for matter 5, Clio's book does not"
+    assert found["statement"]["ledger_difference_cents"] == -400
+
+
+def test_T36_a_line_in_the_ledger_of_another_matter_fails_though_book_and_ledgers_are_equal(firm):
+    firm.sees_unposted(clio(1, 1000, 2, 5))
+    firm.posts(clio(1, 1000, 2, 6))
+    found = firm.run()
+    (said,) = found["breaks"]
+    assert (said["kind"], said["money_cents"]) == ("ledger_differs", 1000)
+    assert said["cause"] == "line 1 is 10.00 for matter 5 in Clio's book, and 10.00 for matter 6 in the client ledgers"
+    assert found["statement"]["ledger_difference_cents"] == 0
+
+
+def test_T37_lines_that_make_up_for_each_other_are_listed_and_not_netted(here):
+    here.sees(clio(1, 1000, 2))
+    here.sees_unposted(clio(2, 400, 4))
+    here.posts(clio(3, 400, 4))
+    found = here.run()
+    assert found["statement"]["ledger_difference_cents"] == 0
+    assert sorted(one["kind"] for one in found["breaks"]) == ["missing_in_book", "missing_in_ledgers"]
+
+
+def test_an_account_that_posts_nothing_has_one_break_and_not_one_for_each_line(here):
+    here.sees_unposted(*(clio(n, 100, 2) for n in range(1, 30)))
+    (said,) = here.run()["breaks"]
+    assert (said["kind"], said["money_cents"]) == ("missing_in_ledgers", 2900)
+
+
+def test_T12_a_line_that_was_changed_and_one_that_was_taken_back_are_no_difference(firm):
+    firm.sees(clio(1, 1000, 2), clio(2, 300, 2))
+    firm.sees(clio(1, 900, 2), replace(clio(2, 300, 2), status=MovementStatus.VOIDED))
+    said = firm.run()
+    assert (said["statement"]["book_cents"], said["statement"]["ledgers_cents"]) == (900, 900)
+    assert said["breaks"] == []
+
+
+def test_T42_a_run_counts_the_ledger_lines_that_were_known_when_it_began(firm):
+    firm.sees(clio(1, 1000, 2))
+    account = account_named(firm.rt, "iolta")
+    begun = begin(firm.rt, account, cut_off=END)
+    firm.sees(clio(2, 500, 3))
+    assert go_on(firm.rt, begun.run_id)["statement"]["ledgers_cents"] == 1000
+    later = firm.run()
+    assert later["statement"]["ledgers_cents"] == 1500
+    assert later["run"]["version"] == 2
+    assert (later["inputs"]["lines"], later["breaks"]) == (2, [])
+
+
+def test_T44_a_correction_that_posts_later_belongs_to_the_day_of_what_it_corrects(here):
+    here.sees(clio(1, 1000, 2))
+    with here.rt.uow() as work:
+        work.movements.see([clio(1, 1000, 33)])
+        work.trust.reverse(work.trust.standing(["1"])["1"], on=date(2026, 4, 3), actor="x", why="another day")
+    assert here.run()["statement"]["ledgers_cents"] == 0
+    assert here.breaks() == []
+
+
+def test_T6_a_half_of_a_shift_between_ledgers_is_found(here):
+    here.sees(clio(1, 1000, 2))
+    with here.rt.uow() as work:
+        work.trust.post(
+            Posting(
+                ledger=Ledger("iolta", LedgerKind.RESTRICTED, 2, 5), origin=Origin.OURS, external_id="k:in", version=1,
+                kind=LineKind.SET_ASIDE, amount_cents=300, currency="USD", on=MARCH, effective_on=MARCH, party="x",
+                purpose="set aside", reference="k", actor="x", authoriser="x", why="x",
+            ),
+            currency="USD",
+        )  # fmt: skip
+    (said,) = here.run()["breaks"]
+    assert (said["kind"], said["money_cents"]) == ("missing_in_book", 300)
 
 
 def test_T37_a_surplus_fails_like_a_shortage(here):
