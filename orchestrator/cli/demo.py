@@ -22,7 +22,10 @@ def demo(
                      "name another address of its Clio."),
     ] = None,
     scenario: Annotated[
-        str, typer.Option("--scenario", "--firm", metavar="NAME", help="The firm to play: a file of config/sandbox.")
+        str,
+        typer.Option("--scenario", "--firm", metavar="NAME",
+                     help="The firm to play, a file of config/sandbox. `year` is one of 300 "
+                     "matters whose mail relay, Clio, Redis and worker are away for a while: give it --days 365."),
     ] = "small-firm",
 ) -> None:  # fmt: skip
     """Play 45 days of a small firm through the real worker, and let the sandbox's own record judge it.

@@ -1,11 +1,13 @@
 """Who acts out which event of the story."""
 
+from orchestrator.demo.collecting import COLLECTING
+from orchestrator.demo.outages import OUTAGES
 from orchestrator.demo.people import PEOPLE, Scene
 from orchestrator.demo.story import Event
 from orchestrator.demo.trust import TRUST
 from orchestrator.sandbox import SandboxRefused
 
-ACTS = PEOPLE | TRUST
+ACTS = PEOPLE | TRUST | COLLECTING | OUTAGES
 
 
 def perform(scene: Scene, event: Event) -> str | None:

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.demo.purse import Purse
 from orchestrator.demo.record import Facts, Record
 from orchestrator.engine.runtime import Runtime
 from orchestrator.sandbox import SandboxClient, SandboxRefused
+
+if TYPE_CHECKING:
+    from orchestrator.demo.outages import Outages
 
 DAY_SECONDS = 86_400
 
@@ -22,6 +25,7 @@ class Scene:
     entries: dict[str, int] = field(default_factory=dict)
     answered: set[int] = field(default_factory=set)
     desk: Runtime | None = None
+    outages: "Outages | None" = None
     purse: Purse = field(default_factory=Purse)
 
     def look(self) -> None:

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,8 +19,10 @@ from rich.console import Console
 
 from orchestrator.demo.acting import perform
 from orchestrator.demo.books import is_used, read_books
+from orchestrator.demo.days import begin, end
 from orchestrator.demo.desk import desk, trust_settings
 from orchestrator.demo.driver import Driver
+from orchestrator.demo.outages import Outages
 from orchestrator.demo.people import ROUTINE, Scene
 from orchestrator.demo.processes import (
     RATE_LIMIT,
@@ -33,7 +35,8 @@ from orchestrator.demo.processes import (
 )
 from orchestrator.demo.report import Run, figures, show
 from orchestrator.demo.screen import Screen, screen
-from orchestrator.demo.story import Event, begin, cast_of, end, story
+from orchestrator.demo.story import Event, cast_of, story
+from orchestrator.demo.wire import Wire, wire_to
 from orchestrator.domain.money import CURRENCY
 from orchestrator.errors import OrchestratorError
 from orchestrator.sandbox import SandboxClient
@@ -42,6 +45,7 @@ from orchestrator.storage.unit_of_work import connect
 
 MEMORY = Path("/dev/shm")  # noqa: S108  a temporary folder is made in it
 PROGRAM = Path(sys.executable).with_name("orchestrator")
+EMBEDDED = "memory://"
 ANOTHER_TRY = timedelta(days=1)
 
 
@@ -64,9 +68,10 @@ class Options:
 def play(options: Options, *, out: Console, err: Console) -> bool:
     """Play and judge; True when the verdict is clean. With `keep`, everything stays up until Ctrl-C."""
     scenario = load(options.scenario)
-    with _folder() as folder, Processes(folder) as processes:
+    broker = wire_to(os.environ.get("ORCH_BROKER_URL", EMBEDDED))
+    with _folder() as folder, broker as near_end, Processes(folder) as processes:
         with screen(err, options.days) as watching:
-            run, env = _played(options, scenario, processes, watching)
+            run, env = _played(options, scenario, processes, watching, near_end)
         said = figures(run)
         show(out, run, said)
         if options.json_file is not None:
@@ -79,35 +84,36 @@ def play(options: Options, *, out: Console, err: Console) -> bool:
 
 
 def _played(
-    options: Options, scenario: Scenario, processes: Processes, watching: Screen
+    options: Options, scenario: Scenario, processes: Processes, watching: Screen, broker: tuple[Wire | None, str]
 ) -> tuple[Run, Mapping[str, str]]:
     began = time.monotonic()
+    wire, broker_url = broker
+    given = {**os.environ, "ORCH_BROKER_URL": broker_url}
     watching.say("starting the sandbox")
     url = options.sandbox_url or start_sandbox(processes, options.scenario, seed=options.seed, now=begin())
-    with SandboxClient(url) as sandbox:
+    with ExitStack() as at_hand:
+        sandbox = at_hand.enter_context(SandboxClient(url))
         if options.sandbox_url:
             start = {"seed": options.seed, "now": begin().isoformat(), "frozen": True, "rate_limit": RATE_LIMIT}
             sandbox.reset(options.scenario, **start)
         state = sandbox.state()
-        given = {**os.environ} if options.sandbox_url else _without_proxy(os.environ)
         env = worker_env(
-            state, processes.folder, firm=scenario.firm, stages=cast_of(scenario).stages, given=given,
+            state, processes.folder, firm=scenario.firm, stages=cast_of(scenario).stages,
+            given=given if options.sandbox_url else _without_proxy(given),
             trust=trust_settings(state, scenario.users),
         )  # fmt: skip
         engine = connect(env["ORCH_DATABASE_URL"])
-        try:
-            if is_used(engine):
-                raise Failed("ORCH_DATABASE_URL names a database that already holds a run: give the demo an empty one.")
-            watching.say("starting the worker")
-            start_worker(processes, env)
-            driver = Driver(sandbox, engine, begin=begin(), sweep_seconds=SWEEP_SECONDS, dead=processes.dead)
-            with desk(env) as at_hand:
-                scene = Scene(sandbox, names=state, desk=at_hand if "ORCH_TRUST__ACCOUNTS" in env else None)
-                events = story(scenario, seed=options.seed, days=options.days)
-                told = _tell(events, options.days, driver, scene, watching)
-            books = read_books(engine, driver.now)
-        finally:
-            engine.dispose()
+        at_hand.callback(engine.dispose)
+        if is_used(engine):
+            raise Failed("ORCH_DATABASE_URL names a database that already holds a run: give the demo an empty one.")
+        watching.say("starting the worker")
+        start_worker(processes, env)
+        driver = Driver(sandbox, engine, sweep_seconds=SWEEP_SECONDS, dead=processes.dead)
+        outages = Outages(driver, processes, env, wire)
+        scene = Scene(sandbox, names=state, desk=at_hand.enter_context(desk(env)), outages=outages)
+        events = story(scenario, seed=options.seed, days=options.days)
+        told = _tell(events, options.days, driver, scene, watching) | {"outages": outages.survived}
+        books = read_books(engine, driver.now)
         scene.look()
         about = {
             "seed": options.seed,

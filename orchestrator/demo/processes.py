@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -50,7 +50,7 @@ class Processes:
 
     def start(self, *command: str, env: Mapping[str, str]) -> None:
         """Begin `orchestrator COMMAND`, in a session of its own so that Ctrl-C reaches only us."""
-        with self.log(command[0]).open("wb") as log:
+        with self.log(command[0]).open("ab") as log:
             self._children[command[0]] = subprocess.Popen(  # noqa: S603  our own program
                 [*PROGRAM, *command],
                 env=env, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
@@ -84,16 +84,20 @@ class Processes:
 
     def stop(self) -> None:
         """End every child: asked first, then made to."""
-        for child in reversed(self._children.values()):
-            _signal(child, signal.SIGTERM)
+        self.end(list(self._children))
+
+    def end(self, names: Iterable[str], *, kill: bool = False) -> None:
+        """End these children, the youngest first: asked, then made to, or killed at once."""
+        ending = [self._children.pop(name) for name in reversed(list(names))]
+        for child in ending:
+            _signal(child, signal.SIGKILL if kill else signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
-        for child in reversed(self._children.values()):
+        for child in ending:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(timeout=max(0.0, deadline - time.monotonic()))
             # Pool processes share their parent's group; none may outlive it.
             _signal(child, signal.SIGKILL)
             child.wait()
-        self._children.clear()
 
     def _last_words(self, name: str) -> str:
         said = self.log(name).read_text("utf-8", "replace").strip().splitlines() or ["it said nothing"]
@@ -123,14 +127,18 @@ def start_sandbox(processes: Processes, scenario: str, *, seed: int, now: dateti
 
 def start_worker(processes: Processes, env: Mapping[str, str]) -> None:
     """The real worker: `up`, or with a broker that processes can share, `migrate` and then `serve`, `worker` and `beat`."""
-    names: Sequence[str] = ("up",)
+    names = worker_names(env)
     if apart(env):
         processes.start("migrate", env=env)
         processes.finish("migrate")
-        names = ("serve", "worker", "beat")
     for name in names:
         processes.start(name, env=env)
     processes.wait(names[0], lambda: _listens(env["ORCH_LISTEN"]))
+
+
+def worker_names(env: Mapping[str, str]) -> Sequence[str]:
+    """The commands that are the worker."""
+    return ("serve", "worker", "beat") if apart(env) else ("up",)
 
 
 def apart(env: Mapping[str, str]) -> bool:

@@ -15,7 +15,7 @@ The document (`--json FILE`; explained in docs/demo-json.md; keys are only ever 
                  breaks {found, open, by_kind {kind: found}}
     reconciliation  signed · three_way_difference_cents (null before the first signed period)
     books        sum_cents · held_cents · standing_cents · jobs_due · jobs_silent
-    story        events · played · without_occasion [kind] · stops
+    story        events · played · without_occasion [kind] · stops · outages [words]
     findings     [{kind, words}]
 
 Figures come from the sandbox's own record; only `mails.withheld`, `exceptions`, `oracle.explained`, `trust`, `reconciliation`
@@ -180,6 +180,8 @@ def show(console: Console, run: Run, said: Mapping[str, Any]) -> None:
             if one["statement"].equal
             else f"{one['account']} is signed up to {one['closed_on']}, and does not agree."
         )
+    if run.story["outages"]:
+        console.print(f"Survived: {'; '.join(run.story['outages'])}.", markup=False)
     for finding in run.findings:
         console.print(f"✗ {finding.words}", style="bold red", markup=False)
     if not run.findings:

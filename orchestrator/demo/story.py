@@ -1,20 +1,29 @@
 """What happens when: a list of dated events, made from a scenario, a seed and a number of days before anything runs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, time
 from random import Random
 from types import MappingProxyType
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from orchestrator.demo.days import (
+    AFTERNOON,
+    BEGIN,
+    CLOSING,
+    EVENING,
+    MORNING,
+    NOON,
+    Moment,
+    begin,
+    date_of,
+    end,
+    moment,
+    weekend,
+    workday,
+)
+from orchestrator.demo.year import year
 from orchestrator.sandbox.scenario import Case, Scenario
-
-BEGIN = date(2026, 3, 2)
-"""A Monday six days before clocks change in New York."""
-
-OFFICE = ZoneInfo("America/New_York")
-MORNING, NOON, AFTERNOON, CLOSING, EVENING = time(9, 10), time(11, 30), time(14, 10), time(16, 40), time(19, 30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +82,10 @@ def _plain(case: Case) -> bool:
     return not any(work.redacted or work.price_hidden for work in case.entries)
 
 
-def begin() -> datetime:
-    """The moment before the first event."""
-    return _moment(0, time(8, 0))
-
-
-def end(days: int) -> datetime:
-    """The moment after the last."""
-    return begin() + timedelta(days=days)
-
-
 def story(scenario: Scenario, *, seed: int, days: int) -> list[Event]:
     """The whole story in order; the same scenario, seed and days give the same story."""
     dice = Random(f"{scenario.name}:{seed}:{days}")  # noqa: S311  a story, not a secret
-    cast = cast_of(scenario)
-    scenes = [*_trouble(days), *_weeks(cast, dice, days), *_turns(cast, days)]
+    scenes = PLOTS[scenario.plot](scenario, dice, days)
     told = sorted(((at, kind, facts) for at, kind, facts in scenes if begin() < at < end(days)), key=lambda it: it[0])
     return [
         Event(at, f"{place:03d}-{kind}", kind, MappingProxyType(dict(facts)))
@@ -95,53 +93,62 @@ def story(scenario: Scenario, *, seed: int, days: int) -> list[Event]:
     ]
 
 
-Scene = tuple[datetime, str, Mapping[str, Any]]
+def weeks(scenario: Scenario, dice: Random, days: int) -> Iterator[Moment]:
+    """Some weeks of a small firm: everything that the worker can do happens in them, and much goes wrong."""
+    cast = cast_of(scenario)
+    yield from _trouble(days)
+    yield from _weeks(cast, dice, days)
+    yield from _turns(cast, days)
 
 
-def _weeks(cast: Cast, dice: Random, days: int) -> Iterator[Scene]:
+PLOTS: Mapping[str, Callable[[Scenario, Random, int], Iterator[Moment]]] = {"weeks": weeks, "year": year}
+"""The story that a scenario asks for (`plot`)."""
+
+
+def _weeks(cast: Cast, dice: Random, days: int) -> Iterator[Moment]:
     """Every day's work: time in the office, bills in the afternoon, and some clients pay in the evening."""
     for day in range(days):
-        if not _weekend(day):
+        if not weekend(day):
             yield from _work(cast, dice, day)
-            friday = _date(day).weekday() == 4  # noqa: PLR2004
+            friday = date_of(day).weekday() == 4  # noqa: PLR2004
             at_once = dice.random() < 0.6  # noqa: PLR2004
-            yield _moment(day, AFTERNOON), "approve_drafts", {}
-            yield _moment(day, AFTERNOON), "answer_tasks", {"most": 99 if friday else 3, "approve": at_once or friday}
-        if cast.trusted and not _weekend(day):
-            yield _moment(day, MORNING), "enter_deposits", {}
-            yield _moment(day, NOON), "make_draws", {}
-            yield _moment(day, CLOSING), "answer_draws", {}
+            yield moment(day, AFTERNOON), "approve_drafts", {}
+            yield moment(day, AFTERNOON), "answer_tasks", {"most": 99 if friday else 3, "approve": at_once or friday}
+        if cast.trusted and not weekend(day):
+            yield moment(day, MORNING), "enter_deposits", {}
+            yield moment(day, NOON), "make_draws", {}
+            yield moment(day, CLOSING), "answer_draws", {}
         for client in dice.sample(cast.payers, k=min(len(cast.payers), dice.choice((1, 2, 3)))):
             yield (
-                _moment(day, EVENING),
+                moment(day, EVENING),
                 "client_pays",
                 {"client": client, "method": dice.choice(("card", "card", "echeck"))},
             )
 
 
-def _work(cast: Cast, dice: Random, day: int) -> Iterator[Scene]:
+def _work(cast: Cast, dice: Random, day: int) -> Iterator[Moment]:
     at = dice.choice((MORNING, NOON))
     for place in range(2):
         name = f"entry-{day}-{place}"
         facts = {"matter": dice.choice(cast.hourly), "user": dice.choice(cast.attorneys)}
         hours = dice.choice((0.5, 1.0, 1.5, 2.0))
-        yield _moment(day, at), "log_time", {"entry": name, "hours": hours, **facts}
+        yield moment(day, at), "log_time", {"entry": name, "hours": hours, **facts}
         if dice.random() < 0.15:  # noqa: PLR2004
-            yield _moment(day, at, minutes=dice.choice((6, 40))), "edit_time", {"entry": name, "hours": hours + 0.3}
+            yield moment(day, at, minutes=dice.choice((6, 40))), "edit_time", {"entry": name, "hours": hours + 0.3}
     if day % 13 == 2:  # noqa: PLR2004
         yield from _saved_in_parts(cast, dice, day)
 
 
-def _saved_in_parts(cast: Cast, dice: Random, day: int) -> Iterator[Scene]:
+def _saved_in_parts(cast: Cast, dice: Random, day: int) -> Iterator[Moment]:
     """One entry saved again and again within its quiet period: only what it says at the end may be billed."""
     name = f"parts-{day}"
     facts = {"entry": name, "matter": dice.choice(cast.hourly), "user": dice.choice(cast.attorneys)}
-    yield _moment(day, NOON), "log_time", {**facts, "hours": 0.1}
+    yield moment(day, NOON), "log_time", {**facts, "hours": 0.1}
     for minutes, hours in ((4, 0.8), (9, 1.4), (17, 2.1)):
-        yield _moment(day, NOON, minutes=minutes), "edit_time", {"entry": name, "hours": hours}
+        yield moment(day, NOON, minutes=minutes), "edit_time", {"entry": name, "hours": hours}
 
 
-def _turns(cast: Cast, days: int) -> Iterator[Scene]:
+def _turns(cast: Cast, days: int) -> Iterator[Moment]:
     """What happens once, spread over the days: each needs an occasion, and waits a day when there is none."""
     client, home = cast.payers[0], cast.hourly[-1]
     flat = {"billing_method": "flat", "entries": [{"price": 1400, "flat_rate": True, "note": "Agreed fee"}]}
@@ -171,12 +178,12 @@ def _turns(cast: Cast, days: int) -> Iterator[Scene]:
     for matter, stage in cast.staged[:1]:
         rows.append((0.30, NOON, "set_stage", {"matter": matter, "stage": stage}))
     if cast.dates:
-        due = {"Billing Date": _date(int(0.5 * days)).isoformat()}
+        due = {"Billing Date": date_of(int(0.5 * days)).isoformat()}
         rows.append((0.10, NOON, "open_matter", {"client": client, "key": "flat-date", "custom": due, **flat}))
     if cast.trusted:
         rows += _trust(cast, days)
     for share, at, kind, facts in rows:
-        yield _moment(_workday(share, days), at), kind, facts
+        yield moment(workday(share, days), at), kind, facts
 
 
 def _trust(cast: Cast, days: int) -> Iterator[tuple[float, time, str, Mapping[str, Any]]]:
@@ -188,7 +195,7 @@ def _trust(cast: Cast, days: int) -> Iterator[tuple[float, time, str, Mapping[st
     yield 0.50, MORNING, "trust_return", {}
     if days < SHORT:
         return
-    until = _date(days - 2) if days < LONG else next(_date(day) for day in range(days) if _date(day + 1).day == 1)
+    until = date_of(days - 2) if days < LONG else next(date_of(day) for day in range(days) if date_of(day + 1).day == 1)
     closed = (until - BEGIN).days + 1
     yield closed / days, CLOSING, "month_end", {"from": until.replace(day=1).isoformat(), "to": until.isoformat()}
 
@@ -214,26 +221,6 @@ TROUBLES: Sequence[tuple[float, time, str, str, Mapping[str, Any]]] = (
 """What goes wrong outside, just before the work that it strikes; none of it needs a person."""
 
 
-def _trouble(days: int) -> Iterator[Scene]:
+def _trouble(days: int) -> Iterator[Moment]:
     for share, at, on, do, params in TROUBLES:
-        yield _moment(_workday(share, days), at), "trouble", {"on": on, "do": do, **params}
-
-
-def _date(day: int) -> date:
-    return BEGIN + timedelta(days=day)
-
-
-def _weekend(day: int) -> bool:
-    return _date(day).weekday() > 4  # noqa: PLR2004
-
-
-def _workday(share: float, days: int) -> int:
-    """The day at this share of the story, or the next one on which the office is open."""
-    day = int(share * days)
-    while _weekend(day):
-        day += 1
-    return day
-
-
-def _moment(day: int, at: time, *, minutes: int = 0) -> datetime:
-    return datetime.combine(_date(day), at, OFFICE).astimezone(UTC) + timedelta(minutes=minutes)
+        yield moment(workday(share, days), at), "trouble", {"on": on, "do": do, **params}

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from orchestrator.demo.people import Act, Scene
+from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import Rejected
 from orchestrator.sandbox import SandboxRefused
 from orchestrator.usecases.authorise_draw import record_notice
@@ -60,13 +61,13 @@ def enter_deposits(scene: Scene, facts: Mapping[str, Any]) -> str | None:  # noq
 def answer_draws(scene: Scene, facts: Mapping[str, Any]) -> str | None:  # noqa: ARG001
     """The administrator notes that the client was told, and the attorney completes the task that asks for the draw."""
     waiting = [ident for ident in sorted(scene.record.draw_tasks) if ident not in scene.purse.answered]
-    if not waiting or scene.desk is None:
+    if not waiting or (rt := _desk(scene)) is None:
         return None
-    for draw in show_draws(scene.desk, state="proposed"):
+    for draw in show_draws(rt, state="proposed"):
         if draw["noticed_at"] is None:
-            now = scene.desk.clock()
+            now = rt.clock()
             record_notice(
-                scene.desk, draw["id"], what=NOTICE, channel="email", delivered_at=now, by=ADMINISTRATOR, dry_run=False
+                rt, draw["id"], what=NOTICE, channel="email", delivered_at=now, by=ADMINISTRATOR, dry_run=False
             )
     for ident in waiting:
         scene.sandbox.act("complete_task", id=ident)
@@ -77,10 +78,10 @@ def answer_draws(scene: Scene, facts: Mapping[str, Any]) -> str | None:  # noqa:
 
 def make_draws(scene: Scene, facts: Mapping[str, Any]) -> str | None:  # noqa: ARG001
     """What was authorised is moved at LawPay and recorded in Clio; somebody mistypes the first one's reference."""
-    if not scene.purse.expecting or scene.desk is None:
+    if not scene.purse.expecting or (rt := _desk(scene)) is None:
         return None
     scene.purse.expecting = False
-    authorised = show_draws(scene.desk, state="authorised")
+    authorised = show_draws(rt, state="authorised")
     new = [draw for draw in authorised if draw["id"] not in scene.purse.made]
     for draw in sorted(new, key=lambda draw: int(draw["id"])):
         typo = scene.purse.mistyped is None
@@ -111,9 +112,9 @@ def trust_return(scene: Scene, facts: Mapping[str, Any]) -> str | None:  # noqa:
 
 def month_end(scene: Scene, facts: Mapping[str, Any]) -> str | None:
     """The bank's statement is imported, everything is compared, a mistyped reference is mapped, and the month is signed."""
-    if scene.desk is None:
+    if (rt := _desk(scene)) is None:
         return None
-    rt, last = scene.desk, date.fromisoformat(facts["to"])
+    last = date.fromisoformat(facts["to"])
     for account in rt.settings.trust.firm_accounts:
         asked = {"from": facts["from"], "to": facts["to"]}
         answer = httpx.get(f"{scene.names['url']}/bank/{account.key}/statement.ofx", params=asked, trust_env=False)
@@ -130,6 +131,11 @@ def month_end(scene: Scene, facts: Mapping[str, Any]) -> str | None:
     except Rejected as why:
         return f"{last:%-d %B} was compared and cannot be signed yet: {why}"
     return f"all up to {last:%-d %B} was reconciled and signed"
+
+
+def _desk(scene: Scene) -> Runtime | None:
+    """The administrator's desk, if the firm watches its trust accounts."""
+    return scene.desk if scene.desk is not None and scene.desk.settings.trust.accounts else None
 
 
 TRUST: dict[str, Act] = {

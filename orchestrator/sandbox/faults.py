@@ -1,8 +1,9 @@
 """Scripted faults: where they strike, how often, and how often they have."""
 
 import itertools
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from orchestrator.sandbox.refusal import unprocessable
@@ -59,18 +60,20 @@ PLACES: dict[str, Collection[str]] = {
 
 @dataclass
 class Fault:
-    """One scripted fault: strikes `times` times (None: always) after letting `skip` calls pass."""
+    """One scripted fault: strikes `times` times (None: always) after letting `skip` calls pass, and never after `over_at`."""
 
     number: int
     on: str
     do: str
     times: int | None
     skip: int
+    over_at: datetime | None
     params: dict[str, Any] = field(default_factory=dict)
     hits: int = 0
 
-    def spent(self) -> bool:
-        return self.times is not None and self.hits >= self.times
+    def spent(self, now: datetime) -> bool:
+        over = self.over_at is not None and now >= self.over_at
+        return over or (self.times is not None and self.hits >= self.times)
 
     def shown(self) -> dict[str, Any]:
         return {
@@ -87,19 +90,23 @@ class Fault:
 class Faults:
     """The script; asked once at each place where a fault may strike."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._now = now
         self._script: list[Fault] = []
         self._numbers = itertools.count(1)
 
-    def add(self, on: str, do: str, *, times: int | None = 1, skip: int = 0, **params: Any) -> Fault:
-        """Append one fault; a name that means nothing at that place is refused."""
+    def add(
+        self, on: str, do: str, *, times: int | None = 1, skip: int = 0, for_seconds: float | None = None, **params: Any
+    ) -> Fault:
+        """Append one fault; a name that means nothing at that place is refused. After `for_seconds` it is over."""
         place: Collection[str] = PLACES.get(on, ON_LAWPAY if " /lawpay/" in on else ON_CALLS)
         if do not in place:
             raise unprocessable(f"{do} is no fault of {on}; choose from {', '.join(sorted(place))}.")
         if on == "smtp":
             params.setdefault("stage", ON_MAIL[do])
         where = "POST /oauth/token" if on == "token" else on
-        fault = Fault(next(self._numbers), where, do, times, skip, params)
+        over_at = None if for_seconds is None else self._now() + timedelta(seconds=for_seconds)
+        fault = Fault(next(self._numbers), where, do, times, skip, over_at, params)
         self._script.append(fault)
         return fault
 
@@ -114,8 +121,9 @@ class Faults:
 
         `facts` must equal the fault's parameters of the same name.
         """
+        now = self._now()
         for fault in self._script:
-            if fault.spent() or not _matches(fault.on, place) or (among and fault.do not in among):
+            if fault.spent(now) or not _matches(fault.on, place) or (among and fault.do not in among):
                 continue
             if any(name in fault.params and fault.params[name] != value for name, value in facts.items()):
                 continue

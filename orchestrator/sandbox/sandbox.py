@@ -65,7 +65,7 @@ class Sandbox:
         self.scenario: Scenario = scenario
         self.clock = Clock(start.now, frozen=start.frozen)
         self.journal = Journal(self.clock)
-        self.faults = Faults()
+        self.faults = Faults(self.clock.now)
         self.mailbox = Mailbox(self.journal, self.faults, self.clock)
         self.books: Books = found(scenario, clock=self.clock, journal=self.journal, seed=start.seed)
         self.books.public_url = self.url

@@ -180,6 +180,8 @@ class Scenario(Entry):
     """Everything a sandbox starts with."""
 
     name: str
+    plot: Literal["weeks", "year"] = "weeks"
+    """What the demo makes of it; a sandbox alone does not ask."""
     firm: str
     region: Literal["us", "ca", "eu", "au"] = "us"
     token_user: str

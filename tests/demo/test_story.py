@@ -8,8 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.demo.acting import ACTS
+from orchestrator.demo.collecting import COLLECTING
+from orchestrator.demo.days import begin, end
 from orchestrator.demo.driver import next_stride, slot_keys
-from orchestrator.demo.story import TROUBLES, begin, cast_of, end, story
+from orchestrator.demo.outages import OUTAGES
+from orchestrator.demo.people import PEOPLE
+from orchestrator.demo.story import TROUBLES, cast_of, story
+from orchestrator.demo.trust import TRUST
 from orchestrator.engine.schedule import ticks
 from orchestrator.sandbox.faults import ON_CALLS, ON_MAIL, ON_WEBHOOKS
 from orchestrator.sandbox.scenario import load, names
@@ -22,7 +27,7 @@ def test_the_same_seed_tells_the_same_story():
     assert story(SMALL, seed=7, days=20) != story(SMALL, seed=8, days=20)
 
 
-@given(seed=st.integers(), days=st.integers(1, 90), name=st.sampled_from(["small-firm", "tiny", "busy"]))
+@given(seed=st.integers(), days=st.integers(1, 90), name=st.sampled_from(["small-firm", "tiny", "busy", "year"]))
 def test_events_are_in_order_within_the_days_with_ids_of_their_own(seed, days, name):
     events = story(load(name), seed=seed, days=days)
     assert [event.at for event in events] == sorted(event.at for event in events)
@@ -47,8 +52,21 @@ def test_every_name_in_an_event_is_the_scenarios_or_the_storys_own(seed, days):
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_forty_five_days_of_the_small_firm_hold_every_kind_of_event(seed):
     events = story(SMALL, seed=seed, days=45)
-    assert {event.kind for event in events} == ACTS.keys()
+    assert {event.kind for event in events} == PEOPLE.keys() | TRUST.keys()
     assert {event.facts["do"] for event in events if event.kind == "trouble"} == {row[3] for row in TROUBLES}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_year_holds_all_that_can_become_of_a_bill_and_every_outage(seed):
+    events = story(load("year"), seed=seed, days=365)
+    assert {event.kind for event in events} >= COLLECTING.keys() | OUTAGES.keys()
+    assert len([event for event in events if event.kind == "issue_bill"]) > 500
+
+
+def test_what_is_taken_away_is_brought_back():
+    at = {event.kind: event.at for event in story(load("year"), seed=1, days=365)}
+    assert at["worker_back"] - at["worker_away"] == timedelta(days=2)
+    assert at["broker_back"] - at["broker_away"] == timedelta(hours=6)
 
 
 def test_every_trouble_is_a_fault_that_the_sandbox_knows():

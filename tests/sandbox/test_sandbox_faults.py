@@ -36,6 +36,15 @@ def test_what_is_created_later_appears_in_its_own_time(clio):
     assert made(clio) == 1
 
 
+def test_an_outage_is_over_when_its_time_has_passed(clio):
+    clio.sandbox.fault("* *", "status", code=503, times=None, for_seconds=3600)
+    assert clio.ask("GET", "/bills").status_code == 503
+    clio.sandbox.clock_advance(3599)
+    assert clio.ask("GET", "/users").status_code == 503
+    clio.sandbox.clock_advance(1)
+    assert clio.ask("GET", "/bills").status_code == 200
+
+
 @pytest.mark.parametrize(
     ("do", "params", "status", "done"),
     [

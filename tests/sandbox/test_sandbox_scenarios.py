@@ -41,7 +41,7 @@ def test_a_wrong_scenario_is_refused_by_name(tiny, change, words):
 
 
 def test_an_unknown_scenario_names_those_there_are(enter):
-    with pytest.raises(Exception, match="choose from busy, small-firm, tiny"):
+    with pytest.raises(Exception, match="choose from busy, small-firm, tiny, year"):
         enter("nonsense")
 
 

@@ -1,0 +1,88 @@
+"""What becomes of a bill of the year, acted out: it is issued under a name, and whoever deals with it says that name."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator.demo.people import Act, Scene
+from orchestrator.demo.record import Facts
+
+OPEN = frozenset({"awaiting_payment"})
+
+
+def issue_bill(scene: Scene, facts: Mapping[str, Any]) -> str | None:
+    made = _issued(scene, facts, 1)
+    scene.names.setdefault("bills", {})[facts["bill"]] = made[0]
+    return f"{facts['amount']} billed on {facts['matter']}"
+
+
+def twelve_bills(scene: Scene, facts: Mapping[str, Any]) -> str | None:
+    made = _issued(scene, facts, facts["bills"])
+    return f"{len(made)} bills for one client issued at once, all due on one day"
+
+
+def _issued(scene: Scene, facts: Mapping[str, Any], bills: int) -> list[int]:
+    given = {"bills": bills, "amount": facts["amount"], "webhooks": True}
+    made = scene.sandbox.act("bulk", matter_ids=[scene.matter(facts["matter"])], **given)
+    return [int(ident) for ident in made["bill_ids"]]
+
+
+def pay_bill(scene: Scene, facts: Mapping[str, Any]) -> str | None:
+    """By the link in the client's mailbox; nothing to do once the bill is over."""
+    if (bill := _open(scene, facts)) is None:
+        return OVER
+    link = next((link for link in scene.record.payable() if link["bill_id"] == bill["id"]), None)
+    if link is None:
+        return None
+    scene.sandbox.act("pay_link", url=link["url"], method=facts["method"])
+    return f"a client paid bill {bill['number']} by {facts['method']}"
+
+
+def bill_cheque(scene: Scene, facts: Mapping[str, Any]) -> str | None:
+    if (bill := _open(scene, facts)) is None:
+        return OVER
+    scene.sandbox.act("record_payment", id=bill["id"], amount=_share(bill, facts))
+    return f"a cheque for bill {bill['number']} was recorded in Clio"
+
+
+def bill_credit(scene: Scene, facts: Mapping[str, Any]) -> str | None:
+    if (bill := _open(scene, facts)) is None:
+        return OVER
+    scene.sandbox.act("credit_bill", id=bill["id"], amount=_share(bill, facts))
+    return f"part of bill {bill['number']} was forgiven"
+
+
+def bill_void(scene: Scene, facts: Mapping[str, Any]) -> str | None:
+    bill = _open(scene, facts)
+    if bill is None or bill["pending"]:
+        return OVER
+    scene.sandbox.act("void_bill", id=bill["id"])
+    return f"bill {bill['number']} was voided"
+
+
+def client_moves(scene: Scene, facts: Mapping[str, Any]) -> str | None:
+    bill = scene.record.bills[scene.names["bills"][facts["bill"]]]
+    scene.sandbox.act("edit_contact", id=bill["client_id"], email=f"moved.{bill['client_id']}@clients.test")
+    return "a client has another address"
+
+
+OVER = "nothing was left to do about a bill"
+
+
+def _open(scene: Scene, facts: Mapping[str, Any]) -> Facts | None:
+    bill = scene.record.bills[scene.names["bills"][facts["bill"]]]
+    return bill if bill["state"] in OPEN and bill["balance"] > 0 else None
+
+
+def _share(bill: Facts, facts: Mapping[str, Any]) -> str:
+    return f"{bill['balance'] * facts['share']:.2f}"
+
+
+COLLECTING: dict[str, Act] = {
+    "issue_bill": issue_bill,
+    "twelve_bills": twelve_bills,
+    "pay_bill": pay_bill,
+    "bill_cheque": bill_cheque,
+    "bill_credit": bill_credit,
+    "bill_void": bill_void,
+    "client_moves": client_moves,
+}

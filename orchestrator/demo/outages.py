@@ -1,0 +1,114 @@
+"""What is away for a while: the mail relay, Clio, Redis, or the worker itself, stopped or killed."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from orchestrator.demo.driver import Driver
+from orchestrator.demo.people import Act, Scene
+from orchestrator.demo.processes import Processes, start_worker, worker_names
+from orchestrator.demo.wire import Wire
+
+HOUR_SECONDS = 3600
+DAY_HOURS = 24
+MIDST_SECONDS = 0.4
+"""How long the worker is at its work before it is killed."""
+
+
+@dataclass
+class Outages:
+    """The hands that take things away and bring them back, and what was survived."""
+
+    driver: Driver
+    processes: Processes
+    env: Mapping[str, str]
+    broker: Wire | None
+    survived: list[str] = field(default_factory=list)
+
+    def halt(self, *, kill: bool = False) -> None:
+        """Nobody works from now on: every process of the worker is asked to end, or killed."""
+        self.processes.end(worker_names(self.env), kill=kill)
+        self.driver.nobody = True
+
+    def resume(self) -> None:
+        start_worker(self.processes, self.env)
+        self.driver.nobody = False
+
+
+def mail_away(scene: Scene, facts: Mapping[str, Any]) -> str | None:
+    return _outside(scene, facts, "smtp", "refuse", "the mail relay")
+
+
+def clio_away(scene: Scene, facts: Mapping[str, Any]) -> str | None:
+    return _outside(scene, facts, "* *", "status", "Clio", code=503)
+
+
+def _outside(scene: Scene, facts: Mapping[str, Any], on: str, do: str, who: str, **params: Any) -> str | None:
+    scene.sandbox.fault(on, do, times=None, for_seconds=facts["hours"] * HOUR_SECONDS, **params)
+    outages = _of(scene)
+    outages.driver.away(outages.driver.now + timedelta(hours=facts["hours"]))
+    return _told(outages, f"{who} away for {_long(facts['hours'])}")
+
+
+def worker_away(scene: Scene, facts: Mapping[str, Any]) -> str | None:
+    outages = _of(scene)
+    outages.halt()
+    return _told(outages, f"the worker stopped for {_long(facts['hours'])}")
+
+
+def worker_back(scene: Scene, facts: Mapping[str, Any]) -> str | None:  # noqa: ARG001
+    _of(scene).resume()
+    return "the worker was started again"
+
+
+def worker_killed(scene: Scene, facts: Mapping[str, Any]) -> str | None:  # noqa: ARG001
+    outages = _of(scene)
+    time.sleep(MIDST_SECONDS)
+    outages.halt(kill=True)
+    outages.resume()
+    return _told(outages, "the worker killed in the midst of its work (SIGKILL)")
+
+
+def broker_away(scene: Scene, facts: Mapping[str, Any]) -> str | None:
+    outages = _of(scene)
+    if outages.broker is None:
+        return "there is no broker that could be away: this worker is one process"
+    outages.broker.cut()
+    outages.driver.nobody = True
+    return _told(outages, f"Redis away for {_long(facts['hours'])}")
+
+
+def broker_back(scene: Scene, facts: Mapping[str, Any]) -> str | None:  # noqa: ARG001
+    outages = _of(scene)
+    if outages.broker is not None:
+        outages.broker.mend()
+        outages.driver.nobody = False
+    return "the broker is there"
+
+
+def _of(scene: Scene) -> Outages:
+    assert scene.outages is not None
+    return scene.outages
+
+
+def _told(outages: Outages, words: str) -> str:
+    outages.survived.append(words)
+    return words
+
+
+def _long(hours: float) -> str:
+    days = hours / DAY_HOURS
+    return f"{hours:g} hours" if days < 1 else "a day" if days == 1 else f"{days:g} days"
+
+
+OUTAGES: dict[str, Act] = {
+    "mail_away": mail_away,
+    "clio_away": clio_away,
+    "worker_away": worker_away,
+    "worker_back": worker_back,
+    "worker_killed": worker_killed,
+    "broker_away": broker_away,
+    "broker_back": broker_back,
+}
