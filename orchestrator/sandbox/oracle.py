@@ -10,7 +10,7 @@ from orchestrator.sandbox.trust_record import Trust
 
 SHUT = frozenset({"paid", "void", "deleted"})
 SETTLED = frozenset({"payment.completed", "payment.completed_requiring_allocation"})
-UNHURRIED = frozenset({"invoice", "invoice_revised", "trust_notice"})
+UNHURRIED = frozenset({"invoice", "invoice_link", "invoice_revised", "trust_notice"})
 """Steps of messages that chase nobody: they may come again when the bill changes, and a closed matter has its final bill."""
 
 

@@ -164,7 +164,7 @@ class Links(Repository):
         """Links that we call live although their time is over."""
         return self.rows(sa.select(links).where(links.c.state == LinkState.LIVE, links.c.expires_at <= self.now))
 
-    def listed(self, *, states: Collection[str] = (), limit: int = 200) -> list[sa.RowMapping]:
+    def listed(self, *, states: Collection[str] = (), limit: int | None = 200) -> list[sa.RowMapping]:
         chosen = sa.select(links).order_by(links.c.id.desc()).limit(limit)
         return self.rows(chosen.where(links.c.state.in_(states)) if states else chosen)
 

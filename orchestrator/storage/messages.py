@@ -46,6 +46,12 @@ class Messages(Repository):
     def get(self, message_id: int) -> sa.RowMapping | None:
         return self.one(sa.select(messages).where(messages.c.id == message_id))
 
+    def before(self, message: sa.RowMapping) -> sa.RowMapping | None:
+        """The last message of the same bill before this one that reached the client, or may have."""
+        mine = sa.and_(messages.c.bill_id == message["bill_id"], messages.c.id < message["id"])
+        left = sa.select(messages).where(mine, messages.c.state.in_(["sent", "unknown"]))
+        return self.one(left.order_by(messages.c.id.desc()).limit(1))
+
     def move(self, row_id: int, state: str, **values: Any) -> None:
         self.change(sa.update(messages).where(messages.c.id == row_id).values(state=state, **values))
 

@@ -223,7 +223,7 @@ class SendMessage(Effect[str]):
         matters = list(work.mirror.matters(bill.matter_ids).values())
         matter = matters[0] if len(matters) == 1 else None
         return Letter(
-            step="invoice" if message["step"] == "invoice" else "invoice_revised",
+            step=_words(work, message, link),
             matter_types=tuple(filter(None, (matter.practice_area, matter.billing_method))) if matter else (),
             to=str(bill.client.email),
             client_name=bill.client.name,
@@ -236,3 +236,13 @@ class SendMessage(Effect[str]):
             pay_url=link["url"],
             key=message["key"],
         )
+
+
+def _words(work: Work, message: Row, link: Row) -> str:
+    """The template: a client whose amount is what it was is told of another link, not of another amount."""
+    if message["step"] == "invoice":
+        return "invoice"
+    before = work.messages.before(message)
+    known = work.links.get(before["link_id"]) if before is not None else None
+    same = known is not None and known["amount_cents"] == link["amount_cents"]
+    return "invoice_link" if same else "invoice_revised"

@@ -36,6 +36,9 @@ class Links:
                     "foreign_link", link.id, f"Link {link.id} for bill {link.bill_id} is not ours.",
                     subject=("bill", link.bill_id),
                 )  # fmt: skip
+        if any(link.id not in ours and not _keyed(link, rt) for link in reading):
+            # Others' links take room of both quotas: counted again at most once an hour, however many there are.
+            work.jobs.add("account.read", "others", f"{work.now:%Y-%m-%dT%H}")
         known = work.mirror.payments([link.payment_id for link in reading if link.payment_id is not None])
         work.dirty.mark(
             Kind.PAYMENT, [link.payment_id for link in reading if link.payment_id and link.payment_id not in known]

@@ -88,13 +88,15 @@ def test_nothing_is_said_twice_however_often_a_payment_is_looked_at(firm):
 
 
 @pytest.mark.parametrize("state", ["failed", "voided", "canceled"])
-def test_a_payment_that_falls_through_leads_to_one_fresh_link_and_a_revised_message(firm, state):
+def test_a_payment_that_falls_through_leads_to_one_fresh_link_and_a_message_that_speaks_of_no_other_amount(firm, state):
     bill, payment = paid(firm, final_state=state)
     firm.later(minutes=2)
     assert books(firm, payment) == {}
     assert link_states(firm, bill) == ["used", "live"]
     assert len(firm.mails()) == 2
     assert firm.links()[1]["url"] in firm.mails()[1]["text"]
+    assert "New payment link" in firm.mails()[1]["subject"]
+    assert "Nothing else has changed" in firm.mails()[1]["text"]
     firm.later(days=1)
     assert len(firm.mails()) == 2
     firm.check()
