@@ -1,6 +1,8 @@
 import logging
 import os
+from contextlib import contextmanager
 from pathlib import Path
+from shutil import copyfile
 from tempfile import TemporaryDirectory
 from uuid import uuid4
 
@@ -9,6 +11,8 @@ import pytest
 import structlog
 
 from orchestrator.sandbox import running_sandbox
+from orchestrator.storage.migrate import migrate
+from orchestrator.storage.unit_of_work import connect
 from tests.firm import START, open_firm
 from tests.servers import postgres, valkey
 
@@ -31,15 +35,36 @@ def postgres_server():
         yield url
 
 
-@pytest.fixture
-def postgres_url(postgres_server):
-    """A database of its own on the session's server."""
+@contextmanager
+def a_database(server, template="template1"):
+    """A database on this server for as long as the block."""
     name = f"t_{uuid4().hex}"
-    with psycopg.connect(f"{postgres_server}/postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    yield f"{postgres_server}/{name}"
-    with psycopg.connect(f"{postgres_server}/postgres", autocommit=True) as connection:
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield name
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def empty_postgres_url(postgres_server):
+    """A database of this test's own on the session's server, without a schema."""
+    with a_database(postgres_server) as name:
+        yield f"{postgres_server}/{name}"
+
+
+@pytest.fixture(scope="session")
+def _migrated_postgres(postgres_server):
+    with a_database(postgres_server) as name:
+        _migrated(f"{postgres_server}/{name}")
+        yield name
+
+
+@pytest.fixture
+def postgres_url(postgres_server, _migrated_postgres):
+    """A database of this test's own with the newest schema: a copy of one that was migrated once in this session."""
+    with a_database(postgres_server, _migrated_postgres) as name:
+        yield f"{postgres_server}/{name}"
 
 
 @pytest.fixture(scope="session")
@@ -63,13 +88,36 @@ def sandbox(_sandbox_server):
 
 
 @pytest.fixture
-def database_url(tmp_path):
-    """A SQLite file of this test's own, in memory where the machine has such a folder: waiting for a disk proves nothing here."""
+def empty_database_url(tmp_path):
+    """A SQLite file of this test's own that does not exist yet, in memory where the machine has such a folder.
+
+    Waiting for a disk proves nothing here.
+    """
     memory = Path("/dev/shm")
     with TemporaryDirectory(
         dir=memory if os.access(memory, os.W_OK) else tmp_path, ignore_cleanup_errors=True
     ) as folder:
         yield f"sqlite:///{folder}/firm.sqlite3"
+
+
+@pytest.fixture(scope="session")
+def _migrated_file(tmp_path_factory):
+    file = tmp_path_factory.mktemp("migrated") / "firm.sqlite3"
+    _migrated(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture
+def database_url(empty_database_url, _migrated_file):
+    """A SQLite file of this test's own with the newest schema: a copy of one that was migrated once in this session."""
+    copyfile(_migrated_file, empty_database_url.removeprefix("sqlite:///"))
+    return empty_database_url
+
+
+def _migrated(url):
+    engine = connect(url)
+    migrate(engine)
+    engine.dispose()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from orchestrator.storage.migrate import migrate
 from orchestrator.storage.tables import jobs
 from orchestrator.storage.unit_of_work import UnitOfWork, connect
 from tests.firm import START
@@ -30,6 +29,12 @@ def either_url(request):
     return request.getfixturevalue("database_url" if request.param == "sqlite" else "postgres_url")
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_either_url(request):
+    """One test, both databases, before anybody migrated them."""
+    return request.getfixturevalue("empty_database_url" if request.param == "sqlite" else "empty_postgres_url")
+
+
 @pytest.fixture
 def clock():
     return HeldClock()
@@ -39,7 +44,6 @@ def clock():
 def uow(either_url, clock):
     """Transactions on a migrated database of either kind."""
     engine = connect(either_url)
-    migrate(engine)
     yield UnitOfWork(engine, clock)
     engine.dispose()
 
@@ -48,7 +52,6 @@ def uow(either_url, clock):
 def postgres_uow(postgres_url, clock):
     """For what only several writers at once can show."""
     engine = connect(postgres_url)
-    migrate(engine)
     yield UnitOfWork(engine, clock)
     engine.dispose()
 

@@ -21,6 +21,8 @@ def migrate(engine: sa.Engine) -> tuple[str | None, str]:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         before = MigrationContext.configure(connection).get_current_revision()
+        if before == newest():
+            return before, before
         if before is not None and _newer(before):
             # Another program migrated it: what it added is no business of this one (docs/adr/0009).
             return before, before

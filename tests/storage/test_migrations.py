@@ -13,8 +13,8 @@ from orchestrator.storage.unit_of_work import connect
 
 
 @pytest.fixture
-def engine(either_url):
-    engine = connect(either_url)
+def engine(empty_either_url):
+    engine = connect(empty_either_url)
     yield engine
     engine.dispose()
 
@@ -37,11 +37,11 @@ def test_a_database_that_is_behind_is_named_with_what_to_do(engine):
         require_newest(engine)
 
 
-def test_processes_that_migrate_at_once_wait_for_each_other(either_url):
+def test_processes_that_migrate_at_once_wait_for_each_other(empty_either_url):
     barrier = threading.Barrier(4)
 
     def one(_):
-        engine = connect(either_url)
+        engine = connect(empty_either_url)
         try:
             barrier.wait()
             return migrate(engine)[1]
