@@ -91,8 +91,8 @@ def test_F15_what_an_older_version_appends_is_sealed_by_the_next_line(uow):
     assert (found.lines, found.unsealed, found.findings) == (4, 0, [])
 
 
-def test_the_lines_that_were_there_before_are_chained_by_the_migration(either_url, clock):
-    engine = connect(either_url)
+def test_the_lines_that_were_there_before_are_chained_by_the_migration(empty_either_url, clock):
+    engine = connect(empty_either_url)
     with engine.begin() as connection:
         config = _config()
         config.attributes["connection"] = connection

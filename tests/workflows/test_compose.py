@@ -168,12 +168,12 @@ def seconds(span):
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_the_very_commands_and_health_checks_of_the_file_run(tmp_path, postgres_url, redis_url):
+def test_the_very_commands_and_health_checks_of_the_file_run(tmp_path, empty_postgres_url, redis_url):
     """As the image would, with the file's environment; only hosts, ports and folders are this machine's."""
     with redis.Redis.from_url(redis_url) as store:
         store.flushdb()
     secrets = {
-        "database_url": postgres_url, "secret_key": "k" * 64, "clio_client_secret": "s3cret", "mail_url": "smtp://127.0.0.1:1",
+        "database_url": empty_postgres_url, "secret_key": "k" * 64, "clio_client_secret": "s3cret", "mail_url": "smtp://127.0.0.1:1",
     }  # fmt: skip
     for name, value in secrets.items():
         (tmp_path / name).write_text(f"{value}\n", "ascii")
@@ -203,7 +203,7 @@ def test_the_very_commands_and_health_checks_of_the_file_run(tmp_path, postgres_
         command(*SERVICES["migrate"]["command"]), cwd=ROOT, env=environment("migrate"), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert migrated.returncode == 0, migrated.stderr
-    with psycopg.connect(postgres_url) as connection:
+    with psycopg.connect(empty_postgres_url) as connection:
         assert connection.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
     assert [check(name) for name in PARTS] == [1, 1, 1]
     with ExitStack() as stack:

@@ -28,8 +28,8 @@ def started(fleet, *parts):
 PARTS = ("serve", "worker --concurrency 2", "beat")
 
 
-def test_one_process_with_an_in_process_broker_carries_a_bill_to_money_in(sandbox, tmp_path, database_url):
-    with a_fleet(sandbox, tmp_path, database_url, "memory://") as fleet:
+def test_one_process_with_an_in_process_broker_carries_a_bill_to_money_in(sandbox, tmp_path, empty_database_url):
+    with a_fleet(sandbox, tmp_path, empty_database_url, "memory://") as fleet:
         started(fleet, "up")
         fleet.money_in()
         with fleet.books() as work:
