@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from orchestrator.clients.clio.auth import REGIONS, App, ClioLogin, OwnAccount, ReadyToken, credentials
 from orchestrator.clients.clio.client import HEADERS, REDIRECTS, Clio
+from orchestrator.clients.clio.people import ClioPeople
 from orchestrator.clients.clio.webhooks import SUBSCRIPTIONS
 from orchestrator.clients.http import ApiClient, Credentials, knock
 from orchestrator.clients.lawpay.client import LawPay, SecretKey
@@ -27,7 +28,7 @@ from orchestrator.domain.letters import Brand
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.points import Passing, kill_at, unharmed
 from orchestrator.engine.runtime import Runtime
-from orchestrator.ports import Clock, Letters, Mailer, Pacer, PracticeManagement, Token
+from orchestrator.ports import Clock, Letters, Mailer, Pacer, PracticeManagement, Token, TokenVault
 from orchestrator.rehearsal import ImaginedMailer, ImaginedPractice, Rehearsal
 from orchestrator.settings import LOOPBACK, MAIN, Misconfigured, Settings
 from orchestrator.storage.lineage import Mark
@@ -106,6 +107,9 @@ def build(
         subscriptions=() if settings.dry_run else SUBSCRIPTIONS,
         holder=f"{socket.gethostname()}:{os.getpid()}",
         clio_url=base_url,
+        people=None
+        if settings.dry_run
+        else _people(settings, uow, cipher, clio, partial(_login, settings, tokens, clock=clock)),
         door=partial(_at_the_door, settings.public_address, cipher),
         passing=passing or _ordered_death(settings),
         marks=_marks(settings, firm),
@@ -191,15 +195,9 @@ def whoever_has(settings: Settings, access_token: str) -> Connection:
 
 
 def _who(settings: Settings, base_url: str, signed: Credentials) -> Connection:
-    """One call, outside the shared budget: who we are must be known even when nothing is left of it."""
-    seconds = min(settings.clio.deadline_seconds, settings.engine.lease_seconds / 3)
-    api = ApiClient(
-        base_url, provider="Clio", credentials=signed, headers=HEADERS, deadline_seconds=seconds, connections=1
-    )
-    try:
-        return Clio(api).connection()
-    finally:
-        api.close()
+    """Who we are must be known even when nothing is left of the shared budget."""
+    with _speaking(settings, base_url, signed) as clio:
+        return clio.connection()
 
 
 def clio_token(rt: Runtime) -> Token | None:
@@ -207,7 +205,7 @@ def clio_token(rt: Runtime) -> Token | None:
     return DatabaseVault(rt.uow, rt.cipher, "clio").current()
 
 
-def _login(settings: Settings, tokens: ApiClient, vault: DatabaseVault, clock: Clock) -> ClioLogin | None:
+def _login(settings: Settings, tokens: ApiClient, vault: TokenVault, clock: Clock) -> ClioLogin | None:
     clio = settings.clio
     if clio.client_id is None or clio.client_secret is None:
         if clio.access_token is None:
@@ -217,6 +215,36 @@ def _login(settings: Settings, tokens: ApiClient, vault: DatabaseVault, clock: C
         return None
     app = App(clio.client_id, clio.client_secret.get_secret_value(), f"{settings.public_address}/oauth/callback")
     return ClioLogin(vault, tokens, app, clock=clock)
+
+
+def _people(
+    settings: Settings, uow: UnitOfWork, cipher: Cipher, clio: Clio, login: Callable[[TokenVault], ClioLogin | None]
+) -> ClioPeople:
+    def own() -> int | None:
+        with uow.read() as work:
+            known = work.connections.known("clio")
+        return known.user_id if known is not None else None
+
+    return ClioPeople(
+        own=own,
+        firm=clio.at(Urgency.INTERACTIVE),
+        vault=lambda user_id: DatabaseVault(uow, cipher, f"clio:{user_id}"),
+        login=login,
+        speak=partial(_speaking, settings, settings.clio.base_url or REGIONS[settings.clio.region]),
+    )
+
+
+@contextmanager
+def _speaking(settings: Settings, base_url: str, signed: Credentials) -> Iterator[Clio]:
+    """Clio for one call with these credentials, outside the shared budget: it is another token's, or must not wait."""
+    seconds = min(settings.clio.deadline_seconds, settings.engine.lease_seconds / 3)
+    api = ApiClient(
+        base_url, provider="Clio", credentials=signed, headers=HEADERS, deadline_seconds=seconds, connections=1
+    )
+    try:
+        yield Clio(api)
+    finally:
+        api.close()
 
 
 def _at_the_door(address: str, cipher: Cipher) -> DoorAnswer:

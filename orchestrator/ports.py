@@ -13,6 +13,7 @@ from orchestrator.domain.accounts import BankAccount, Connection, KnownAccount
 from orchestrator.domain.activities import Activity
 from orchestrator.domain.bills import Bill, BillState
 from orchestrator.domain.contacts import User
+from orchestrator.domain.custom_actions import CustomAction, Record
 from orchestrator.domain.gateway import GatewayAccount, GatewayEvent, Transaction
 from orchestrator.domain.letters import Finished, Letter, Reminder
 from orchestrator.domain.links import LinkAsk, RemoteLink
@@ -131,6 +132,41 @@ class PracticeManagement(Protocol):
     def create_webhook(self, ask: WebhookAsk) -> RemoteWebhook: ...
     def renew_webhook(self, webhook_id: int, etag: str, expires_at: datetime) -> RemoteWebhook: ...
     def delete_webhook(self, webhook_id: int) -> None: ...
+
+    def custom_actions(self) -> list[CustomAction]: ...
+    def create_custom_action(self, *, label: str, target_url: str, place: str) -> CustomAction: ...
+    def move_custom_action(self, action_id: int, etag: str, target_url: str) -> CustomAction: ...
+    def delete_custom_action(self, action_id: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A record that a user pressed a button on, as that user may see it."""
+
+    matter_id: int | None
+
+
+class People(Protocol):
+    """Clio through the eyes of one person of the firm, by that person's own sign-in."""
+
+    def signed_in(self, user_id: int) -> bool:
+        """Whether we hold a sign-in of this user's."""
+        ...
+
+    def pressed(self, user_id: int, record: Record, nonce: str) -> Seen:
+        """Let Clio confirm, with this user's token, that this user pressed a button, and show the record it was pressed on.
+
+        Any error means that nothing is confirmed; `Rejected` with `clio_not_found` that the user may not see the record.
+        """
+        ...
+
+    def sign_in_url(self, state: str) -> str | None:
+        """Where a person signs in; None when the firm works with a ready token and has no app to sign in to."""
+        ...
+
+    def sign_in(self, code: str, check: Callable[[Connection], None]) -> Connection:
+        """Turn the code that came back into a kept sign-in of whoever agreed, unless `check` raises."""
+        ...
 
 
 class Gateway(Protocol):

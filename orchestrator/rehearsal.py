@@ -14,6 +14,7 @@ from orchestrator.domain.accounts import BankAccount, Connection
 from orchestrator.domain.activities import Activity
 from orchestrator.domain.bills import TRANSITIONS, UNISSUED, Bill, BillState
 from orchestrator.domain.contacts import User
+from orchestrator.domain.custom_actions import CustomAction
 from orchestrator.domain.links import LinkAsk, RemoteLink
 from orchestrator.domain.matters import Matter
 from orchestrator.domain.payments import Allocation, Payment
@@ -303,6 +304,25 @@ class ImaginedPractice:
 
     def delete_webhook(self, webhook_id: int) -> None:
         self._rehearsal.keep("delete_webhook", "webhook", webhook_id)
+
+    # ── buttons: a dry run wants none, because nobody could approve anything with them ──
+
+    def custom_actions(self) -> list[CustomAction]:
+        return self._real.custom_actions()
+
+    def create_custom_action(self, *, label: str, target_url: str, place: str) -> CustomAction:
+        made = self._rehearsal.keep("create_custom_action", "custom_action", None, place=place, url=target_url)
+        return CustomAction(made, ETAG, label, target_url, place)
+
+    def move_custom_action(self, action_id: int, etag: str, target_url: str) -> CustomAction:
+        theirs = next((action for action in self._real.custom_actions() if action.id == action_id), None)
+        if theirs is None or theirs.etag != etag:
+            raise Stale(f"Custom action {action_id} has changed.")
+        self._rehearsal.keep("move_custom_action", "custom_action", action_id, url=target_url)
+        return replace(theirs, target_url=target_url)
+
+    def delete_custom_action(self, action_id: int) -> None:
+        self._rehearsal.keep("delete_custom_action", "custom_action", action_id)
 
 
 @dataclass(frozen=True, slots=True)

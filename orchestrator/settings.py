@@ -135,7 +135,7 @@ class MailSettings(Group):
 
 
 class ApprovalSettings(Group):
-    signal: Literal["automatic", "operator", "task_completed"] = "automatic"
+    signal: Literal["automatic", "operator", "task_completed", "custom_action"] = "automatic"
     quiet_seconds: int = Field(default=900, ge=0)
 
 
@@ -593,6 +593,10 @@ class Settings(BaseSettings):
         """Refuse what would be dangerous in production: a moved clock, or a public address in the clear."""
         if self.clock_url and self.production:
             raise ValueError("ORCH_CLOCK_URL is only for ORCH_ENVIRONMENT=sandbox or test")
+        if self.approval.signal == "custom_action" and self.production and not self.public_url:
+            raise ValueError(
+                "[approval] signal custom_action needs ORCH_PUBLIC_URL: the button in Clio opens that address"
+            )
         if self.public_url and self.production and urlsplit(self.public_url).scheme != "https":
             raise ValueError("ORCH_PUBLIC_URL must start with https:// in production")
         for name, address in (

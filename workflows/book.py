@@ -15,6 +15,7 @@ from orchestrator.usecases.create_link import CreateLink
 from orchestrator.usecases.create_task import CreateTask
 from orchestrator.usecases.enter_line import EnterLine
 from orchestrator.usecases.expire_link import ExpireLink
+from orchestrator.usecases.keep_buttons import CreateButton, DeleteButton, MoveButton, keep_buttons
 from orchestrator.usecases.keep_webhooks import (
     CreateWebhook,
     DeleteWebhook,
@@ -193,6 +194,26 @@ def delete_webhook(job: Job, rt: Runtime) -> None:
 @workflow("webhook.confirm")
 def confirm(job: Job, rt: Runtime) -> None:
     confirm_webhook(job, rt)
+
+
+@workflow("buttons.upkeep")
+def buttons(job: Job, rt: Runtime) -> None:
+    keep_buttons(job, rt)
+
+
+@workflow("button.create")
+def create_button(job: Job, rt: Runtime) -> None:
+    perform(CreateButton(rt, job))
+
+
+@workflow("button.move")
+def move_button(job: Job, rt: Runtime) -> None:
+    perform(MoveButton(rt, job))
+
+
+@workflow("button.delete")
+def delete_button(job: Job, rt: Runtime) -> None:
+    perform(DeleteButton(rt, job))
 
 
 @workflow("recovery.adopt")

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, Router
 
+from orchestrator.api.approving import APPROVING
 from orchestrator.api.callback import CALLBACK, page
 from orchestrator.api.intake import Intake
 from orchestrator.api.metrics import metrics
@@ -28,7 +29,7 @@ LONGEST_NONCE = 64
 
 
 def create_app(rt: Runtime) -> Starlette:
-    """The web application of one firm; it reads and writes the firm's database and calls nobody."""
+    """The web application of one firm; it reads and writes the firm's database, and asks Clio only who pressed a button."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -49,6 +50,7 @@ def create_app(rt: Runtime) -> Starlette:
             Route("/health/ready", _ready),
             Route("/thanks/{key}", _thanks),
             CALLBACK,
+            *APPROVING,
         ],
     )
     # A redirect would count as delivered at Clio and lose the event (F28).

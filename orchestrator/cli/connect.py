@@ -10,13 +10,20 @@ from urllib.parse import parse_qs, urlsplit
 
 import typer
 
-from orchestrator.cli.show import ByOption, JsonOption, Page, because, say_json
+from orchestrator.cli.show import ByOption, Column, JsonOption, Page, because, number, say_json
 
 if TYPE_CHECKING:
     from orchestrator.engine.runtime import Runtime
     from orchestrator.usecases.connect_clio import Attempt
 
 app = typer.Typer(help="Connect the firm's accounts.", no_args_is_help=True)
+
+BUTTONS = (
+    Column("Place", "place", wrap=False),
+    number("Button", "clio_id"),
+    Column("Leads to", "leads_to"),
+    Column("Would", "would", wrap=False),
+)
 
 LOOK_SECONDS = 0.25
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -125,6 +132,38 @@ def remove(
         with clio_login(rt) as login:
             disconnect(rt, login, by=by or getuser())
         print("Clio was told, and the token is forgotten. `orchestrator connect clio` connects again.")
+
+
+@app.command("custom-action")
+def custom_action(
+    *,
+    ctx: typer.Context,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what stands in Clio and what would be done; ask for nothing.")
+    ] = False,
+    by: ByOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Have the buttons "Approve for billing" created, led here, or taken away, as `[approval] signal` says.
+
+    JSON: asked (false with --dry-run, or when there is nothing to look after), buttons: place, clio_id, leads_to, wanted,
+    would (create, move, keep, delete, none).
+    """
+    from getpass import getuser
+
+    from orchestrator.cli.firm import opened
+    from orchestrator.usecases.keep_buttons import ask_for_buttons, show_buttons
+
+    with opened(ctx) as rt:
+        buttons = show_buttons(rt)
+        asked = not dry_run and ask_for_buttons(rt, by=by or getuser())
+        if as_json:
+            say_json({"asked": asked, "buttons": buttons})
+            return
+        page = Page(rt.settings.firm.zone)
+        page.table("Buttons in Clio", BUTTONS, buttons)
+        if asked:
+            page.line("The worker does it now.")
 
 
 def _answer(rt: "Runtime", attempt: "Attempt") -> str:

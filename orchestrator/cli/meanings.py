@@ -38,7 +38,7 @@ MEANINGS = {
     "mail.timeout_seconds": "the longest we wait for the relay",
     "mail.oldest_hours": "a message that could not leave for so long waits for a person",
     "mail.client_daily_limit": "messages one client is sent in a day at most; the rest follow on the next",
-    "approval.signal": "what approves time: automatic, operator or task_completed",
+    "approval.signal": "what approves time: automatic, operator, task_completed or custom_action (a button in Clio)",
     "approval.quiet_seconds": "an entry must rest so long after its last change",
     "billing.threshold_cents": "ask for a bill once so much approved time has gathered",
     "billing.calendar_day": "or on this day of the month",

@@ -471,6 +471,37 @@ REASONS: dict[str, Reason] = {
     "not_signable": Reason("something stands in the way of signing the period; the sentence says what"),
     "break_unknown": Reason("there is no such open break"),
     "run_unknown": Reason("there is no such reconciliation run"),
+    # ── approval inside Clio ──
+    "button_there": Reason("the button stands in Clio already"),
+    "button_unwanted": Reason("the firm does not approve by a button in Clio now"),
+    "press_malformed": Reason(
+        "the address is not one that the button in Clio opens",
+        "Open the matter or the entry in Clio and press the button there.",
+    ),
+    "press_replayed": Reason(
+        "the page of this press was opened before",
+        "Go back to Clio and press the button again: each press opens one page.",
+    ),
+    "press_unconfirmed": Reason(
+        "Clio does not confirm that this user has just pressed the button",
+        "Go back to Clio and press the button again.",
+    ),
+    "press_not_visible": Reason(
+        "Clio does not show this record to the user who pressed the button",
+        "Ask an administrator of the firm for permission to the matter in Clio, then press the button again.",
+    ),
+    "press_sign_in": Reason(
+        "the user has not signed in here yet", "Sign in with Clio on the page, then press the button again."
+    ),
+    "press_no_app": Reason(
+        "the firm works with a ready token, and there is no app that a second user could sign in to",
+        "Set ORCH_CLIO__CLIENT_ID and ORCH_CLIO__CLIENT_SECRET; until then only the connected user can approve by the button.",
+    ),
+    "press_stranger": Reason(
+        "the answer does not come from the page that we showed",
+        "Go back to Clio and press the button again, in one browser.",
+    ),
+    "press_over": Reason("the page was open for more than ten minutes", "Go back to Clio and press the button again."),
     # ── what reconciliation found ──
     **{f"break_{code}": Reason(kind.meaning, kind.fix) for code, kind in BREAKS.items()},
 }

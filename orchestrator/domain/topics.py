@@ -52,6 +52,10 @@ TOPICS: dict[str, Urgency] = {
     "webhook.renew": Urgency.MONEY,
     "webhook.confirm": Urgency.MONEY,
     "webhook.delete": Urgency.SWEEPS,
+    "buttons.upkeep": Urgency.SWEEPS,
+    "button.create": Urgency.SWEEPS,
+    "button.move": Urgency.SWEEPS,
+    "button.delete": Urgency.SWEEPS,
     "recovery.adopt": Urgency.MONEY,
     "recovery.finish": Urgency.SWEEPS,
     "engine.heartbeat": Urgency.INTERACTIVE,
@@ -59,7 +63,8 @@ TOPICS: dict[str, Urgency] = {
 }
 
 PASSING = frozenset({"sweep", "reconcile.nightly", "account.read", "matters.backfill", "lawpay.poll", "time.approve",
-                     "billing.plan", "links.allot", "webhooks.upkeep", "engine.heartbeat", "engine.tidy", "trust.watch",
+                     "billing.plan", "links.allot", "webhooks.upkeep", "buttons.upkeep",
+                     "engine.heartbeat", "engine.tidy", "trust.watch",
                      *(topic for topic in TOPICS if topic.startswith("sync."))})  # fmt: skip
 """Topics whose keys are moments or generations: their finished rows can be forgotten without anything happening twice."""
 

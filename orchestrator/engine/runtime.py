@@ -10,7 +10,7 @@ from orchestrator.domain.money import CURRENCY
 from orchestrator.domain.topics import Urgency
 from orchestrator.domain.webhooks import Subscription
 from orchestrator.engine.points import Passing, unharmed
-from orchestrator.ports import Clock, Gateway, Letters, Mailer, PracticeManagement
+from orchestrator.ports import Clock, Gateway, Letters, Mailer, People, PracticeManagement
 from orchestrator.settings import Settings
 from orchestrator.storage.lineage import Heads, Mark
 from orchestrator.storage.unit_of_work import UnitOfWork, Work
@@ -34,6 +34,8 @@ class Runtime:
     clio_url: str = ""
     gateway: Gateway | None = None
     """LawPay, where the firm has it."""
+    people: People | None = None
+    """Clio through the eyes of each person who signed in; None in a dry run, where nobody approves anything."""
     door: Callable[[], DoorAnswer] | None = None
     """Knock at our own public address from here, within seconds; it changes nothing."""
     passing: Passing = unharmed

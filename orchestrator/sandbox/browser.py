@@ -7,9 +7,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from orchestrator.sandbox.clio.actions import press
 from orchestrator.sandbox.firm import links, payments
 from orchestrator.sandbox.firm.books import SIGNS
-from orchestrator.sandbox.firm.money import Link
+from orchestrator.sandbox.firm.money import Activity, Link
+from orchestrator.sandbox.firm.things import CustomAction, Matter, User
 from orchestrator.sandbox.pages import render
 from orchestrator.sandbox.refusal import Refusal
 from orchestrator.sandbox.sandbox import Sandbox
@@ -26,6 +28,7 @@ ADDRESSES = (
 )
 DOORS = (
     ("/sandbox/mailbox", "the mails that were accepted"),
+    ("/sandbox/buttons", "buttons that applications have in Clio's pages"),
     ("/sandbox/effects", "everything that happened, in order"),
     ("/sandbox/counts", "calls by path, and the peaks of both link quotas"),
     ("/sandbox/bank", "every line the bank has booked or will"),
@@ -87,10 +90,49 @@ def browser_routes(sandbox: Sandbox) -> list[BaseRoute]:
     return [
         Route("/", index),
         Route("/sandbox/mailbox", mailbox),
+        *button_routes(sandbox),
         Route("/pay/{token}", show_payment, methods=["GET"]),
         Route("/pay/{token}", take_payment, methods=["POST"]),
         Route("/pay/{token}/thanks", thanks),
     ]
+
+
+def button_routes(sandbox: Sandbox) -> list[BaseRoute]:
+    """What Clio's own pages of a matter or an entry show of applications."""
+
+    async def buttons(_: Request) -> Response:
+        shown = [
+            {
+                "id": one.id,
+                "label": one.label,
+                "place": one.ui_reference,
+                "subjects": _subjects(sandbox, one.ui_reference),
+            }
+            for one in sandbox.books.table(CustomAction).values()
+        ]
+        users = sorted(sandbox.books.table(User).values(), key=lambda user: user is not sandbox.grant.user)
+        return HTMLResponse(render("buttons.html", buttons=shown, users=users))
+
+    async def press_button(request: Request) -> Response:
+        form = await request.form()
+        try:
+            action = sandbox.books.get(CustomAction, request.path_params["id"])
+            user = sandbox.books.get(User, form.get("user"))
+            return RedirectResponse(press(sandbox.books, action, user, int(str(form.get("subject")))), 303)
+        except (Refusal, ValueError):
+            return HTMLResponse(_said(sandbox, "Nothing here", "There is no such button or record."), 404)
+
+    return [
+        Route("/sandbox/buttons", buttons),
+        Route("/sandbox/buttons/{id}", press_button, methods=["POST"]),
+    ]
+
+
+def _subjects(sandbox: Sandbox, place: str) -> list[tuple[int, str]]:
+    if place == "matters/show":
+        return [(matter.id, matter.display_number) for matter in sandbox.books.table(Matter).values()]
+    entries = [entry for entry in sandbox.books.table(Activity).values() if entry.bill is None]
+    return [(entry.id, f"{entry.date} {entry.note or entry.type}"[:60]) for entry in entries[-50:]]
 
 
 def _closed(sandbox: Sandbox, link: Link | None) -> Response | None:

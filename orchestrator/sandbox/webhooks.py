@@ -61,7 +61,7 @@ class Courier:
     ) -> Webhook:
         """Create a pending webhook and shake hands at once."""
         webhook = Webhook(
-            url=_address(url),
+            url=address(url),
             fields=fields,
             model=model,
             events=events or ["created", "updated", "deleted"],
@@ -91,7 +91,7 @@ class Courier:
         if given.get("events"):
             webhook.events = given["events"]
         if moved:
-            webhook.url = _address(given["url"])
+            webhook.url = address(given["url"])
             webhook.shared_secret = self.books.token(64)
             webhook.status = "pending"
             self._office.start(self._shake_hands(webhook))
@@ -217,7 +217,7 @@ class Courier:
         self.books.journal.add(kind, parcel.webhook.id, event=parcel.event, object_id=parcel.ident, **facts)
 
 
-def _address(url: str) -> str:
+def address(url: str) -> str:
     """An https address; plain http only on this machine, where the sandbox has no certificate to show."""
     parts = urlsplit(url)
     if parts.scheme == "https" and parts.hostname:

@@ -98,6 +98,13 @@ class Approvals(Repository):
         )
         return set(self.connection.execute(chosen).scalars())
 
+    def by_whom(self, entry_ids: Collection[int]) -> dict[int, str]:
+        """Who approved those of these entries that have a standing approval."""
+        chosen = sa.select(approvals.c.entry_id, approvals.c.approved_by).where(
+            approvals.c.entry_id.in_(entry_ids), approvals.c.withdrawn_at.is_(None)
+        )
+        return {entry_id: by for entry_id, by in self.connection.execute(chosen)}  # noqa: C416  a result is no mapping
+
     def listed(self, *, matter_id: int | None = None, limit: int = 200) -> list[sa.RowMapping]:
         """Entries not yet on a bill, with their approval where one stands, newest change first."""
         joined = entries.outerjoin(

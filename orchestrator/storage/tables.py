@@ -995,3 +995,50 @@ authorisations = Table(
     Column("code", LargeBinary),
     Column("declined", Boolean, nullable=False, default=False),
 )
+
+# ── Approval inside Clio ─────────────────────────────────────────────────────────────────────────────────────────────
+
+# Our buttons at Clio, one for each place: what has to be taken away when the signal is switched off.
+custom_actions = Table(
+    "custom_actions",
+    metadata,
+    Column("place", String(32), primary_key=True),
+    Column("clio_id", sa.BigInteger, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+
+# Who of the firm signed in with a token of their own, kept under `clio:USER` in `tokens`.
+people = Table(
+    "people",
+    metadata,
+    Column("user_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("signed_in_at", Instant, nullable=False),
+)
+
+sign_ins = Table(
+    "sign_ins",
+    metadata,
+    Column("state", String(64), primary_key=True),
+    Column("made_at", Instant, nullable=False),
+)
+
+# A press of the button that Clio confirmed. Unique by its nonce, so none counts twice; `secret` is the digest of what only
+# the browser that opened the page holds, `shown` the entries of the page with the digests of their values.
+presses = Table(
+    "presses",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("nonce", String(64), nullable=False, unique=True),
+    Column("user_id", sa.BigInteger, nullable=False),
+    Column("user_name", Text, nullable=False),
+    Column("subject_kind", String(16), nullable=False),
+    Column("subject_id", sa.BigInteger, nullable=False),
+    Column("matter_id", sa.BigInteger),
+    Column("secret", String(64), nullable=False),
+    Column("shown", Json, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("used_at", Instant),
+    Column("result", Json),
+)

@@ -33,6 +33,7 @@ from orchestrator.storage.links import Links
 from orchestrator.storage.messages import Messages
 from orchestrator.storage.mirror import Mirror
 from orchestrator.storage.movements import Movements
+from orchestrator.storage.presses import Presses
 from orchestrator.storage.pulses import Pulses
 from orchestrator.storage.receipts import Receipts
 from orchestrator.storage.references import References
@@ -138,6 +139,10 @@ class Work:
     @cached_property
     def approvals(self) -> Approvals:
         return Approvals(self.connection, lambda: self.now)
+
+    @cached_property
+    def presses(self) -> Presses:
+        return Presses(self.connection, lambda: self.now)
 
     @cached_property
     def billing(self) -> Billing:

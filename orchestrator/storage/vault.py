@@ -25,6 +25,7 @@ class Cipher:
         fernets = [Fernet(base64.urlsafe_b64encode(_derived(b"at rest", key))) for key in keys]
         self._newest, self._fernet = fernets[0], MultiFernet(fernets)
         self._proofs = [_derived(b"front door", key) for key in keys]
+        self._paths = [_derived(b"path", key) for key in keys]
 
     def seal(self, text: str) -> bytes:
         return self._fernet.encrypt(text.encode())
@@ -50,6 +51,15 @@ class Cipher:
     def rewrap(self, sealed: bytes) -> bytes:
         """The same text under the newest key."""
         return self.seal(self.open(sealed)) if self.outdated(sealed) else bytes(sealed)
+
+    def path(self, purpose: str) -> str:
+        """An unguessable part of an address, the same for as long as the newest key is."""
+        return hmac.new(self._paths[0], purpose.encode(), hashlib.sha256).hexdigest()[:40]
+
+    def leads_to(self, purpose: str, path: str) -> bool:
+        """Whether `path` is that part, under any of our keys."""
+        known = [hmac.new(key, purpose.encode(), hashlib.sha256).hexdigest()[:40] for key in self._paths]
+        return any(hmac.compare_digest(one.encode(), path.encode("utf-8", "replace")) for one in known)
 
     @staticmethod
     def nonce() -> str:

@@ -12,15 +12,17 @@ from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.ask_for_approval import ask_for_approval
 
+BY_PEOPLE = ("operator", "custom_action")
+
 
 def approve_when_rested(rt: Runtime, work: Work) -> None:
     """Approve every billable, unbilled, visible entry that has rested for the quiet period, or ask a person to.
 
-    Which of them the signal says; under `operator` nothing is done. For entries that still rest, one job a minute comes
-    back when the oldest will have rested (the article's debounce).
+    Which of them the signal says; where a person begins (`BY_PEOPLE`), nothing is done. For entries that still rest, one
+    job a minute comes back when the oldest will have rested (the article's debounce).
     """
     signal, quiet = rt.settings.approval.signal, _quiet(rt)
-    if signal == "operator":
+    if signal in BY_PEOPLE:
         return
     rested = work.approvals.resting(changed_before=work.now - quiet)
     if signal == "task_completed":
@@ -42,26 +44,31 @@ def approve_rested(job: Job, rt: Runtime) -> None:
 
 
 def approve_entries(work: Work, rt: Runtime, entry_ids: Sequence[int], *, by: str, signal: str) -> dict[int, str]:
-    """Approve these entries for `by`; returns, for each one not approved, why: it has not rested, or it is not approvable."""
-    ready = {
-        entry["id"]: entry
-        for entry in work.approvals.resting(changed_before=work.now - _quiet(rt), entry_ids=entry_ids)
-    }
-    resting = {
-        entry["id"] for entry in work.approvals.resting(changed_before=work.now, entry_ids=entry_ids)
-    } - ready.keys()
-    standing = work.approvals.standing(entry_ids)
-    for entry in ready.values():
-        _approve(work, entry, by=by, signal=signal)
-    refused = {}
-    for entry_id in entry_ids:
-        if entry_id not in ready:
-            refused[entry_id] = (
-                "it is approved already" if entry_id in standing
-                else f"it changed less than {rt.settings.approval.quiet_seconds} seconds ago" if entry_id in resting
-                else "it is not a billable, unbilled, visible entry that we know"
-            )  # fmt: skip
+    """Approve these entries for `by`; returns, for each one not approved, why."""
+    refused = why_not(work, rt, entry_ids)
+    for entry in work.mirror.entries([entry_id for entry_id in entry_ids if entry_id not in refused]):
+        if not _approve(work, entry, by=by, signal=signal):
+            refused[entry["id"]] = APPROVED
     return refused
+
+
+APPROVED = "it is approved already"
+
+
+def why_not(work: Work, rt: Runtime, entry_ids: Sequence[int]) -> dict[int, str]:
+    """Of these entries those that nobody can approve now, and why: approved, resting, or not approvable."""
+    candidates = {row["id"]: row for row in work.approvals.resting(changed_before=work.now, entry_ids=entry_ids)}
+    standing = work.approvals.standing(entry_ids)
+    rested = work.now - _quiet(rt)
+    return {
+        entry_id: (
+            APPROVED if entry_id in standing
+            else f"it changed less than {rt.settings.approval.quiet_seconds} seconds ago" if entry_id in candidates
+            else "it is not a billable, unbilled, visible entry that we know"
+        )
+        for entry_id in entry_ids
+        if entry_id not in candidates or candidates[entry_id]["changed_at"] > rested
+    }  # fmt: skip
 
 
 def approve_matter(work: Work, rt: Runtime, matter_id: int, *, by: str, signal: str) -> int:
@@ -72,10 +79,12 @@ def approve_matter(work: Work, rt: Runtime, matter_id: int, *, by: str, signal: 
     return len(rested)
 
 
-def _approve(work: Work, entry: Row, *, by: str, signal: str) -> None:
-    if work.approvals.approve(entry, by=by, signal=signal):
+def _approve(work: Work, entry: Row, *, by: str, signal: str) -> bool:
+    given = work.approvals.approve(entry, by=by, signal=signal)
+    if given:
         values = {"digest": entry["digest"], "cents": entry["total_cents"]}
         work.audit.line("approval.given", "activity", entry["id"], actor=by, signal=signal, **values)
+    return given
 
 
 def _quiet(rt: Runtime) -> timedelta:

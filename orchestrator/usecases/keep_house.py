@@ -8,6 +8,7 @@ from orchestrator.engine.effects import step
 from orchestrator.engine.runtime import Runtime
 from orchestrator.storage.jobs import Job
 from orchestrator.storage.vault import rewrap
+from orchestrator.usecases.approve_in_clio import forget_presses
 from orchestrator.usecases.verify_audit import verify_newest
 
 KEEP_TICKS = timedelta(days=3)
@@ -31,6 +32,7 @@ def tidy(job: Job, rt: Runtime) -> None:
     verify_newest(rt)
     with step(rt, job) as work:
         work.jobs.tidy(before=work.now - KEEP_TICKS, topics=PASSING)
+        forget_presses(work)
         moved = rewrap(work, rt.cipher)
         if moved:
             work.audit.line("secrets.rewrapped", "key", "newest", values=moved)

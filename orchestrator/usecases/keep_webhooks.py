@@ -29,6 +29,7 @@ from orchestrator.errors import Rejected, Transient
 from orchestrator.storage.jobs import LIVE, Job
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
+from orchestrator.usecases.keep_buttons import see_to_buttons
 
 CONFIRM_TRIES = 5
 PATH = "/webhooks/clio/"
@@ -43,6 +44,7 @@ def keep_webhooks(job: Job, rt: Runtime) -> None:
             _front_door(rt, work, answer)
         for wanted in rt.subscriptions:
             _keep(rt, work, wanted, found)
+        see_to_buttons(rt, work, slot=job.key)
         again = _retire(rt, work, found)
         if again is not None:
             work.jobs.add("webhooks.upkeep", "again", slot(again, TELL_AFTER / 2), at=again)

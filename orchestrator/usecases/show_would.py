@@ -37,6 +37,9 @@ WOULD: dict[str, tuple[str, Words]] = {
     "create_webhook": ("webhooks asked for", lambda f, _: f"ask Clio for the {f['model']} webhook"),
     "renew_webhook": ("webhooks renewed", lambda f, _: f"renew the {f['model']} webhook"),
     "delete_webhook": ("webhooks deleted", lambda _, __: "delete a webhook"),
+    "create_custom_action": ("buttons asked for", lambda f, _: f"put our button on {f['place']} in Clio"),
+    "move_custom_action": ("buttons led elsewhere", lambda f, _: f"lead a button to {f['url']}"),
+    "delete_custom_action": ("buttons deleted", lambda _, __: "delete a button"),
 }  # fmt: skip
 """Each verb of a dry run: its name in a count, and what one act of it would have been."""
 

@@ -105,3 +105,17 @@ def test_connecting_needs_the_apps_id_and_secret(cli):
     done = cli("connect", "clio", "--code", "abc")
     assert done.exit_code == 1
     assert "ORCH_CLIO__CLIENT_ID" in done.stderr
+
+
+def test_the_buttons_are_shown_and_looked_after(cli):
+    def said(*words, **environment):
+        done = cli("connect", "custom-action", "--json", *words, **environment)
+        assert done.exit_code == 0, done.stderr
+        return json.loads(done.stdout)
+
+    on = {"ORCH_APPROVAL__SIGNAL": "custom_action"}
+    assert {button["would"] for button in said("--dry-run", **on)["buttons"]} == {"create"}
+    assert said("--dry-run", **on)["asked"] is False
+    assert said(**on)["asked"] is True
+    off = said()
+    assert (off["asked"], {button["would"] for button in off["buttons"]}) == (False, {"none"})

@@ -25,12 +25,14 @@ from orchestrator.clients.clio.schemas import (
     BankLineRecord,
     BillRecord,
     CommunicationRecord,
+    CustomActionRecord,
     CustomFieldRecord,
     CustomFieldValueRecord,
     LinkRecord,
     MatterFieldsRecord,
     MatterRecord,
     NoteRecord,
+    OwnedRecord,
     PaymentRecord,
     Record,
     Ref,
@@ -47,6 +49,8 @@ from orchestrator.domain.accounts import BankAccount, Connection
 from orchestrator.domain.activities import Activity
 from orchestrator.domain.bills import Bill, BillState
 from orchestrator.domain.contacts import User
+from orchestrator.domain.custom_actions import CustomAction, Subject
+from orchestrator.domain.custom_actions import Record as Asked
 from orchestrator.domain.links import LinkAsk, RemoteLink
 from orchestrator.domain.matters import Matter
 from orchestrator.domain.money import Money
@@ -56,6 +60,7 @@ from orchestrator.domain.topics import Urgency
 from orchestrator.domain.trust import BankLine, LineAsk
 from orchestrator.domain.webhooks import RemoteWebhook, WebhookAsk
 from orchestrator.errors import Rejected
+from orchestrator.ports import Seen
 
 API_VERSION = "4.0.13"
 HEADERS = {"X-API-VERSION": API_VERSION}
@@ -105,6 +110,9 @@ class Clio:
         self._allocations = Collection[Allocation](lists, "allocation", "/allocations.json", AllocationRecord)
         self._users = Collection[User](lists, "user", "/users.json", UserRecord)
         self._accounts = Collection[BankAccount](lists, "bank_account", "/bank_accounts.json", BankAccountRecord)
+        self._actions = Collection[CustomAction](
+            self._searches, "custom_action", "/custom_actions.json", CustomActionRecord, {}
+        )
         self._webhooks = Collection[RemoteWebhook](lists, "webhook", "/webhooks.json", WebhookRecord)
 
     def at(self, urgency: Urgency) -> Self:
@@ -315,6 +323,28 @@ class Clio:
 
     def delete_webhook(self, webhook_id: int) -> None:
         self._api.tell("DELETE", f"{API}/webhooks/{webhook_id}.json")
+
+    def custom_actions(self) -> list[CustomAction]:
+        return list(self._actions.where({}))
+
+    def create_custom_action(self, *, label: str, target_url: str, place: str) -> CustomAction:
+        body = {"label": label, "target_url": target_url, "ui_reference": place}
+        return self._write("POST", "/custom_actions.json", body, CustomActionRecord).to_domain()
+
+    def move_custom_action(self, action_id: int, etag: str, target_url: str) -> CustomAction:
+        path = f"/custom_actions/{action_id}.json"
+        return self._write("PATCH", path, {"target_url": target_url}, CustomActionRecord, if_match=etag).to_domain()
+
+    def delete_custom_action(self, action_id: int) -> None:
+        self._api.tell("DELETE", f"{API}/custom_actions/{action_id}.json")
+
+    def pressed(self, record: Asked, nonce: str) -> Seen:
+        """The record, in a request that carries the nonce: Clio refuses it unless the token's user pressed the button."""
+        sent: Mapping[str, Param] = {"custom_action_nonce": nonce}
+        if record.kind is Subject.MATTER:
+            return Seen(self._lists.one(f"/matters/{record.id}.json", Record, sent).id)
+        entry = self._lists.one(f"/activities/{record.id}.json", OwnedRecord, sent)
+        return Seen(entry.matter.id if entry.matter is not None else None)
 
     def _write(
         self, method: str, path: str, body: Mapping[str, Any], schema: type[S], *, if_match: str | None = None

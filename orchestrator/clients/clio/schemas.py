@@ -16,6 +16,7 @@ from orchestrator.domain.accounts import AccountClass, BankAccount, Connection
 from orchestrator.domain.activities import Activity
 from orchestrator.domain.bills import Bill, BillKind, BillState
 from orchestrator.domain.contacts import Client, EmailProblem, User
+from orchestrator.domain.custom_actions import CustomAction
 from orchestrator.domain.links import RemoteLink
 from orchestrator.domain.matters import BillingMethod, Matter, MatterStatus
 from orchestrator.domain.money import cents
@@ -415,6 +416,19 @@ class WhoAmIRecord(Ref):
 
     def to_domain(self) -> Connection:
         return Connection(self.id, self.name, self.account.id, self.account.name or "", self.time_zone)
+
+
+class CustomActionRecord(Record):
+    label: str
+    target_url: str
+    ui_reference: str
+
+    def to_domain(self) -> CustomAction:
+        return CustomAction(self.id, self.etag, self.label, self.target_url, self.ui_reference)
+
+
+class OwnedRecord(Ref):
+    matter: Ref | None = None
 
 
 class NoteRecord(Ref):

@@ -2,6 +2,7 @@
 
 from orchestrator.sandbox.acts import billing, gateway, office, paying, planting, trust
 from orchestrator.sandbox.acts.facts import Act, Dealing, Parties, described
+from orchestrator.sandbox.clio.actions import press_action
 from orchestrator.sandbox.firm import bills
 from orchestrator.sandbox.firm.things import Facts, Thing
 from orchestrator.sandbox.refusal import unprocessable
@@ -46,6 +47,8 @@ ACTS: dict[str, Act] = {
     "edit_contact": office.edit_contact,
     "complete_task": office.complete_task,
     "edit_user": office.edit_user,
+    "hide_matter": office.hide_matter,
+    "press_action": press_action,
     "bulk": paying.bulk,
 }
 

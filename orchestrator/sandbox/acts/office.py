@@ -97,3 +97,10 @@ def edit_user(books: Books, facts: Facts) -> User:
     user.enabled = bool(facts.get("enabled", user.enabled))
     books.touch(user)
     return user
+
+
+def hide_matter(books: Books, facts: Facts) -> Matter:
+    """Take a matter, with all that belongs to it, out of a user's sight."""
+    matter = books.get(Matter, facts["matter_id"])
+    matter.hidden_from.add(books.get(User, facts["user_id"]).id)
+    return matter

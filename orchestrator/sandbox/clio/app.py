@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from orchestrator.sandbox.clio.actions import prove
 from orchestrator.sandbox.clio.call import Call, Reply, refused
 from orchestrator.sandbox.clio.fields import encoded
 from orchestrator.sandbox.clio.reads import READS
@@ -54,6 +55,7 @@ class ClioDoor:
         call.user = grant.user
         try:
             self._count_and_check(call, grant)
+            prove(self.sandbox.books, call.param("custom_action_nonce"), grant.user)
             reply = await self._struck_or_done(call, grant)
         except Refusal as refusal:
             reply = refused(refusal)

@@ -225,3 +225,15 @@ class NewWebhook(WebhookChange):
         "matter",
         "task",
     ]
+
+
+class CustomActionChange(Body):
+    label: str | None = Field(default=None, min_length=1)
+    target_url: str | None = None
+    ui_reference: Literal["activities/show", "contacts/show", "documents/show", "matters/show"] | None = None
+
+
+class NewCustomAction(CustomActionChange):
+    label: str = Field(min_length=1)
+    target_url: str
+    ui_reference: Literal["activities/show", "contacts/show", "documents/show", "matters/show"]

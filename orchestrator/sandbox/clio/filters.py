@@ -232,6 +232,7 @@ FILTERS: dict[str, dict[str, Filter]] = {
         "role": lambda text: lambda row: text in [role.lower() for role in row.roles],
     },
     "webhook": {},
+    "custom_action": {},
 }
 
 REQUIRED = {"note": ("type",)}

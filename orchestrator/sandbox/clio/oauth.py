@@ -17,6 +17,7 @@ from orchestrator.sandbox.clio.call import Call, Reply
 from orchestrator.sandbox.clio.fields import encoded
 from orchestrator.sandbox.clio.strikes import STRIKES, Strike
 from orchestrator.sandbox.clio.tokens import Grant, OAuthError
+from orchestrator.sandbox.firm.things import User
 from orchestrator.sandbox.pages import render
 from orchestrator.sandbox.sandbox import Sandbox
 
@@ -96,7 +97,9 @@ def oauth_routes(sandbox: Sandbox) -> list[BaseRoute]:
             return PlainTextResponse(wrong, 400)
         if request.method == "POST" or asked.get("approve") in {"1", "true"}:
             return RedirectResponse(_decided(sandbox, asked), 302)
-        return HTMLResponse(render("authorize.html", firm=sandbox.books.name, asked=asked))
+        return HTMLResponse(
+            render("authorize.html", firm=sandbox.books.name, asked=asked, users=_people(sandbox, asked))
+        )
 
     async def deauthorize(request: Request) -> Response:
         form = await request.form()
@@ -122,10 +125,17 @@ def _wrong(sandbox: Sandbox, asked: dict[str, str]) -> str | None:
     return next((words for holds, words in rules if not holds), None)
 
 
+def _people(sandbox: Sandbox, asked: dict[str, str]) -> list[User]:
+    """Who may be the one that agrees, the one the sandbox began with first; none when the address says who."""
+    users = sandbox.books.table(User).values()
+    return [] if asked.get("user") else sorted(users, key=lambda user: user is not sandbox.grant.user)
+
+
 def _decided(sandbox: Sandbox, asked: dict[str, str]) -> str:
     if asked.get("decision") == "decline":
         return _with(asked["redirect_uri"], error="access_denied", **_state(asked))
-    code = sandbox.tokens.code(sandbox.grant.user, asked["redirect_uri"])
+    user = sandbox.books.get(User, asked["user"]) if asked.get("user") else sandbox.grant.user
+    code = sandbox.tokens.code(user, asked["redirect_uri"])
     return _with(asked["redirect_uri"], code=code, **_state(asked))
 
 

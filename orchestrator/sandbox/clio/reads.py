@@ -11,7 +11,7 @@ from orchestrator.sandbox.clio.fields import encoded, plan, shown
 from orchestrator.sandbox.clio.paging import page
 from orchestrator.sandbox.firm import bills, links
 from orchestrator.sandbox.firm.money import Activity, Bill, Link, Payment
-from orchestrator.sandbox.firm.things import ZERO, Contact, Facts, Matter, Thing
+from orchestrator.sandbox.firm.things import ZERO, Contact, Facts, Matter, Thing, User
 from orchestrator.sandbox.refusal import missing
 
 COLLECTIONS = {
@@ -24,6 +24,7 @@ COLLECTIONS = {
     "/clio_payments/payments": "payment",
     "/communications": "communication",
     "/contacts": "contact",
+    "/custom_actions": "custom_action",
     "/custom_fields": "custom_field",
     "/line_items": "line_item",
     "/matter_stages": "matter_stage",
@@ -37,8 +38,11 @@ COLLECTIONS = {
 LISTED_ONLY = {"/line_items", "/matter_stages"}
 
 
-def visible(thing: Thing) -> bool:
-    """Payments and links of other applications exist, but this application never sees them."""
+def visible(thing: Thing, user: User | None = None) -> bool:
+    """Payments and links of other applications exist, but this application never sees them; some matters some users do not."""
+    matter = thing if isinstance(thing, Matter) else getattr(thing, "matter", None)
+    if user is not None and isinstance(matter, Matter) and user.id in matter.hidden_from:
+        return False
     link = thing.clio_payments_link if isinstance(thing, Payment) else thing
     return not isinstance(link, Link) or link.by != "stranger"
 
@@ -46,7 +50,11 @@ def visible(thing: Thing) -> bool:
 def listing(kind: str) -> Callable[[Call], Reply]:
     def answer(call: Call) -> Reply:
         tests = filters.tests(kind, call.params, call.books.today())
-        rows = [row for row in call.books.rows(kind).values() if visible(row) and all(test(row) for test in tests)]
+        rows = [
+            row
+            for row in call.books.rows(kind).values()
+            if visible(row, call.user) and all(test(row) for test in tests)
+        ]
         return paged(call, kind, rows)
 
     return answer
@@ -55,7 +63,7 @@ def listing(kind: str) -> Callable[[Call], Reply]:
 def single(kind: str) -> Callable[[Call], Reply]:
     def answer(call: Call) -> Reply:
         thing = call.books.rows(kind).get(call.id)
-        if thing is None or not visible(thing):
+        if thing is None or not visible(thing, call.user):
             raise missing(kind.replace("_", " ").capitalize(), call.id)
         return fresh(call, thing)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from decimal import Decimal
 
-from orchestrator.sandbox.clio import bodies, records
+from orchestrator.sandbox.clio import actions, bodies, records
 from orchestrator.sandbox.clio.call import Call, Reply
 from orchestrator.sandbox.clio.references import resolved
 from orchestrator.sandbox.firm import bills, ledger, links, work
@@ -189,6 +189,9 @@ WRITES: dict[tuple[str, str], Write] = {
     ("PATCH", "/communications/{id}"): records.change_communication,
     ("DELETE", "/communications/{id}"): remove(Communication, "communication.deleted"),
     ("POST", "/bank_transactions"): create_bank_transaction,
+    ("POST", "/custom_actions"): actions.create_action,
+    ("PATCH", "/custom_actions/{id}"): actions.change_action,
+    ("DELETE", "/custom_actions/{id}"): actions.delete_action,
     ("POST", "/clio_payments/links"): create_link,
     ("PATCH", "/clio_payments/links/{id}"): expire_link,
 }

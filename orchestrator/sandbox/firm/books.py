@@ -4,7 +4,7 @@ import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 from orchestrator.sandbox.clock import Clock
@@ -22,6 +22,7 @@ from orchestrator.sandbox.firm.things import (
     BankAccount,
     Communication,
     Contact,
+    CustomAction,
     CustomField,
     Facts,
     Matter,
@@ -61,6 +62,9 @@ TABLES: tuple[type[Thing], ...] = (
     BankTransfer,
 )
 
+LATER: tuple[type[Thing], ...] = (CustomAction,)
+"""Numbered without the dice: what a seed meant before there were these, it still means."""
+
 REGION_CURRENCY = {"us": "USD", "ca": "CAD", "eu": "GBP", "au": "AUD"}
 SIGNS = {"USD": "$", "CAD": "$", "GBP": "£", "AUD": "$"}
 
@@ -77,6 +81,14 @@ class Rules:
     terms_days: int = 30
     card_settles_after: float = 86_400
     echeck_settles_after: float = 5 * 86_400
+
+
+@dataclass(frozen=True)
+class Nonce:
+    """Proof that a user pressed a button, good for one request of that user's until it ends."""
+
+    user_id: int
+    ends_at: datetime
 
 
 class Books:
@@ -97,11 +109,15 @@ class Books:
         self.listeners: list[Listener] = []
         self.active_links: dict[int, Link] = {}
         self.links_by_token: dict[str, Link] = {}
-        self._tables: dict[str, dict[int, Any]] = {table.table: {} for table in TABLES}
+        self.nonces: dict[str, Nonce] = {}
+        self._tables: dict[str, dict[int, Any]] = {table.table: {} for table in (*TABLES, *LATER)}
         # Ids of different tables never meet: a worker that mixes them up finds nothing instead of the wrong thing.
         self._ids = {
             table.table: itertools.count(1_000_000 * (place + 1) + self.random.randrange(1_000, 9_000))
             for place, table in enumerate(TABLES)
+        } | {
+            table.table: itertools.count(1_000_000 * (place + 1) + 1)
+            for place, table in enumerate(LATER, start=len(TABLES))
         }
 
     def table(self, kind: type[T]) -> dict[int, T]:

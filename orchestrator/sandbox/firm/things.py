@@ -191,6 +191,8 @@ class Matter(Thing):
     last_activity_date: dt.date | None = None
     custom_field_values: list[Facts] = field(default_factory=list)
     held: dict[BankAccount, Decimal] = field(default_factory=dict)
+    hidden_from: set[int] = field(default_factory=set)
+    """Users who may not see the matter and what belongs to it."""
 
     @property
     def client_id(self) -> int:
@@ -278,3 +280,14 @@ class Webhook(Thing):
     user: User | None = None
     status: str = "pending"
     seen: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(eq=False, kw_only=True)
+class CustomAction(Thing):
+    """A button of an application in Clio's own pages."""
+
+    table = "custom_action"
+    label: str
+    target_url: str
+    ui_reference: str
+    user: User | None = None
