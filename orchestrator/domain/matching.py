@@ -5,12 +5,13 @@ contradict each other, and which it leaves to the next rule. Nothing is remember
 pass through in constant memory, and the same movements always come out the same (T42).
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from orchestrator.domain.movements import MovementKind, MovementStatus
 
@@ -105,6 +106,8 @@ class Rule:
     leg: Leg
     column: str
     decide: Decide
+    both: bool = False
+    """Whether it leaves a group over, unseen, that stands on one side only."""
 
 
 SAME_REFERENCE_DAYS = 45
@@ -154,50 +157,68 @@ def _match(verdict: Verdict, rule: str, lefts: Sequence[Item], rights: Sequence[
         verdict.costs += [item for item in mine if item.kind in COSTS and item.source != "clio_ledger" and borne]
 
 
-class Payment(NamedTuple):
-    """What the first look needs of a processor's movement."""
+class Look(NamedTuple):
+    """What the first look needs of a processor's movement, and of a ledger line that names it: None where there is none.
 
-    name: str
+    Several lines of one movement are as many looks. `on` is a day as the database has it: it is only handed on.
+    """
+
     id: int
+    on: Any
     amount_cents: int
-    on: date
     status: str
     kind: str
     source: str
     reference: str
     matter_id: int | None
+    name: str
+    line_id: int | None
+    line_cents: int | None
+    line_status: str | None
+    line_matter_id: int | None
 
 
-class Line(NamedTuple):
-    """What the first look needs of a ledger line: `link` is what it says it belongs to."""
+@dataclass(slots=True)
+class FirstLook:
+    """What is clear at once, and what is not."""
 
-    link: str
-    id: int
-    amount_cents: int
-    status: str
-    matter_id: int | None
+    pairs: list[tuple[int, int, Any]] = field(default_factory=list)
+    """The same money for certain, by `exact_id`: the movement's id, the line's, and the movement's day."""
+    alone: list[Look] = field(default_factory=list)
+    """No line names these."""
+    rest: list[int] = field(default_factory=list)
+    """The ids of those that the rule itself must see."""
 
 
-def clean(payments: Sequence[Payment], lines: Iterable[Line], named: Named) -> tuple[list[Match], list[int]]:
-    """The pairs about which there is nothing to say, which are by far the most, and the ids of everything else.
+def clean(looks: Iterable[Look], named: Named) -> FirstLook:
+    """The pairs about which there is nothing to say, which are by far the most, and everything else.
 
     It decides as `same_id` does, on a few columns of each: nine movements of ten are seen no closer than this.
     """
-    by_link: dict[str, Line | None] = {}
-    for one in lines:
-        by_link[one.link] = None if one.link in by_link else one
-    matches: list[Match] = []
-    rest: list[int] = []
-    for payment in payments:
-        name, ident, cents, on, status, kind, _, reference, matter = payment
-        line = by_link.get(name)
-        if line is not None and line.amount_cents == cents and status == line.status == _SETTLED and kind not in COSTS:
+    found = FirstLook()
+    pairs, rest = found.pairs, found.rest
+    last, several = 0, set[int]()
+    for look in looks:
+        ident, on, cents, status, kind, _, reference, matter, _, line, theirs, standing, whose = look
+        if line is None:
+            found.alone.append(look)
+        elif ident == last:
+            several.add(ident)
+        elif theirs == cents and status == standing == _SETTLED and kind not in COSTS:
             ours = matter or only(named.get(reference, ()))
-            if ours is None or line.matter_id is None or ours == line.matter_id:
-                matches.append(Match("exact_id", (ident,), (line.id,), on))
-                continue
-        rest.append(ident)
-    return matches, rest
+            if ours is None or whose is None or ours == whose:
+                pairs.append((ident, line, on))
+            else:
+                rest.append(ident)
+        else:
+            rest.append(ident)
+        last = ident
+    lines = Counter(line for _, line, _ in pairs)
+    if several or len(lines) < len(pairs):
+        # One of each, or it is the rule's to say.
+        found.pairs = [pair for pair in pairs if pair[0] not in several and lines[pair[1]] == 1]
+        found.rest = sorted({*rest, *several, *(pair[0] for pair in pairs)} - {pair[0] for pair in found.pairs})
+    return found
 
 
 _SETTLED = MovementStatus.SETTLED.value
@@ -327,14 +348,14 @@ def client_draw(members: Sequence[Item], _named: Named, verdict: Verdict) -> Non
 
 LADDER: tuple[Rule, ...] = (
     Rule("exact_id", Leg.PROCESSOR, "link", same_id),
-    Rule("id_in_reference", Leg.PROCESSOR, "name", same_id),
-    Rule("exact_reference", Leg.PROCESSOR, "reference", same_reference),
+    Rule("id_in_reference", Leg.PROCESSOR, "name", same_id, both=True),
+    Rule("exact_reference", Leg.PROCESSOR, "reference", same_reference, both=True),
     Rule("client_level_draw", Leg.PROCESSOR, "client", client_draw),
-    Rule("amount_matter_days", Leg.PROCESSOR, "money", same_money),
+    Rule("amount_matter_days", Leg.PROCESSOR, "money", same_money, both=True),
     Rule("sum", Leg.PROCESSOR, "matter", summed),
-    Rule("exact_reference", Leg.BANK, "reference", same_reference),
+    Rule("exact_reference", Leg.BANK, "reference", same_reference, both=True),
     Rule("client_level_draw", Leg.BANK, "client", client_draw),
-    Rule("amount_days", Leg.BANK, "money", same_amount),
+    Rule("amount_days", Leg.BANK, "money", same_amount, both=True),
 )
 """From certain to merely unique; the first names its partner, the last is the only one it could be. Then a person."""
 

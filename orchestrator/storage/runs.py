@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 
-from orchestrator.domain.matching import NOT_YET, SAME_REFERENCE_DAYS, Item, Leg, Line, Match, Payment
+from orchestrator.domain.matching import LADDER, NOT_YET, SAME_REFERENCE_DAYS, Item, Leg, Look, Match, Rule
 from orchestrator.domain.movements import Source
 from orchestrator.domain.references import normalise
 from orchestrator.storage.repository import CHUNK, Repository, Row
@@ -25,9 +25,6 @@ from orchestrator.storage.tables import (
     unmatched,
 )
 
-MOST_BOUND = 4000
-"""Names in one statement, where thousands are looked up at once; SQLite takes 32,766 bound values, PostgreSQL 65,535."""
-
 MOST_ALIKE = 1000
 """Candidates that are looked at for a few hundred movements: what has more of them is nobody's certain partner."""
 
@@ -35,6 +32,10 @@ Seen = sa.FromClause
 """The table of movements, or an alias of it."""
 
 PROCESSORS = (Source.LAWPAY, Source.CLIO_PAYMENTS)
+
+MATCHED = ("run_id", "leg", "rule", "left_id", "right_id", "on")
+POOLED = ("right", "movement_id", "matter_id", "amount_cents", "on", "name", "reference", "money", "client", "matter")
+"""What the rules group a movement by, and what it is worth there."""
 
 COMPARED = ("source", "external_id", "amount_cents", "on", "kind", "status", "reference", "matter_id", "client_id",
             "bill_id", "parent")  # fmt: skip
@@ -138,21 +139,19 @@ class Runs(Repository):
 
     # ── what it compares ──
 
-    def payments(self, window: Window, after: int, size: int) -> tuple[list[Payment], list[Line]]:
-        """The next movements of the processors, by id, and all ledger lines that name them.
+    def first_looks(self, window: Window, after: int, size: int) -> list[Look]:
+        """The next movements of the processors, by id, each with the ledger lines that name it.
 
         What belongs together was seen at about the same time, so both are read from the same pages of the database.
         """
-        columns = ("external_id", "id", "amount_cents", "on", "status", "kind", "source", "reference", "matter_id")
+        columns = ("id", "on", "amount_cents", "status", "kind", "source", "reference", "matter_id", "external_id")
         chosen = sa.select(*(movements.c[name] for name in columns)).where(within(window), movements.c.id > after)
-        mine = chosen.where(movements.c.source.in_(PROCESSORS)).order_by(movements.c.id).limit(size)
-        found = list(map(Payment._make, self.connection.execute(mine).all()))
-        lines = sa.select(*(movements.c[name] for name in ("link", "id", "amount_cents", "status", "matter_id")))
-        named = lines.where(within(window), movements.c.source == Source.CLIO_LEDGER)
-        theirs: list[Line] = []
-        for part in _parts((payment.name for payment in found), MOST_BOUND):
-            theirs += map(Line._make, self.connection.execute(named.where(movements.c.link.in_(part))).all())
-        return found, theirs
+        page = chosen.where(movements.c.source.in_(PROCESSORS)).order_by(movements.c.id).limit(size).subquery()
+        line = movements.alias("line")
+        theirs = [line.c[name] for name in ("id", "amount_cents", "status", "matter_id")]
+        named = sa.and_(within(window, line), line.c.source == Source.CLIO_LEDGER, line.c.link == page.c.external_id)
+        looks = self.tuples(sa.select(page, *theirs).select_from(page.outerjoin(line, named)))
+        return sorted(cast(list[Look], looks))
 
     def linked(self, window: Window, ids: Collection[int]) -> list[Item]:
         """These movements of the processors and all ledger lines that name them, as complete groups."""
@@ -162,10 +161,9 @@ class Runs(Repository):
         named = lines.where(within(window), movements.c.source == Source.CLIO_LEDGER)
         found: list[Item] = []
         for part in _parts(ids):
-            ours = list(map(Item._make, self.connection.execute(chosen.where(movements.c.id.in_(part))).all()))
-            names = [item.key for item in ours]
+            ours = self._items(chosen.where(movements.c.id.in_(part)))
             found += ours
-            found += map(Item._make, self.connection.execute(named.where(movements.c.link.in_(names))).all())
+            found += self._items(named.where(movements.c.link.in_([item.key for item in ours])))
         return sorted(found)
 
     def unlinked(self, window: Window, source: Source, after: int, size: int) -> list[Item]:
@@ -182,7 +180,14 @@ class Runs(Repository):
             )
             partner = sa.select(sa.literal(1)).where(theirs, within(window, taken))
             mine = mine.where(sa.or_(movements.c.link == "", ~sa.exists(partner)))
-        return [Item._make(row) for row in self.connection.execute(mine.order_by(movements.c.id).limit(size)).all()]
+        return self._items(mine.order_by(movements.c.id).limit(size))
+
+    def bank_credits(self, window: Window) -> list[tuple[int, date, int]]:
+        """What the bank's lines of the window brought in: each with its day and cents."""
+        mine = sa.and_(within(window), movements.c.source == Source.BANK, movements.c.amount_cents > 0)
+        chosen = sa.select(movements.c.id, movements.c.on, movements.c.amount_cents).where(mine)
+        found = self.tuples(chosen.order_by(movements.c.id))
+        return [(ident, _day(on), cents) for ident, on, cents in found]
 
     def foreign(self, window: Window) -> list[Row]:
         """Movements of the window in another currency than their account's (T50)."""
@@ -192,23 +197,23 @@ class Runs(Repository):
 
     # ── what is not matched yet ──
 
-    def pool(self, run_id: int, leg: Leg, rows: Iterable[Mapping[str, Any]]) -> None:
-        values = [{"run_id": run_id, "leg": leg, "state": "open", **row} for row in rows]
-        if values:
-            self.connection.execute(sa.insert(unmatched), values)
+    def pool(self, run_id: int, leg: Leg, rows: Iterable[tuple[Any, ...]]) -> None:
+        """What is open in a leg from now on: rows of `POOLED`."""
+        mine = (run_id, leg.value, "open")
+        self.add_all(unmatched, ("run_id", "leg", "state", *POOLED), [mine + row for row in rows])
 
-    def grouped(
-        self, run_id: int, leg: Leg, column: str, after: str, size: int
-    ) -> tuple[list[Item], str | None]:  # fmt: skip
-        """The next complete groups of what is open in a leg, by one of the pool's columns, and where they end."""
-        key = unmatched.c[column]
-        chosen = self._pooled(key).where(
-            unmatched.c.run_id == run_id, unmatched.c.leg == leg, unmatched.c.state == "open", key > after
-        )
+    def grouped(self, run_id: int, rule: Rule, after: str, size: int) -> tuple[list[Item], str | None]:
+        """The next complete groups of what is open in a rule's leg, by its column of the pool, and where they end."""
+        key = unmatched.c[rule.column]
+        mine = sa.and_(unmatched.c.run_id == run_id, unmatched.c.leg == rule.leg, unmatched.c.state == "open")
+        chosen = self._pooled(key).where(mine, key > after)
+        if rule.both:
+            other = unmatched.alias("other")
+            same = sa.and_(other.c.run_id == run_id, other.c.leg == rule.leg, other.c[rule.column] == key)
+            across = sa.and_(same, other.c.right == 1 - unmatched.c.right, other.c.state == "open")
+            chosen = chosen.where(sa.exists(sa.select(sa.literal(1)).where(across)))
         while True:
-            found = [
-                Item._make(row) for row in self.connection.execute(chosen.order_by(key, unmatched.c.on).limit(size))
-            ]
+            found = self._items(chosen.order_by(key).limit(size))
             if len(found) < size:
                 return found, None
             complete = [item for item in found if item.key != found[-1].key]
@@ -224,8 +229,11 @@ class Runs(Repository):
         chosen = self._pooled(sa.literal_column("''")).add_columns(unmatched.c.id).where(mine, unmatched.c.id > after)
         if right is not None:
             chosen = chosen.where(unmatched.c.right == right)
-        rows = self.connection.execute(chosen.order_by(unmatched.c.id).limit(size)).all()
-        return [(row[-1], Item._make(row[:-1])) for row in rows]
+        rows = self.tuples(chosen.order_by(unmatched.c.id).limit(size))
+        return [(row[-1], _item(row[:-1])) for row in rows]
+
+    def _items(self, statement: sa.Select[Any]) -> list[Item]:
+        return list(map(_item, self.tuples(statement)))
 
     def named(self, run_id: int, found: Iterable[tuple[int, int, int]]) -> None:
         """The matters of some movements in the processor's leg: each with its cents and its matter."""
@@ -248,8 +256,8 @@ class Runs(Repository):
         """The next ledger lines that stand in the processor's leg, each with the pool's id and its state there."""
         mine = sa.and_(unmatched.c.run_id == run_id, unmatched.c.leg == Leg.PROCESSOR, unmatched.c.right == 1)
         chosen = self._pooled(sa.literal_column("''")).add_columns(unmatched.c.id, unmatched.c.state)
-        rows = self.connection.execute(chosen.where(mine, unmatched.c.id > after).order_by(unmatched.c.id).limit(size))
-        return [(row[-2], row[-1], Item._make(row[:-2])) for row in rows]
+        rows = self.tuples(chosen.where(mine, unmatched.c.id > after).order_by(unmatched.c.id).limit(size))
+        return [(row[-2], row[-1], _item(row[:-2])) for row in rows]
 
     @staticmethod
     def _pooled(key: sa.ColumnElement[Any]) -> sa.Select[Any]:
@@ -302,11 +310,12 @@ class Runs(Repository):
             for left in match.lefts or (None,)
             for right in match.rights or (None,)
         ]
-        if rows:
-            # By far the most rows of a run: handed to the driver as they are, a quarter of the run's time is saved.
-            hole = "?" if self.connection.dialect.paramstyle == "qmark" else "%s"
-            into = 'INSERT INTO matches (run_id, leg, rule, left_id, right_id, "on")'
-            self.connection.exec_driver_sql(f"{into} VALUES ({', '.join([hole] * 6)})", rows)
+        self.add_all(matches, MATCHED, rows)
+
+    def keep_pairs(self, run_id: int, pairs: Iterable[tuple[int, int, Any]]) -> None:
+        """What the first look found: by far the most rows of a run."""
+        leg, rule = LADDER[0].leg.value, LADDER[0].name
+        self.add_all(matches, MATCHED, [(run_id, leg, rule, left, right, on) for left, right, on in pairs])
 
     def matched_on(
         self, run_id: int, days: Mapping[str, Collection[date]], after: int, size: int
@@ -322,8 +331,8 @@ class Runs(Repository):
         mine = mine.where(matches.c.rule.not_in(["client_level_draw", "internal_transfer"]))
         theirs = [sa.and_(left.c.source == source, matches.c.on.in_(of)) for source, of in sorted(days.items())]
         mine = mine.where(sa.or_(*theirs, matches.c.on == NOT_YET, movements.c.amount_cents < 0))
-        rows = self.connection.execute(mine.order_by(matches.c.id).limit(size))
-        return [(row[-1], Item._make(row[:-1])) for row in rows]
+        rows = self.tuples(mine.order_by(matches.c.id).limit(size))
+        return [(row[-1], _item(row[:-1])) for row in rows]
 
     def matches_of(self, run_id: int, after: int = 0, size: int = 5000) -> list[Row]:
         """The next matches of a run, in the order in which it found them."""
@@ -620,6 +629,16 @@ def _same(item: Item, row: Row) -> bool:
         or (bool(mine) and mine in {theirs, normalise(row["external_id"])})
         or (bool(theirs) and theirs == normalise(item.external_id))
     )
+
+
+def _item(row: tuple[Any, ...]) -> Item:
+    """A row of the driver's, in the order of `Item`."""
+    key, right, ident, source, name, cents, on, *rest = row
+    return Item(key, right, ident, source, name, cents, _day(on), *rest)
+
+
+def _day(on: Any) -> date:
+    return date.fromisoformat(on) if isinstance(on, str) else on
 
 
 def _parts(values: Iterable[Any], size: int = CHUNK) -> Iterator[list[Any]]:

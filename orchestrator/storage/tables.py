@@ -844,9 +844,9 @@ unmatched = Table(
     Column("matter", Ordered, nullable=False),
     Index("ix_unmatched_of_run", "run_id", "leg", "state", "id"),
     Index("ix_unmatched_movement", "run_id", "leg", "movement_id"),
-    Index("ix_unmatched_name", "run_id", "leg", "name"),
-    Index("ix_unmatched_reference", "run_id", "leg", "reference"),
-    Index("ix_unmatched_money", "run_id", "leg", "money"),
+    Index("ix_unmatched_name", "run_id", "leg", "name", "right"),
+    Index("ix_unmatched_reference", "run_id", "leg", "reference", "right"),
+    Index("ix_unmatched_money", "run_id", "leg", "money", "right"),
     Index("ix_unmatched_amount", "run_id", "leg", "amount_cents"),
 )
 

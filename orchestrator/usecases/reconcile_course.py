@@ -5,6 +5,7 @@ the run's inputs and the steps before it (T42).
 """
 
 import hashlib
+from array import array
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
@@ -115,25 +116,34 @@ class Course:
 
     def _link(self, after: int | None) -> int | None:
         """Ledger lines that name their transaction, and every movement that the processor has."""
-        payments, lines = self._work.runs.payments(self._window, after or 0, PAGE)
-        days: dict[str, int] = self._place["days"]
-        for payment in payments:
-            if payment.amount_cents > 0 and payment.status == "settled":
-                day = f"{payment.source}|{payment.on}"
-                days[day] = days.get(day, 0) + payment.amount_cents
-        # Only where a ledger line stands beside it does a name matter yet.
-        beside = {line.link for line in lines}
+        looks = self._work.runs.first_looks(self._window, after or 0, PAGE)
+        self._count_days(looks)
         texts: dict[str, set[str]] = {}
-        for payment in payments:
-            if payment.matter_id is None and payment.reference and payment.name in beside and payment.source in ASKED:
-                texts.setdefault(payment.source, set()).add(payment.reference)
+        for _, _, _, _, _, source, reference, matter, _, _, _, _, whose in looks:
+            # Only where a ledger line stands beside it does a name matter yet.
+            if whose is not None and matter is None and reference and source in ASKED:
+                texts.setdefault(source, set()).add(reference)
         named = self._named_as(texts)
-        pairs, rest = matching.clean(payments, lines, named)
-        self._remember(Leg.PROCESSOR, pairs, ())
-        verdict = matching.decide(LADDER[0], self._work.runs.linked(self._window, rest), named)
+        found = matching.clean(looks, named)
+        self._work.runs.keep_pairs(self._run["id"], found.pairs)
+        self._chain(array("q", [ident for pair in found.pairs for ident in pair[:2]]).tobytes())
+        verdict = matching.decide(LADDER[0], self._work.runs.linked(self._window, found.rest), named)
         self._keep(Leg.PROCESSOR, verdict)
-        self._pool(Leg.PROCESSOR, verdict.left_over, {})
-        return payments[-1].id if len(payments) == PAGE else None
+        self._pool(Leg.PROCESSOR, verdict.left_over)
+        self._work.runs.pool(self._run["id"], Leg.PROCESSOR, map(_alone, found.alone))
+        return looks[-1][0] if len(looks) >= PAGE else None
+
+    def _count_days(self, looks: Sequence[matching.Look]) -> None:
+        """What settled on each day at each processor, coming in: the bank may show it as one sum."""
+        settled: Counter[tuple[str, Any]] = Counter()
+        last = 0
+        for ident, on, cents, status, _, source, *_ in looks:
+            if ident != last and cents > 0 and status == "settled":
+                settled[source, on] += cents
+            last = ident
+        days: dict[str, int] = self._place["days"]
+        for (source, on), cents in settled.items():
+            days[f"{source}|{on}"] = days.get(f"{source}|{on}", 0) + cents
 
     def _name(self, after: int | None) -> int | None:
         """What no id and no reference tied to Clio's ledger: the lookup table may know its matter."""
@@ -147,12 +157,12 @@ class Course:
     def _ledger(self, after: int | None) -> int | None:
         """Ledger lines that name no payment there is: their reference, matter or amount may find one."""
         items = self._work.runs.unlinked(self._window, Source.CLIO_LEDGER, after or 0, PAGE)
-        self._pool(Leg.PROCESSOR, items, {})
+        self._pool(Leg.PROCESSOR, items)
         return items[-1].id if len(items) == PAGE else None
 
     def _climb(self, rule: Rule, after: str | None) -> str | None:
         """One rung, over what the rungs before it left."""
-        items, end = self._work.runs.grouped(self._run["id"], rule.leg, rule.column, after or "", PAGE)
+        items, end = self._work.runs.grouped(self._run["id"], rule, after or "", PAGE)
         verdict = matching.decide(rule, items, self._named(items) if rule.leg is Leg.PROCESSOR else {})
         self._keep(rule.leg, verdict, pooled=True)
         return end
@@ -163,9 +173,10 @@ class Course:
         for named, cents in self._place["days"].items():
             source, _, day = named.partition("|")
             by_source.setdefault(source, {})[date.fromisoformat(day)] = cents
-        whole = _each_once({source: batches(days, self._bank_credits()) for source, days in sorted(by_source.items())})
+        came_in = [Credit(*line) for line in self._work.runs.bank_credits(self._window)]
+        whole = _each_once({source: batches(days, came_in) for source, days in sorted(by_source.items())})
         taken = {ident for fits in whole.values() for ident in fits}
-        free = [line for line in self._bank_credits() if line.id not in taken]
+        free = [line for line in came_in if line.id not in taken]
         # Money that the ledger has in exactly this amount is no day less a fee.
         known = self._work.runs.alike(self._run["id"], {line.amount_cents for line in free})
         free = [line for line in free if line.amount_cents not in known]
@@ -195,12 +206,6 @@ class Course:
         said = Difference("net_deposit", (), gross - line.amount_cents, cause)
         self._say(said, day, [line.id], f"{day}:{line.amount_cents}")
 
-    def _bank_credits(self) -> Iterable[Credit]:
-        after = 0
-        while items := self._work.runs.unlinked(self._window, Source.BANK, after, PAGE):
-            yield from (Credit(item.id, item.on, item.amount_cents) for item in items if item.amount_cents > 0)
-            after = items[-1].id
-
     def _uncleared(self, after: int | None) -> int | None:
         """Ledger lines known to the processor whose day the bank has not shown as one sum, and all that goes out."""
         cleared = set(self._place["cleared"])
@@ -209,7 +214,7 @@ class Course:
             source, _, day = named.partition("|")
             uncleared.setdefault(source, []).append(date.fromisoformat(day))
         found = self._work.runs.matched_on(self._run["id"], uncleared, after or 0, PAGE)
-        self._pool(Leg.BANK, [item for _, item in found], {})
+        self._pool(Leg.BANK, [item for _, item in found])
         return found[-1][0] if len(found) == PAGE else None
 
     def _pass_on(self, after: int | None) -> int | None:
@@ -224,7 +229,7 @@ class Course:
             if (item.id in lost and item.amount_cents < 0)
             or (state == "break" and (item.amount_cents < 0 or item.on not in cleared))
         ]
-        self._pool(Leg.BANK, [item._replace(right=0) for item in self._still_open([*free, *told])], {})
+        self._pool(Leg.BANK, [item._replace(right=0) for item in self._still_open([*free, *told])])
         self._work.runs.leave(self._run["id"], Leg.PROCESSOR, [item.id for item in free], state="passed")
         return found[-1][0] if len(found) == PAGE else None
 
@@ -251,7 +256,7 @@ class Course:
     def _bank_lines(self, after: int | None) -> int | None:
         items = self._work.runs.unlinked(self._window, Source.BANK, after or 0, PAGE)
         batched = set(self._place["batched"])
-        self._pool(Leg.BANK, [item for item in items if item.id not in batched], {})
+        self._pool(Leg.BANK, [item for item in items if item.id not in batched])
         return items[-1].id if len(items) == PAGE else None
 
     def _slips(self, _after: None) -> None:
@@ -530,28 +535,8 @@ class Course:
             )
         return {text: self._said[provider, text] for text in texts}
 
-    def _pool(self, leg: Leg, items: Sequence[Item], named: matching.Named) -> None:
-        rows = []
-        for item in items:
-            matter = item.matter_id or matching.only(named.get(item.reference, ()))
-            cents = effective(item)
-            ledger = item.source == Source.CLIO_LEDGER
-            reference = normalise(item.reference)[:200]
-            rows.append(
-                {
-                    "right": item.right,
-                    "movement_id": item.id,
-                    "matter_id": matter,
-                    "amount_cents": cents,
-                    "on": item.on,
-                    "name": reference if item.right else normalise(item.external_id)[:200],
-                    "reference": reference,
-                    "money": f"{cents}|{matter or ''}" if leg is Leg.PROCESSOR else str(cents) if cents else "",
-                    "client": f"{item.client_id}|{abs(cents)}|{item.on}" if ledger and item.client_id else "",
-                    "matter": f"{matter}" if matter is not None else "",
-                }
-            )
-        self._work.runs.pool(self._run["id"], leg, rows)
+    def _pool(self, leg: Leg, items: Iterable[Item]) -> None:
+        self._work.runs.pool(self._run["id"], leg, [_pooled(leg, item) for item in items])
 
     def _keep(self, leg: Leg, verdict: Verdict, *, pooled: bool = False) -> None:
         self._remember(leg, verdict.matches, verdict.differences)
@@ -563,7 +548,7 @@ class Course:
             self._work.runs.leave(self._run["id"], leg, broken, state="break")
         elif verdict.differences:
             items = [item for difference in verdict.differences for item in difference.items]
-            self._pool(leg, items, {})
+            self._pool(leg, items)
             self._work.runs.leave(self._run["id"], leg, [item.id for item in items], state="break")
 
     def _bear(self, costs: Sequence[Item]) -> None:
@@ -575,9 +560,7 @@ class Course:
 
     def _remember(self, leg: Leg, found: Sequence[matching.Match], differences: Sequence[Difference]) -> None:
         self._work.runs.keep_matches(self._run["id"], leg, found)
-        digest = hashlib.sha256(self._place["chain"].encode())
-        digest.update(repr([(leg.value, match.rule, match.lefts, match.rights) for match in found]).encode())
-        self._place["chain"] = digest.hexdigest()
+        self._chain(repr([(leg.value, match.rule, match.lefts, match.rights) for match in found]).encode())
         rows = [
             self._row(
                 one, min(item.on for item in one.items), [item.id for item in one.items],
@@ -586,6 +569,10 @@ class Course:
             for one in differences
         ]  # fmt: skip
         self._work.runs.keep_differences(self._run["id"], rows)
+
+    def _chain(self, found: bytes) -> None:
+        """What was matched so far, as one digest: the same inputs come to the same one."""
+        self._place["chain"] = hashlib.sha256(self._place["chain"].encode() + found).hexdigest()
 
     def _kind(self, difference: Difference) -> str:
         """A late return is worse once the money is used: the matter's ledger no longer holds it."""
@@ -610,6 +597,26 @@ class Course:
             "movement_ids": sorted(ids),
             "since": since,
         }
+
+
+def _pooled(leg: Leg, item: Item) -> tuple[Any, ...]:
+    """A row of `POOLED`: what the rules of a leg will group this movement by."""
+    right, cents, matter = item.right, effective(item), item.matter_id
+    reference = normalise(item.reference)[:200]
+    name = reference if right else normalise(item.external_id)[:200]
+    money = f"{cents}|{matter or ''}" if leg is Leg.PROCESSOR else str(cents) if cents else ""
+    own = item.source == Source.CLIO_LEDGER and item.client_id
+    client = f"{item.client_id}|{abs(cents)}|{item.on}" if own else ""
+    named = "" if matter is None else str(matter)
+    return right, item.id, matter, cents, item.on.isoformat(), name, reference, money, client, named
+
+
+def _alone(look: matching.Look) -> tuple[Any, ...]:
+    """The same for a processor's movement that no line names."""
+    ident, on, cents, status, _, _, text, matter, name, *_ = look
+    cents = 0 if status in matching.WORTHLESS else cents
+    named = "" if matter is None else str(matter)
+    return 0, ident, matter, cents, on, normalise(name)[:200], normalise(text)[:200], f"{cents}|{named}", "", named
 
 
 def _each_once(found: dict[str, dict[int, tuple[date, ...]]]) -> dict[str, dict[int, tuple[date, ...]]]:

@@ -9,8 +9,7 @@ from orchestrator.domain.batches import Credit, batches, nets
 from orchestrator.domain.matching import (
     LADDER,
     Item,
-    Line,
-    Payment,
+    Look,
     Verdict,
     clean,
     decide,
@@ -73,15 +72,25 @@ def test_T42_the_order_in_which_equals_come_changes_nothing(members, rule, rando
 def test_the_first_look_says_what_the_rule_would(members):
     payments = {one.key: one for one in members if not one.right}.values()
     lines = [one for one in members if one.right]
-    pairs, rest = clean(
-        [Payment(p.key, p.id, p.amount_cents, p.on, p.status, p.kind, p.source, "", p.matter_id) for p in payments],
-        [Line(one.key, one.id, one.amount_cents, one.status, one.matter_id) for one in lines],
-        {},
-    )
+    looks = [
+        Look(p.id, p.on, p.amount_cents, p.status, p.kind, p.source, "", p.matter_id, p.key, *line)
+        for p in payments
+        for line in [(one.id, one.amount_cents, one.status, one.matter_id) for one in lines if one.key == p.key]
+        or [(None,) * 4]
+    ]
+    found = clean(sorted(looks), {})
     whole = decide(LADDER[0], sorted([*payments, *lines]), {})
-    wanted = {(match.lefts, match.rights) for match in whole.matches}
-    assert {(match.lefts, match.rights) for match in pairs} <= wanted
-    assert len(pairs) + len(rest) == len(payments)
+    assert {((left,), (right,)) for left, right, _ in found.pairs} <= {(one.lefts, one.rights) for one in whole.matches}
+    assert {look.id for look in found.alone} <= {one.id for one in whole.left_over}
+    assert sorted([pair[0] for pair in found.pairs] + [look.id for look in found.alone] + found.rest) == sorted(
+        payment.id for payment in payments
+    )
+
+
+def test_F74_a_line_that_two_payments_of_one_name_could_have_left_is_neither_s_at_first_sight():
+    line = (9, 100, "settled", None)
+    looks = [Look(n, DAY, 100, "settled", "deposit", "lawpay", "", None, "k", *line) for n in (1, 2)]
+    assert (clean(looks, {}).pairs, clean(looks, {}).rest) == ([], [1, 2])
 
 
 def test_F74_two_equal_amounts_of_one_day_are_never_picked():
