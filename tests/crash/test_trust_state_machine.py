@@ -5,10 +5,13 @@ the ledgers are Clio's book to the cent and reading everything again changes not
 """
 
 import os
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from uuid import uuid4
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -45,8 +48,8 @@ class Blow:
                 raise Died(point)
 
 
-def trust_life(sandbox, folder):  # noqa: C901  one class, many short rules
-    """The machine's class, over one sandbox."""
+def trust_life(sandbox, database):  # noqa: C901  one class, many short rules
+    """The machine's class, over one sandbox; `database` makes the address of a new one, which goes with its context."""
 
     class TrustLife(RuleBasedStateMachine):
         def __init__(self):
@@ -54,9 +57,8 @@ def trust_life(sandbox, folder):  # noqa: C901  one class, many short rules
             sandbox.clear_faults()
             sandbox.reset("tiny", seed=1, now=START.isoformat(), frozen=True, rate_limit=100_000)
             self.stack, self.blow = ExitStack(), Blow()
-            place = Path(self.stack.enter_context(TemporaryDirectory(dir=folder, ignore_cleanup_errors=True)))
+            url = self.stack.enter_context(database())
             environment = {"trust": trust_settings(sandbox)}
-            url = f"sqlite:///{place}/firm.sqlite3"
             self.firm = self.stack.enter_context(open_firm(sandbox, url, passing=self.blow, environment=environment))
             self.firm.work()
             self.client = self.firm.ids["contacts"]["bo"]
@@ -266,10 +268,10 @@ def trust_life(sandbox, folder):  # noqa: C901  one class, many short rules
     return TrustLife
 
 
-def lived(sandbox, folder, *, examples, steps):
+def lived(sandbox, database, *, examples, steps):
     quiet = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
     run_state_machine_as_test(
-        trust_life(sandbox, folder),
+        trust_life(sandbox, database),
         settings=settings(
             max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=quiet, database=None,
             derandomize="ORCH_TEST_RANDOM" not in os.environ, print_blob=True,
@@ -277,17 +279,36 @@ def lived(sandbox, folder, *, examples, steps):
     )  # fmt: skip
 
 
-@pytest.fixture
-def folder(tmp_path):
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request, tmp_path):
+    """Makes a database of its own for each life, of either kind."""
+    if request.param == "postgresql":
+        return partial(on_a_server, request.getfixturevalue("postgres_server"))
     memory = Path("/dev/shm")
-    return memory if os.access(memory, os.W_OK) else tmp_path
+    return partial(in_a_file, memory if os.access(memory, os.W_OK) else tmp_path)
 
 
-def test_any_order_of_acts_and_deaths_keeps_trust_money_where_it_belongs(sandbox, folder):
-    lived(sandbox, folder, examples=5, steps=8)
+@contextmanager
+def in_a_file(folder):
+    with TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as place:
+        yield f"sqlite:///{place}/firm.sqlite3"
+
+
+@contextmanager
+def on_a_server(server):
+    name = f"trust_{uuid4().hex}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield f"{server}/{name}"
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.mark.parametrize(("database", "examples"), [("sqlite", 5), ("postgresql", 2)], indirect=["database"])
+def test_any_order_of_acts_and_deaths_keeps_trust_money_where_it_belongs(sandbox, database, examples):
+    lived(sandbox, database, examples=examples, steps=8)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_any_order_of_acts_and_deaths_keeps_trust_money_where_it_belongs_at_length(sandbox, folder):
-    lived(sandbox, folder, examples=40, steps=25)
+def test_any_order_of_acts_and_deaths_keeps_trust_money_where_it_belongs_at_length(sandbox, database):
+    lived(sandbox, database, examples=40, steps=25)
