@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from typing import Protocol
@@ -24,7 +25,7 @@ from orchestrator.delivery.letters import TemplateLetters
 from orchestrator.delivery.smtp import SmtpMailer
 from orchestrator.domain.accounts import Connection
 from orchestrator.domain.front_door import DOOR_HEADER, DOOR_PATH, DoorAnswer, Trouble
-from orchestrator.domain.letters import Brand
+from orchestrator.domain.letters import Brand, BrandRule, Headers
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.points import Passing, kill_at, unharmed
 from orchestrator.engine.runtime import Runtime
@@ -102,7 +103,7 @@ def build(
         practice=views.__getitem__,
         gateway=LawPay(lawpay) if lawpay is not None else None,
         mailer=mailer,
-        letters=letters or _letters(settings, base_url),
+        letters=letters or letters_of(settings),
         cipher=cipher,
         subscriptions=() if settings.dry_run else SUBSCRIPTIONS,
         holder=f"{socket.gethostname()}:{os.getpid()}",
@@ -282,8 +283,21 @@ def _mailer(settings: Settings) -> SmtpMailer | None:
     return SmtpMailer(settings.mail.url.get_secret_value(), timeout_seconds=settings.mail.timeout_seconds)
 
 
-def _letters(settings: Settings, base_url: str) -> Letters:
-    return TemplateLetters(settings.config_dir / "templates", _brand(settings), _pay_hosts(settings, base_url))
+def letters_of(settings: Settings) -> TemplateLetters:
+    """The firm's letters, from its settings alone; `Rejected` names the template or the brand that cannot work."""
+    own = _brand(settings)
+    rules = [
+        BrandRule(
+            replace(own, **row.model_dump(exclude={"practice_area", "office"}, exclude_none=True)),
+            practice_area=row.practice_area,
+            office=row.office,
+        )
+        for row in settings.letters.brands
+    ]
+    headers = Headers(unsubscribe=settings.mail.unsubscribe, key=settings.mail.key_header)
+    base_url = settings.clio.base_url or REGIONS[settings.clio.region]
+    hosts = _pay_hosts(settings, base_url)
+    return TemplateLetters(settings.config_dir / "templates", own, hosts, rules=rules, headers=headers)
 
 
 def _brand(settings: Settings) -> Brand:
@@ -296,6 +310,8 @@ def _brand(settings: Settings) -> Brand:
         address=firm.address,
         colour=firm.colour,
         locale=firm.locale,
+        footer=firm.footer,
+        words=settings.letters.words,
     )
 
 

@@ -76,6 +76,7 @@ class FirmSettings(Group):
     address: str | None = None
     reply_to: str | None = None
     colour: str = "#1f3a5f"
+    footer: tuple[str, ...] = ()
 
     @property
     def zone(self) -> ZoneInfo:
@@ -130,8 +131,42 @@ class MailSettings(Group):
     timeout_seconds: float = Field(default=10, gt=0)
     oldest_hours: int = Field(default=96, ge=1)
     client_daily_limit: int | None = Field(default=None, ge=1)
+    unsubscribe: str | None = None
+    key_header: str | None = Field(default=None, pattern=r"^[A-Za-z][A-Za-z0-9-]{0,62}$")
+    relay_knows_keys: bool = False
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True)
+
+    @model_validator(mode="after")
+    def known_by_its_key(self) -> Self:
+        """Resending to a relay that is told no key would reach the client twice (F75)."""
+        if self.relay_knows_keys and self.key_header is None:
+            raise ValueError("[mail] relay_knows_keys needs key_header: the header by which the relay knows a letter")
+        return self
+
+
+class BrandSettings(Group):
+    """How the firm signs to the clients of some matters (`[[letters.brands]]`); what is left out is the firm's own."""
+
+    practice_area: str | None = None
+    office: str | None = None
+    firm_name: str | None = None
+    reply_to: str | None = None
+    phone: str | None = None
+    address: str | None = None
+    colour: str | None = None
+    locale: str | None = None
+    footer: tuple[str, ...] | None = None
+    words: str | None = None
+
+
+class LetterSettings(Group):
+    """Whose name letters are in, and in which language: by matter, or as a custom field of the matter says."""
+
+    brands: tuple[BrandSettings, ...] = ()
+    words: str | None = None
+    language_field: str | None = None
+    languages: dict[str, str] = Field(default_factory=dict)
 
 
 class ApprovalSettings(Group):
@@ -481,6 +516,7 @@ class Settings(BaseSettings):
     clio: ClioSettings = ClioSettings()
     lawpay: LawPaySettings = LawPaySettings()
     mail: MailSettings = MailSettings()
+    letters: LetterSettings = LetterSettings()
     approval: ApprovalSettings = ApprovalSettings()
     billing: BillingSettings = BillingSettings()
     links: LinkSettings = LinkSettings()

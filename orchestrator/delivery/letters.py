@@ -2,8 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from email import policy
 from email.charset import QP, Charset
@@ -11,6 +12,7 @@ from email.mime.multipart import MIMEMultipart
 from email.mime.nonmultipart import MIMENonMultipart
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
@@ -18,7 +20,7 @@ from babel.numbers import format_currency
 
 from orchestrator.delivery.plain import header, mail_address, mailbox, one_line, pay_link
 from orchestrator.delivery.templates import TemplateSet
-from orchestrator.domain.letters import Brand, Finished, Letter, Reminder
+from orchestrator.domain.letters import Brand, BrandRule, DueBill, Finished, Headers, Letter, Reminder, brand_for
 from orchestrator.domain.money import Money
 from orchestrator.errors import Rejected
 
@@ -33,170 +35,245 @@ WIRE = policy.compat32.clone(linesep="\r\n", max_line_length=998)
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What a template may say: finished words, blank where the letter is silent."""
-
-    firm_name: str
-    reply_to: str
-    phone: str
-    address: str
-    colour: str
-    ink: str
-    client_name: str
-    bill_number: str
-    matter_number: str
-    amount: str
-    due_on: str
-    issued_on: str
-    pay_url: str
-    draw_on: str
-    left: str
-    items: str
-    bills: tuple["Line", ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Line:
-    """One bill of a reminder, in finished words; `pay_url` only where it has a link of its own."""
+    """One bill of a letter, in finished words; `pay_url` only where it has a link of its own."""
 
     number: str
     matter: str
     amount: str
     due_on: str
+    days: str
     pay_url: str
 
 
-SAMPLE = {field.name: field.name for field in fields(Facts)} | {
-    "bills": tuple(Line(*(f"{field.name} {n}" for field in fields(Line))) for n in (1, 2))
-}
-"""Facts to try a template with."""
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a template may say: finished words, blank where the letter is silent. docs/letters.md tells them to a firm.
+
+    `way` is how to pay: `one` link, `each` bill its own, `some` of them, `none`, or `draw`: nothing is asked for.
+    """
+
+    lang: str
+    firm_name: str
+    reply_to: str
+    phone: str
+    address: str
+    footer: tuple[str, ...]
+    colour: str
+    ink: str
+    client_name: str
+    count: int
+    bill_number: str
+    matter_number: str
+    amount: str
+    due_on: str
+    issued_on: str
+    days: str
+    pay_url: str
+    way: str
+    draw_on: str
+    left: str
+    items: tuple[str, ...]
+    bills: tuple[Line, ...]
+
+    @property
+    def named(self) -> tuple[tuple[str, object], ...]:
+        """Each fact with its name, as a template knows it."""
+        return tuple((field.name, getattr(self, field.name)) for field in fields(self))
+
+
+def _samples() -> Iterator[Facts]:
+    """What every template is tried with: one bill and two, everything known and nothing, each way to pay."""
+    words = {field.name: field.name for field in fields(Facts)}
+    line = Line(*(field.name for field in fields(Line)))
+    for way in ("one", "each", "some", "none", "draw"):
+        full: dict[str, Any] = {
+            **words,
+            "footer": ("line",),
+            "way": way,
+            "items": ("item",),
+            "count": 1,
+            "bills": (line,),
+        }
+        yield Facts(**full)
+        yield Facts(**full | {"count": 2, "bills": (line, replace(line, pay_url=""))})
+        silent = {name: type(value)() for name, value in full.items()}
+        yield Facts(**silent | {"way": way, "count": 1, "bills": (Line(*[""] * len(fields(Line))),)})
+
+
+SAMPLES = tuple(sample.named for sample in _samples())
+
+
+class Style:
+    """A brand in one language, checked: who writes, and how money and dates are said."""
+
+    def __init__(self, brand: Brand, locale: str) -> None:
+        self.sender = mail_address(brand.sender)
+        self.reply_to = mail_address(brand.reply_to or brand.sender)
+        self.firm_name = one_line(brand.firm_name, NAME)
+        self.phone = one_line(brand.phone or "", NUMBER)
+        self.address = one_line(", ".join((brand.address or "").splitlines()), POSTAL)
+        self.footer = tuple(one_line(line, POSTAL) for line in brand.footer)
+        self.colour, self.ink = brand.colour, ink_on(brand.colour)
+        self.words = brand.words
+        try:
+            self.locale = Locale.parse(locale, sep="-")
+        except (ValueError, UnknownLocaleError) as fault:
+            raise Rejected(f"{locale!r} is not a locale we know.", reason="brand_invalid") from fault
+        self.tag = str(self.locale).replace("_", "-")
+        if not self.firm_name:
+            raise Rejected("Letters need the firm's name.", reason="brand_invalid")
+
+    def money(self, money: Money) -> str:
+        return format_currency(money.amount, money.currency, locale=self.locale)
+
+    def date(self, day: date | None) -> str:
+        return format_date(day, "long", locale=self.locale) if day else ""
 
 
 class TemplateLetters:
     """The firm's words from a folder of templates; a brand, template or host list that cannot work is refused here, at start."""
 
-    def __init__(self, templates: Path, brand: Brand, pay_hosts: Iterable[str]) -> None:
-        self._pages = TemplateSet.load(templates, SAMPLE)
+    def __init__(
+        self, templates: Path, brand: Brand, pay_hosts: Iterable[str], *, rules: Sequence[BrandRule] = (),
+        headers: Headers | None = None,
+    ) -> None:  # fmt: skip
+        self.pages = TemplateSet.load(templates, SAMPLES)
         self._pay_hosts = frozenset(host.lower() for host in pay_hosts)
-        self._sender = mail_address(brand.sender)
-        self._reply_to = mail_address(brand.reply_to or brand.sender)
-        self._firm_name = one_line(brand.firm_name, NAME)
-        self._phone = one_line(brand.phone or "", NUMBER)
-        self._address = one_line(", ".join((brand.address or "").splitlines()), POSTAL)
-        self._colour, self._ink = brand.colour, ink_on(brand.colour)
-        try:
-            self._locale = Locale.parse(brand.locale, sep="-")
-        except (ValueError, UnknownLocaleError) as fault:
-            raise Rejected(f"{brand.locale!r} is not a locale we know.", reason="brand_invalid") from fault
-        if not self._firm_name:
-            raise Rejected("Letters need the firm's name.", reason="brand_invalid")
+        self._brand, self._rules = brand, tuple(rules)
+        self._headers = headers or Headers()
+        self._styles: dict[tuple[Brand, str], Style] = {}
+        if self._headers.unsubscribe is not None:
+            mail_address(self._headers.unsubscribe)
+        for one in (brand, *(rule.brand for rule in self._rules)):
+            style = self._style(one, one.locale)
+            if missing := self.pages.wanting(style.tag):
+                raise Rejected(f"There is no {missing[0]!r} in {style.tag}.", reason="template_missing")
 
     def write(self, letter: Letter, *, now: datetime) -> Finished:
         """The finished message, the same bytes for the same letter and `now`; `Rejected` when it cannot be written safely."""
-        about = [(letter.bill_id, letter.step)]
-        return self._finish(letter, letter.step, self._facts(letter), about, now=now)
+        if letter.amount.cents <= 0:
+            raise Rejected(f"Nothing is left to ask for on bill {letter.bill_id}.", reason="amount_invalid")
+        style, draw = self._style_of(letter), letter.draw
+        url = pay_link(letter.pay_url, self._pay_hosts) if draw is None else ""
+        bill = DueBill(
+            letter.bill_id, letter.bill_number, letter.matter_number, letter.amount, letter.issued_on, letter.due_on,
+            days_overdue=0, pay_url=None, step=letter.step,
+        )  # fmt: skip
+        facts = self._facts(style, letter, (bill,), pay_url=url)
+        if draw is not None:
+            items = tuple(
+                f"{style.date(day)}: {style.money(Money(cents, letter.amount.currency))}" for day, cents in draw.items
+            )
+            facts = replace(facts, way="draw", draw_on=style.date(draw.on), left=style.money(draw.left), items=items)
+        return self._finish(style, letter.step, letter, facts, (bill,), now=now)
 
     def remind(self, reminder: Reminder, *, now: datetime) -> Finished:
         """The same for a reminder of one or several bills, in the thread of what the client had before."""
-        about = [(bill.bill_id, bill.step or reminder.template) for bill in reminder.bills]
-        return self._finish(reminder, reminder.template, self._due(reminder), about, now=now)
-
-    def _finish(
-        self, letter: Letter | Reminder, template: str, facts: Facts, about: Sequence[tuple[int, str]], *, now: datetime
-    ) -> Finished:
-        recipient = mail_address(letter.to)
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", letter.key):
-            raise Rejected("A letter's key is letters and digits.", reason="key_invalid")
-        page = self._pages.find(template, map(slug, letter.matter_types))
-        subject, text, html = page.render({field.name: getattr(facts, field.name) for field in fields(Facts)})
-        message_id = f"<{letter.key[:40]}@{self._sender.rpartition('@')[2]}>"
-        message = MIMEMultipart("alternative", boundary=f"=_{letter.key[:40]}")
-        message["From"] = mailbox(facts.firm_name, self._sender)
-        message["To"] = mailbox(facts.client_name, recipient)
-        message["Reply-To"] = mailbox(facts.firm_name, self._reply_to)
-        message["Subject"] = header(subject)
-        message["Date"] = format_datetime(now)
-        message["Message-ID"] = message_id
-        thread = letter.thread if isinstance(letter, Reminder) else ()
-        if before := [one for one in thread if MESSAGE_ID.fullmatch(one) and one != message_id]:
-            message["In-Reply-To"] = before[-1]
-            message["References"] = "\r\n ".join(before[-LONGEST_THREAD:])
-        message["Auto-Submitted"] = "auto-generated"
-        message["X-Orchestrator-Key"] = letter.key
-        message["X-Orchestrator-Bill"] = ",".join(str(bill_id) for bill_id, _ in about)
-        message["X-Orchestrator-Step"] = ",".join(step for _, step in about)
-        message.attach(_part("plain", text))
-        message.attach(_part("html", html))
-        return Finished(message.as_bytes(policy=WIRE), message_id, subject, text, recipient, self._sender)
-
-    def _facts(self, letter: Letter) -> Facts:
-        if letter.amount.cents <= 0:
-            raise Rejected(f"Nothing is left to ask for on bill {letter.bill_id}.", reason="amount_invalid")
-        draw, currency = letter.draw, letter.amount.currency
-        items = draw.items if draw is not None else ()
-        return Facts(
-            firm_name=self._firm_name,
-            reply_to=self._reply_to,
-            phone=self._phone,
-            address=self._address,
-            colour=self._colour,
-            ink=self._ink,
-            client_name=one_line(letter.client_name, NAME),
-            bill_number=one_line(letter.bill_number, NUMBER),
-            matter_number=one_line(letter.matter_number or "", NUMBER),
-            amount=self._money(letter.amount),
-            due_on=self._date(letter.due_on),
-            issued_on=self._date(letter.issued_on),
-            pay_url=pay_link(letter.pay_url, self._pay_hosts) if draw is None else "",
-            draw_on=self._date(draw.on if draw is not None else None),
-            left=self._money(draw.left) if draw is not None else "",
-            items="\n".join(f"{self._date(day)}: {self._money(Money(cents, currency))}" for day, cents in items),
-        )
-
-    def _due(self, reminder: Reminder) -> Facts:
-        if any(bill.amount.cents <= 0 for bill in reminder.bills):
+        bills = reminder.bills
+        if not bills or any(bill.amount.cents <= 0 for bill in bills):
             raise Rejected("Nothing is left to ask for on a bill of this reminder.", reason="amount_invalid")
-        if len({bill.amount.currency for bill in reminder.bills}) != 1:
+        if len({bill.amount.currency for bill in bills}) > 1:
             raise Rejected("A reminder is of bills in one currency.", reason="amount_invalid")
-        total = Money(sum(bill.amount.cents for bill in reminder.bills), reminder.bills[0].amount.currency)
-        links = [bill.pay_url for bill in reminder.bills if bill.pay_url]
-        one_link = reminder.pay_url or (links[0] if len(links) == len(reminder.bills) == 1 else None)
+        style = self._style_of(reminder)
+        alone = reminder.pay_url or (bills[0].pay_url if len(bills) == 1 else None)
+        facts = self._facts(style, reminder, bills, pay_url=pay_link(alone, self._pay_hosts) if alone else "")
+        return self._finish(style, reminder.template, reminder, facts, bills, now=now)
+
+    def _style_of(self, letter: Letter | Reminder) -> Style:
+        brand = brand_for(self._rules, self._brand, matter_types=letter.matter_types, office=letter.office)
+        return self._style(brand, self._spoken(letter.region) or brand.locale)
+
+    def _spoken(self, region: str | None) -> str | None:
+        """The client's own language is a wish: a letter in the firm's is better than none, or than one half translated."""
+        with suppress(ValueError, UnknownLocaleError):
+            tag = str(Locale.parse(region or "", sep="-")).replace("_", "-")
+            return None if self.pages.wanting(tag) else tag
+        return None
+
+    def _style(self, brand: Brand, locale: str) -> Style:
+        key = (brand, locale)
+        if key not in self._styles:
+            self._styles[key] = Style(brand, locale)
+        return self._styles[key]
+
+    def _facts(self, style: Style, letter: Letter | Reminder, bills: Sequence[DueBill], *, pay_url: str) -> Facts:
         lines = tuple(
             Line(
                 number=one_line(bill.number, NUMBER),
                 matter=one_line(bill.matter_number or "", NUMBER),
-                amount=self._money(bill.amount),
-                due_on=self._date(bill.due_on),
-                pay_url=pay_link(bill.pay_url, self._pay_hosts) if bill.pay_url and not one_link else "",
+                amount=style.money(bill.amount),
+                due_on=style.date(bill.due_on),
+                days=str(bill.days_overdue) if bill.days_overdue > 0 else "",
+                pay_url=pay_link(bill.pay_url, self._pay_hosts) if bill.pay_url and not pay_url else "",
             )
-            for bill in reminder.bills
+            for bill in bills
         )
-        first = reminder.bills[0]
+        alone = lines[0] if len(lines) == 1 else Line("", "", "", "", "", "")
+        linked = sum(1 for line in lines if line.pay_url)
         return Facts(
-            firm_name=self._firm_name,
-            reply_to=self._reply_to,
-            phone=self._phone,
-            address=self._address,
-            colour=self._colour,
-            ink=self._ink,
-            client_name=one_line(reminder.client_name, NAME),
-            bill_number=lines[0].number if len(lines) == 1 else "",
-            matter_number=lines[0].matter if len(lines) == 1 else "",
-            amount=self._money(total),
-            due_on=lines[0].due_on if len(lines) == 1 else "",
-            issued_on=self._date(first.issued_on) if len(lines) == 1 else "",
-            pay_url=pay_link(one_link, self._pay_hosts) if one_link else "",
+            lang=style.tag,
+            firm_name=style.firm_name,
+            reply_to=style.reply_to,
+            phone=style.phone,
+            address=style.address,
+            footer=style.footer,
+            colour=style.colour,
+            ink=style.ink,
+            client_name=one_line(letter.client_name, NAME),
+            count=len(lines),
+            bill_number=alone.number,
+            matter_number=alone.matter,
+            amount=style.money(Money(sum(bill.amount.cents for bill in bills), bills[0].amount.currency)),
+            due_on=alone.due_on,
+            issued_on=style.date(bills[0].issued_on) if len(bills) == 1 else "",
+            days=alone.days,
+            pay_url=pay_url,
+            way="one" if pay_url else "none" if not linked else "each" if linked == len(lines) else "some",
             draw_on="",
             left="",
-            items="",
+            items=(),
             bills=lines,
         )
 
-    def _money(self, money: Money) -> str:
-        return format_currency(money.amount, money.currency, locale=self._locale)
+    def _finish(
+        self, style: Style, step: str, letter: Letter | Reminder, facts: Facts, bills: Sequence[DueBill], *, now: datetime
+    ) -> Finished:  # fmt: skip
+        recipient = mail_address(letter.to)
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", letter.key):
+            raise Rejected("A letter's key is letters and digits.", reason="key_invalid")
+        page = self.pages.find(step, map(slug, letter.matter_types), style.tag, style.words)
+        subject, text, html = page.render(dict(facts.named))
+        message_id = f"<{letter.key[:40]}@{style.sender.rpartition('@')[2]}>"
+        message = MIMEMultipart("alternative", boundary=f"=_{letter.key[:40]}")
+        message["From"] = mailbox(facts.firm_name, style.sender)
+        message["To"] = mailbox(facts.client_name, recipient)
+        message["Reply-To"] = mailbox(facts.firm_name, style.reply_to)
+        message["Subject"] = header(subject)
+        message["Date"] = format_datetime(now)
+        message["Message-ID"] = message_id
+        for name, value in self._threading(letter, message_id):
+            message[name] = value
+        message["Content-Language"] = style.tag
+        message["Auto-Submitted"] = "auto-generated"
+        if self._headers.unsubscribe:
+            message["List-Unsubscribe"] = f"<mailto:{self._headers.unsubscribe}>"
+        if self._headers.key:
+            message[self._headers.key] = letter.key
+        message["X-Orchestrator-Key"] = letter.key
+        message["X-Orchestrator-Bill"] = ",".join(str(bill.bill_id) for bill in bills)
+        message["X-Orchestrator-Step"] = ",".join(bill.step or step for bill in bills)
+        message.attach(_part("plain", text))
+        message.attach(_part("html", html))
+        return Finished(message.as_bytes(policy=WIRE), message_id, subject, text, recipient, style.sender)
 
-    def _date(self, day: date | None) -> str:
-        return format_date(day, "long", locale=self._locale) if day else ""
+    @staticmethod
+    def _threading(letter: Letter | Reminder, message_id: str) -> Iterator[tuple[str, str]]:
+        thread = letter.thread if isinstance(letter, Reminder) else ()
+        before = [one for one in thread if MESSAGE_ID.fullmatch(one) and one != message_id][-LONGEST_THREAD:]
+        if before:
+            yield "In-Reply-To", before[-1]
+            yield "References", "\r\n ".join(before)
 
 
 def slug(matter_type: str) -> str:

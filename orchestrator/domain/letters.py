@@ -1,5 +1,6 @@
 """What a client is told about a bill: facts only, words live in `config/templates`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -87,7 +88,11 @@ class Reminder:
 
 @dataclass(frozen=True, slots=True)
 class Brand:
-    """How the firm presents itself; `locale` is a BCP 47 tag such as `en-US` or `fr-CA`."""
+    """How the firm presents itself; `locale` is a BCP 47 tag such as `en-US` or `fr-CA`.
+
+    `footer` are lines that must stand under every letter (a regulator's, a registration number); `words` names a folder of
+    `config/templates` with words of this brand's own.
+    """
 
     firm_name: str
     sender: str
@@ -96,6 +101,40 @@ class Brand:
     address: str | None = None
     colour: str = "#1f3a5f"
     locale: str = "en-US"
+    footer: tuple[str, ...] = ()
+    words: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BrandRule:
+    """The brand of some matters: those of a practice area (or billing method), of an office, or of both."""
+
+    brand: Brand
+    practice_area: str | None = None
+    office: str | None = None
+
+
+def brand_for(rules: Sequence[BrandRule], default: Brand, *, matter_types: Sequence[str], office: str | None) -> Brand:
+    """The brand of the first rule that fits; what a rule leaves out fits everything."""
+    types, place = {one.casefold() for one in matter_types}, (office or "").casefold()
+    for rule in rules:
+        if (rule.practice_area is None or rule.practice_area.casefold() in types) and (
+            rule.office is None or rule.office.casefold() == place
+        ):
+            return rule.brand
+    return default
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """What a firm has its messages carry for machines; nothing of it unless configured.
+
+    `unsubscribe` is an address that a mail program's button writes to. `key` is the name of the header by which the relay
+    knows a letter it was handed before.
+    """
+
+    unsubscribe: str | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

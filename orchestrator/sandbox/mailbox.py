@@ -15,6 +15,9 @@ from orchestrator.sandbox.clock import Clock, stamp
 from orchestrator.sandbox.faults import Fault, Faults
 from orchestrator.sandbox.journal import Facts, Journal
 
+KEY_HEADER = "X-Idempotency-Key"
+"""A message that carries a key known already is taken and dropped, as relays do that promise so."""
+
 _WEB = re.compile(r"https?://[^\s\"'<>]+")
 
 
@@ -109,6 +112,9 @@ class Mailbox:
         if reply is not None and not reply.startswith("2"):
             return reply
         raw = envelope.content if isinstance(envelope.content, bytes) else str(envelope.content or "").encode()
+        key = message_from_bytes(raw, policy=policy.default).get(KEY_HEADER)
+        if key is not None and any(mail.header(KEY_HEADER) == str(key) for mail in self.mails):
+            return "250 Known already"
         self.accept(envelope.mail_from or "", list(envelope.rcpt_tos), raw)
         if reply is not None:
             abort(server)

@@ -21,6 +21,7 @@ from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.ask_for_payment import what_to_ask
 from orchestrator.usecases.fresh_bills import JUST_NOW, refresh
+from orchestrator.usecases.how_to_write import manner
 from orchestrator.usecases.poll_lawpay import hear_lawpay
 
 PUT_OFF = "client_daily_limit"
@@ -115,6 +116,8 @@ class SendMessage(Effect[str]):
         """A relay cannot be asked what it took: only a person can say, or the communication that was logged of it (F57)."""
         if self.lost is not None:
             return self._logged(intent)
+        if self.rt.settings.mail.relay_knows_keys:
+            return []  # the firm says that its relay drops a second copy, so to send it again is to look
         raise NeedsReview(
             f"No answer for {intent['message_id']} after the message was handed over.", reason="mail_outcome_unknown"
         )
@@ -224,7 +227,6 @@ class SendMessage(Effect[str]):
         matter = matters[0] if len(matters) == 1 else None
         return Letter(
             step=_words(work, message, link),
-            matter_types=tuple(filter(None, (matter.practice_area, matter.billing_method))) if matter else (),
             to=str(bill.client.email),
             client_name=bill.client.name,
             bill_id=bill.id,
@@ -235,6 +237,7 @@ class SendMessage(Effect[str]):
             issued_on=bill.issued_on,
             pay_url=link["url"],
             key=message["key"],
+            **manner(self.rt, matters),
         )
 
 

@@ -19,6 +19,7 @@ from orchestrator.storage.audit import WORKER
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.fresh_bills import refresh
+from orchestrator.usecases.how_to_write import manner
 from orchestrator.usecases.plan_draws import profile_of
 
 CHANNEL = "email"
@@ -80,7 +81,9 @@ class SendNotice(Effect[str]):
         return self.rt.mailer.send(message.message, sender=message.sender, recipient=message.recipient)
 
     def search(self, intent: Intent) -> Sequence[str]:
-        """A relay cannot be asked what it took: only a person can say (F75)."""
+        """A relay cannot be asked what it took: only a person can say, unless it drops a second copy by itself (F75)."""
+        if self.rt.settings.mail.relay_knows_keys and self.lost is None:
+            return []
         raise NeedsReview(
             f"No answer for {intent['message_id']} after the message was handed over.", reason="mail_outcome_unknown"
         )
@@ -122,8 +125,7 @@ class SendNotice(Effect[str]):
             return Unneeded(bill.client.email_problem)
         return _Told(draw, bill, matter, account, profile)
 
-    @staticmethod
-    def _letter(work: Work, told: _Told) -> Letter:
+    def _letter(self, work: Work, told: _Told) -> Letter:
         draw, bill = told.draw, told.bill
         assert bill.client is not None
         today = work.now.astimezone(told.account.zone).date()
@@ -131,7 +133,6 @@ class SendNotice(Effect[str]):
         entries = sorted(work.mirror.entries_on_bills([bill.id]), key=lambda row: (row["worked_on"], row["id"]))
         return Letter(
             step="trust_notice",
-            matter_types=tuple(filter(None, (told.matter.practice_area, told.matter.billing_method))),
             to=str(bill.client.email),
             client_name=bill.client.name,
             bill_id=bill.id,
@@ -142,6 +143,7 @@ class SendNotice(Effect[str]):
             issued_on=bill.issued_on,
             pay_url="",
             key=effect_key("notice", draw["key"]),
+            **manner(self.rt, [told.matter]),
             draw=DrawNotice(
                 on=told.profile.may_draw_from(today),
                 left=Money(held - draw["amount_cents"], draw["currency"]),
