@@ -12,13 +12,13 @@ from typing import Generic, Protocol, TypeVar
 from orchestrator.domain.accounts import BankAccount, Connection, KnownAccount
 from orchestrator.domain.activities import Activity
 from orchestrator.domain.bills import Bill, BillState
-from orchestrator.domain.contacts import User
+from orchestrator.domain.contacts import ClientBalance, Contact, User
 from orchestrator.domain.custom_actions import CustomAction, Record
 from orchestrator.domain.gateway import GatewayAccount, GatewayEvent, Transaction
 from orchestrator.domain.letters import Finished, Letter, Reminder
 from orchestrator.domain.links import LinkAsk, RemoteLink
 from orchestrator.domain.matters import Matter
-from orchestrator.domain.payments import Allocation, Payment
+from orchestrator.domain.payments import Allocation, CreditMemo, Payment
 from orchestrator.domain.tasks import RemoteTask, TaskAsk
 from orchestrator.domain.topics import Urgency
 from orchestrator.domain.trust import BankLine, LineAsk
@@ -74,10 +74,18 @@ class PracticeManagement(Protocol):
     def links(self) -> Reads[RemoteLink]: ...
     @property
     def ledger(self) -> Reads[BankLine]: ...
+    @property
+    def contacts(self) -> Reads[Contact]: ...
+    @property
+    def credits(self) -> Reads[CreditMemo]: ...
 
     def connection(self) -> Connection: ...
     def users(self) -> list[User]: ...
     def bank_accounts(self) -> list[BankAccount]: ...
+    def client_balances(self) -> Iterator[ClientBalance]:
+        """Every client with money open on an issued bill; Clio lists no changes of these."""
+        ...
+
     def ledger_of(self, account_id: int) -> Iterator[BankLine]:
         """Every line of one account's ledger: the only way to learn that one was deleted (API notes §5)."""
         ...

@@ -13,11 +13,11 @@ from typing import Any
 from orchestrator.domain.accounts import BankAccount, Connection
 from orchestrator.domain.activities import Activity
 from orchestrator.domain.bills import TRANSITIONS, UNISSUED, Bill, BillState
-from orchestrator.domain.contacts import User
+from orchestrator.domain.contacts import ClientBalance, Contact, User
 from orchestrator.domain.custom_actions import CustomAction
 from orchestrator.domain.links import LinkAsk, RemoteLink
 from orchestrator.domain.matters import Matter
-from orchestrator.domain.payments import Allocation, Payment
+from orchestrator.domain.payments import Allocation, CreditMemo, Payment
 from orchestrator.domain.tasks import RemoteTask, TaskAsk
 from orchestrator.domain.trust import BankLine, LineAsk
 from orchestrator.domain.webhooks import RemoteWebhook, WebhookAsk
@@ -98,6 +98,14 @@ class ImaginedPractice:
         return self._real.ledger
 
     @property
+    def contacts(self) -> Reads[Contact]:
+        return self._real.contacts
+
+    @property
+    def credits(self) -> Reads[CreditMemo]:
+        return self._real.credits
+
+    @property
     def bills(self) -> Reads[Bill]:
         return _Bills(self._real.bills, self)
 
@@ -113,6 +121,9 @@ class ImaginedPractice:
 
     def bank_accounts(self) -> list[BankAccount]:
         return self._real.bank_accounts()
+
+    def client_balances(self) -> Iterator[ClientBalance]:
+        return self._real.client_balances()
 
     def ledger_of(self, account_id: int) -> Iterator[BankLine]:
         return self._real.ledger_of(account_id)

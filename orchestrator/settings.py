@@ -39,6 +39,7 @@ from pydantic_settings import (
 from orchestrator.domain.accounts import AccountClass, FirmAccount
 from orchestrator.domain.money import CURRENCY
 from orchestrator.domain.office_calendar import OfficeCalendar, has_region
+from orchestrator.domain.silence import HoldKind
 from orchestrator.errors import OrchestratorError
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -246,6 +247,9 @@ class ReminderSettings(Group):
     hold_closed: bool = True
     hold_pending: bool = True
     approve_batches: bool = False
+    grace_days: int = Field(default=10, ge=0)
+    stuck_days: int = Field(default=10, ge=1)
+    fields: dict[HoldKind, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def open_long_enough(self) -> Self:

@@ -59,6 +59,10 @@ class Bill:
     next_states: frozenset[str]
     created_at: datetime
     updated_at: datetime
+    credited_cents: int = 0
+    """What of it was forgiven by credit."""
+    sent_by_clio: bool = False
+    """Clio sent it to the client, or shared it with them."""
 
     @property
     def open_cents(self) -> int:

@@ -1,6 +1,7 @@
 """The people a bill concerns, as far as we are allowed to see them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -20,6 +21,23 @@ class Client:
     name: str
     email: str | None = None
     email_problem: EmailProblem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """What a contact says about reminders: its custom fields by name, values as Clio's strings."""
+
+    id: int
+    updated_at: datetime
+    custom_fields: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientBalance:
+    """A client who owes something, and whether Clio itself reminds them of it."""
+
+    client_id: int
+    clio_reminds: bool
 
 
 @dataclass(frozen=True, slots=True)

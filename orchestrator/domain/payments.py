@@ -52,3 +52,13 @@ class Payment:
     allocations: tuple[Allocation, ...] = ()
     line_id: int | None = None
     """The ledger line that it left at Clio."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreditMemo:
+    """Credit that a client was given; `unapplied_cents` is what of it no bill has taken, nothing once it is void."""
+
+    id: int
+    client_id: int | None
+    unapplied_cents: int
+    updated_at: datetime

@@ -25,6 +25,14 @@ class HoldKind(StrEnum):
     DO_NOT_CONTACT = "do_not_contact"
 
 
+class Subject(StrEnum):
+    """What a hold is on; one on a matter or a client holds each of its bills, later ones too."""
+
+    BILL = "bill"
+    MATTER = "matter"
+    CLIENT = "client"
+
+
 REASON_OF: dict[HoldKind, str] = {
     HoldKind.DISPUTE: "fee_disputed",
     HoldKind.ARBITRATION: "fee_arbitration",
@@ -35,6 +43,9 @@ REASON_OF: dict[HoldKind, str] = {
     HoldKind.HOLD: "reminders_held",
     HoldKind.PAUSE: "client_paused",
 }
+
+
+UNDER_WAY = "payment_under_way"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +116,16 @@ def quiet(standing: Standing, *, today: date, rules: Rules) -> tuple[Quiet, ...]
     since = min(filter(None, (standing.under_way_since, standing.echeck_since)), default=today)
     stuck = (today - since).days > rules.stuck_days
     settled = _settled(bill)
-    under_way = bill.pending_cents > 0 or standing.under_way_since is not None
+    under_way = bill.pending_cents > 0 or standing.under_way_since is not None or standing.elsewhere == UNDER_WAY
     told = (
         (bill.kind is BillKind.TRUST, Quiet("trust_request")),
         (bill.kind is BillKind.OTHER, Quiet("bill_of_other_kind")),
         (bill.state in UNISSUED, Quiet("bill_not_issued")),
         (bill.state in GONE, Quiet("bill_gone")),
         (settled is not None, Quiet(settled or "")),
-        (under_way, Quiet("payment_under_way", loud=stuck)),
+        (under_way, Quiet(UNDER_WAY, loud=stuck)),
         (standing.echeck_since is not None, Quiet("echeck_settling", loud=stuck)),
-        (standing.elsewhere is not None, Quiet(standing.elsewhere or "")),
+        (standing.elsewhere not in (None, UNDER_WAY), Quiet(standing.elsewhere or "")),
         (standing.reversed_, Quiet("payment_reversed")),
         (grace is not None and today <= grace, Quiet("reversal_grace", until=grace)),
         *_held(standing, today, rules),
@@ -129,17 +140,17 @@ def quiet(standing: Standing, *, today: date, rules: Rules) -> tuple[Quiet, ...]
         (0 < bill.balance_cents < rules.minimum_cents, Quiet("below_minimum")),
         (_days_old(bill, today) > rules.oldest_days, Quiet("too_old")),
     )
-    return tuple(dict.fromkeys(silence for applies, silence in told if applies))
+    return tuple(silence for applies, silence in told if applies)
 
 
 Row = tuple[bool, Quiet]
 
 
 def _settled(bill: Bill) -> str | None:
-    """How nothing came to be open of an issued bill; what was credited while less came in than was billed was written off."""
+    """How nothing came to be open of an issued bill: by payments alone, or with the help of a credit."""
     if _off(bill) or (bill.state is not BillState.PAID and bill.balance_cents > 0):
         return None
-    return "bill_written_off" if bill.paid_cents < bill.total_cents else "bill_paid"
+    return "bill_written_off" if bill.credited_cents > 0 else "bill_paid"
 
 
 def _off(bill: Bill) -> bool:

@@ -1,14 +1,15 @@
 """The books: double entries that sum to nothing, append-only, a correction being a reversing entry (T12)."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from orchestrator.domain.books import Line
 from orchestrator.domain.ids import effect_key
 from orchestrator.domain.links import Rail
-from orchestrator.storage.repository import Repository
+from orchestrator.storage.repository import CHUNK, Repository
 from orchestrator.storage.tables import journal
 
 CLIO = Rail.CLIO_PAYMENTS
@@ -47,6 +48,15 @@ class Journal(Repository):
         """The payments at Clio that have booked something on a bill."""
         chosen = sa.select(journal.c.payment_id).where(journal.c.bill_id == bill_id, journal.c.rail == CLIO)
         return set(self.connection.execute(chosen.distinct()).scalars())
+
+    def reversed_at(self, bill_ids: Collection[int]) -> dict[int, datetime]:
+        """When money last went back that had paid these bills, by bill."""
+        wanted, found = sorted(set(bill_ids)), dict[int, datetime]()
+        for start in range(0, len(wanted), CHUNK):
+            back = sa.and_(journal.c.bill_id.in_(wanted[start : start + CHUNK]), journal.c.event == "payment_reversed")
+            last = sa.select(journal.c.bill_id, sa.func.max(journal.c.at)).where(back).group_by(journal.c.bill_id)
+            found |= {int(bill_id): at for bill_id, at in self.connection.execute(last)}
+        return found
 
     def balance(self) -> int:
         """The sum of all lines in cents: zero, or the books are wrong (I4)."""

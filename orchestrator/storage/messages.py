@@ -1,12 +1,13 @@
 """Client messages, one for each (bill, step)."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from orchestrator.domain.ids import effect_key
-from orchestrator.storage.repository import Repository
+from orchestrator.storage.repository import CHUNK, Repository
 from orchestrator.storage.tables import bills, links, messages
 
 
@@ -67,6 +68,14 @@ class Messages(Repository):
         doubtful = sa.and_(messages.c.state == "unknown", messages.c.created_at >= since)
         left = sa.or_(messages.c.sent_at >= since, doubtful)
         return int(self.connection.execute(theirs.where(bills.c.client_id == client_id, left)).scalar_one())
+
+    def delivered(self, bill_ids: Collection[int]) -> set[int]:
+        """Those of these bills of which a message is certain to have left."""
+        wanted, found = sorted(set(bill_ids)), set()
+        for start in range(0, len(wanted), CHUNK):
+            sent = sa.and_(messages.c.bill_id.in_(wanted[start : start + CHUNK]), messages.c.state == "sent")
+            found |= set(self.connection.execute(sa.select(messages.c.bill_id).where(sent)).scalars())
+        return found
 
     def of_bill(self, bill_id: int) -> list[sa.RowMapping]:
         return self.rows(sa.select(messages).where(messages.c.bill_id == bill_id).order_by(messages.c.id))

@@ -196,6 +196,8 @@ bills = Table(
     Column("request_id", sa.BigInteger),
     # Why no link is asked for at the moment; NULL when one is, or was.
     Column("silence", String(64)),
+    Column("credited_cents", sa.BigInteger, nullable=False, server_default="0"),
+    Column("sent_by_clio", Boolean, nullable=False, server_default=sa.false()),
     # The order in which reminders are planned: page by page, a client's bills together.
     Index("ix_bills_open", "state", "client_id", "id"),
 )
@@ -205,6 +207,32 @@ bill_matters = Table(
     metadata,
     Column("bill_id", sa.BigInteger, primary_key=True, autoincrement=False),
     Column("matter_id", sa.BigInteger, primary_key=True, autoincrement=False, index=True),
+)
+
+# What a client's contact and balance say about reminders; no row says nothing. Name and address stand with their bills.
+clients = Table(
+    "clients",
+    metadata,
+    Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+    Column("clio_reminds", Boolean, nullable=False, server_default=sa.false()),
+    Column("custom_fields", Json, nullable=False),
+)
+
+credit_memos = Table(
+    "credit_memos",
+    metadata,
+    Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+    Column("client_id", sa.BigInteger, index=True),
+    Column("unapplied_cents", sa.BigInteger, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+
+# Lists of Clio that are read before reminders are judged: when each was last read to its end.
+readings = Table(
+    "readings",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("read_at", Instant, nullable=False),
 )
 
 payments = Table(
@@ -554,6 +582,23 @@ bounce_box = Table(
     Column("validity", sa.BigInteger),
     Column("uid", sa.BigInteger, nullable=False, default=0),
     Column("read_at", Instant),
+)
+
+# What people said that Clio has no place for. Append-only: a hold ends by a row that names it, once.
+reminder_holds = Table(
+    "reminder_holds",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("subject_kind", String(16), nullable=False),
+    Column("subject_id", sa.BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),
+    # Its last office day; NULL until it is ended.
+    Column("until", Date),
+    Column("why", Text, nullable=False),
+    Column("made_by", String(120), nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("ends", sa.BigInteger, unique=True),
+    Index("ix_reminder_holds_subject", "subject_kind", "subject_id"),
 )
 
 journal = Table(

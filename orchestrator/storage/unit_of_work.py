@@ -19,12 +19,14 @@ from orchestrator.storage.bank_files import BankFiles
 from orchestrator.storage.billing import Billing
 from orchestrator.storage.bounces import Bounces
 from orchestrator.storage.breaks import Breaks
+from orchestrator.storage.clients import Clients
 from orchestrator.storage.connections import Connections
 from orchestrator.storage.dirty import DirtyMarks
 from orchestrator.storage.draws import Draws
 from orchestrator.storage.evidence import Evidence
 from orchestrator.storage.exceptions import Exceptions
 from orchestrator.storage.gateway import Gateway
+from orchestrator.storage.holds import Holds
 from orchestrator.storage.imagined import Imagined
 from orchestrator.storage.jobs import Jobs
 from orchestrator.storage.journal import Journal
@@ -135,6 +137,14 @@ class Work:
     @cached_property
     def mirror(self) -> Mirror:
         return Mirror(self.connection, lambda: self.now)
+
+    @cached_property
+    def clients(self) -> Clients:
+        return Clients(self.connection, lambda: self.now)
+
+    @cached_property
+    def holds(self) -> Holds:
+        return Holds(self.connection, lambda: self.now)
 
     @cached_property
     def approvals(self) -> Approvals:

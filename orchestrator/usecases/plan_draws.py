@@ -140,6 +140,16 @@ def promised(work: Work, bill_id: int) -> int:
     return draw["amount_cents"] if draw is not None else 0
 
 
+def within_reach(rt: Runtime, work: Work, bill: Bill) -> int:
+    """What trust money of the bill's own matter is promised to it, or free to pay it, in cents; what a person declined is not."""
+    if not trust_accounts(rt) or len(bill.matter_ids) != 1:
+        return 0
+    cents = promised(work, bill.id)
+    if not _declined(work, bill):
+        cents += _richest(rt, work, work.mirror.matters(bill.matter_ids).get(bill.matter_ids[0]))[1].available_cents
+    return cents
+
+
 def _richest(rt: Runtime, work: Work, matter: Matter | None) -> tuple[FirmAccount | None, Funds]:
     """The trust account in which this matter has most; a matter nobody knows has nothing anywhere."""
     accounts = trust_accounts(rt)

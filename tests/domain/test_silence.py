@@ -58,13 +58,14 @@ CAUSES = {
     "the bill is paid in all but name": ("state", "bill_paid", of_bill(paid_cents=60_000, balance_cents=0)),
     "the bill is paid too much": ("state", "bill_paid", of_bill(paid_cents=60_001, balance_cents=-1)),
     "the rest is written off": (
-        "state", "bill_written_off", of_bill(state=BillState.PAID, paid_cents=1_000, balance_cents=0),
+        "state", "bill_written_off", of_bill(state=BillState.PAID, paid_cents=1_000, credited_cents=59_000, balance_cents=0),
     ),
     "little is open": ("state", "below_minimum", of_bill(paid_cents=59_501, balance_cents=499)),
     "a payment is pending": ("pending", "payment_under_way", of_bill(pending_cents=60_000)),
     "a part is pending": ("pending", "payment_under_way", of_bill(pending_cents=1)),
     "a payment is authorised": ("payment", "payment_under_way", of(under_way_since=TODAY)),
     "an eCheck settles": ("echeck", "echeck_settling", of(echeck_since=TODAY)),
+    "a payment is under way at LawPay": ("elsewhere", "payment_under_way", of(elsewhere="payment_under_way")),
     "LawPay was paid": ("elsewhere", "payment_to_record", of(elsewhere="payment_to_record")),
     "a payment is in question": ("elsewhere", "payment_in_question", of(elsewhere="payment_in_question")),
     "a payment came back (T28)": ("reversed", "payment_reversed", of(reversed_=True)),
@@ -175,7 +176,7 @@ def test_a_hold_whose_day_is_over_hides_none_that_stands():
     assert judged(standing) == (Quiet("reminders_held", until=TODAY),)
 
 
-def test_reminders_resume_after_the_days_of_grace_F66():
+def test_F66_reminders_resume_after_the_days_of_grace():
     standing = of(reversed_on=TODAY - timedelta(days=11))(OVERDUE)
     assert judged(standing) == ()
 
@@ -195,7 +196,7 @@ def test_a_person_is_told_of_what_only_a_person_can_mend(reason):
     assert judged(after([name]))[0].loud
 
 
-def test_a_closed_or_pending_matter_is_reminded_where_the_firm_says_so_F70():
+def test_F70_a_closed_or_pending_matter_is_reminded_of_where_the_firm_says_so():
     lenient = replace(RULES, hold_closed=False, hold_pending=False)
     assert judged(after(["the matter is closed", "the matter is pending"]), lenient) == ()
 

@@ -39,6 +39,7 @@ SCHEMA_OF = {
     "payment": "ClioPaymentsPayment",
     "communication": "Communication",
     "contact": "Contact",
+    "credit_memo": "CreditMemo",
     "custom_field": "CustomField",
     "line_item": "LineItem",
     "matter": "Matter",
@@ -61,6 +62,7 @@ LISTS = {
     "/clio_payments/payments": "payment",
     "/communications": "communication",
     "/contacts": "contact",
+    "/credit_memos": "credit_memo",
     "/custom_fields": "custom_field",
     "/line_items": "line_item",
     "/matters": "matter",
@@ -116,6 +118,7 @@ def populate(clio):
     second = clio.issued_bill("northwind-contracts")
     clio.link(second)
     sandbox.act("record_payment", bill_id=second["id"], amount="10.00")
+    sandbox.act("credit_bill", id=second["id"], amount="5.00")
     user = {"id": clio.names["users"]["harbor"], "type": "User"}
     sandbox.act("set_custom_field", matter_id=matter, name="Invoice Paid", value=True)
     clio.ask("POST", "/tasks", {"name": "Look", "description": "at it", "assignee": user, "matter": {"id": matter}})

@@ -24,7 +24,10 @@ from orchestrator.clients.clio.schemas import (
     BankAccountRecord,
     BankLineRecord,
     BillRecord,
+    ClientBalanceRecord,
     CommunicationRecord,
+    ContactFieldsRecord,
+    CreditMemoRecord,
     CustomActionRecord,
     CustomFieldRecord,
     CustomFieldValueRecord,
@@ -48,13 +51,13 @@ from orchestrator.clients.meaning import Refused
 from orchestrator.domain.accounts import BankAccount, Connection
 from orchestrator.domain.activities import Activity
 from orchestrator.domain.bills import Bill, BillState
-from orchestrator.domain.contacts import User
+from orchestrator.domain.contacts import ClientBalance, Contact, User
 from orchestrator.domain.custom_actions import CustomAction, Subject
 from orchestrator.domain.custom_actions import Record as Asked
 from orchestrator.domain.links import LinkAsk, RemoteLink
 from orchestrator.domain.matters import Matter
 from orchestrator.domain.money import Money
-from orchestrator.domain.payments import Allocation, Payment
+from orchestrator.domain.payments import Allocation, CreditMemo, Payment
 from orchestrator.domain.tasks import RemoteTask, TaskAsk
 from orchestrator.domain.topics import Urgency
 from orchestrator.domain.trust import BankLine, LineAsk
@@ -106,6 +109,11 @@ class Clio:
         self.tasks = Collection[RemoteTask](lists, "task", "/tasks.json", TaskRecord)
         self.links = Collection[RemoteLink](lists, "link", "/clio_payments/links.json", LinkRecord, {})
         self.ledger = Collection[BankLine](lists, "bank_transaction", "/bank_transactions.json", BankLineRecord)
+        self.contacts = Collection[Contact](lists, "contact", "/contacts.json", ContactFieldsRecord)
+        self.credits = Collection[CreditMemo](lists, "credit_memo", "/credit_memos.json", CreditMemoRecord)
+        self._balances = Collection[ClientBalance](
+            lists, "outstanding_client_balance", "/outstanding_client_balances.json", ClientBalanceRecord, {}
+        )
         self._payments = Collection[Payment](lists, "payment", "/clio_payments/payments.json", PaymentRecord, {})
         self._allocations = Collection[Allocation](lists, "allocation", "/allocations.json", AllocationRecord)
         self._users = Collection[User](lists, "user", "/users.json", UserRecord)
@@ -134,6 +142,9 @@ class Clio:
 
     def bank_accounts(self) -> list[BankAccount]:
         return list(self._accounts.where({}))
+
+    def client_balances(self) -> Iterator[ClientBalance]:
+        return self._balances.where({})
 
     def ledger_of(self, account_id: int) -> Iterator[BankLine]:
         return self.ledger.where({"bank_account_id": account_id})

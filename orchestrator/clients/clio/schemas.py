@@ -15,12 +15,12 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from orchestrator.domain.accounts import AccountClass, BankAccount, Connection
 from orchestrator.domain.activities import Activity
 from orchestrator.domain.bills import Bill, BillKind, BillState
-from orchestrator.domain.contacts import Client, EmailProblem, User
+from orchestrator.domain.contacts import Client, ClientBalance, Contact, EmailProblem, User
 from orchestrator.domain.custom_actions import CustomAction
 from orchestrator.domain.links import RemoteLink
 from orchestrator.domain.matters import BillingMethod, Matter, MatterStatus
 from orchestrator.domain.money import cents
-from orchestrator.domain.payments import Allocation, Payment, PaymentState
+from orchestrator.domain.payments import Allocation, CreditMemo, Payment, PaymentState
 from orchestrator.domain.tasks import RemoteTask
 from orchestrator.domain.trust import BankLine
 from orchestrator.domain.webhooks import RemoteWebhook
@@ -166,6 +166,9 @@ class BillRecord(Record):
     paid: Cents
     balance: Cents
     pending: Cents
+    credits_issued: Cents | None
+    shared: bool | None
+    last_sent_at: str | None
     available_state_transitions: list[str] = Field(default_factory=list)
     created_at: Moment
     updated_at: Moment
@@ -192,6 +195,8 @@ class BillRecord(Record):
             next_states=frozenset(self.available_state_transitions),
             created_at=self.created_at,
             updated_at=self.updated_at,
+            credited_cents=self.credits_issued or 0,
+            sent_by_clio=bool(self.shared or self.last_sent_at),
         )
 
 
@@ -235,10 +240,28 @@ class MatterRecord(Record):
             closed_on=self.close_date,
             updated_at=self.updated_at,
             currency=None if self.currency is None else self.currency.code,
-            custom_fields={one.field_name: one.value for one in self.custom_field_values if one.value is not None},
+            custom_fields=_said(self.custom_field_values),
             custom_number=self.custom_number,
             client_reference=self.client_reference,
         )
+
+
+class ContactFieldsRecord(Record):
+    """A contact for what it says about reminders; its name and address come with its bills."""
+
+    updated_at: Moment
+    custom_field_values: list[CustomFieldValueRecord] = Field(default_factory=list)
+
+    def to_domain(self) -> Contact:
+        return Contact(self.id, self.updated_at, _said(self.custom_field_values))
+
+
+class ClientBalanceRecord(Ref):
+    reminders_enabled: bool | None
+    contact: Ref
+
+    def to_domain(self) -> ClientBalance:
+        return ClientBalance(self.contact.id, bool(self.reminders_enabled))
 
 
 class MatterFieldsRecord(Record):
@@ -311,6 +334,19 @@ class AllocationRecord(PaidPartRecord):
 
     def to_domain(self) -> Allocation:
         return Allocation(self.id, _id(self.bill), self.amount, self.voided_at)
+
+
+class CreditMemoRecord(Ref):
+    amount: Cents
+    voided_at: Moment | None
+    updated_at: Moment
+    contact: Ref | None = None
+    allocations: list[PaidPartRecord] = Field(default_factory=list)
+
+    def to_domain(self) -> CreditMemo:
+        applied = sum(part.amount for part in self.allocations if part.voided_at is None)
+        left = 0 if self.voided_at is not None else max(0, self.amount - applied)
+        return CreditMemo(self.id, _id(self.contact), left, self.updated_at)
 
 
 class PaymentRecord(Ref):
@@ -467,6 +503,11 @@ class WebhookRecord(Record):
             expires_at=self.expires_at,
             shared_secret=self.shared_secret,
         )
+
+
+def _said(values: Sequence[CustomFieldValueRecord]) -> dict[str, str]:
+    """The filled custom fields by name."""
+    return {one.field_name: one.value for one in values if one.value is not None}
 
 
 def _id(ref: Ref | None) -> int | None:

@@ -8,7 +8,7 @@ from orchestrator.sandbox.acts.facts import Act, bill_of, day, money
 from orchestrator.sandbox.acts.trust import how
 from orchestrator.sandbox.firm import bills, ledger, work
 from orchestrator.sandbox.firm.books import Books
-from orchestrator.sandbox.firm.money import Activity, Bill
+from orchestrator.sandbox.firm.money import Activity, Bill, CreditMemo
 from orchestrator.sandbox.firm.things import BankAccount, Contact, Facts, Matter, Thing, User
 from orchestrator.sandbox.refusal import unprocessable
 
@@ -92,6 +92,17 @@ def approve_bill(books: Books, facts: Facts) -> Bill:
 def credit_bill(books: Books, facts: Facts) -> Bill:
     bill = bill_of(books, facts)
     bills.credit(books, bill, money(facts["amount"]))
+    return bill
+
+
+def give_credit(books: Books, facts: Facts) -> CreditMemo:
+    return bills.give_credit(books, books.get(Contact, facts["client_id"]), money(facts["amount"]))
+
+
+def apply_credit(books: Books, facts: Facts) -> Bill:
+    """Put a client's credit (`id`) on a bill (`bill_id`)."""
+    bill = books.get(Bill, facts["bill_id"])
+    bills.apply_credit(books, books.get(CreditMemo, facts["id"]), bill)
     return bill
 
 

@@ -3,7 +3,7 @@
 from orchestrator.sandbox.acts.facts import Act
 from orchestrator.sandbox.firm import matters
 from orchestrator.sandbox.firm.books import Books
-from orchestrator.sandbox.firm.things import Contact, Facts, Matter, MatterStage, Task, User
+from orchestrator.sandbox.firm.things import Contact, CustomField, Facts, Matter, MatterStage, Task, User
 from orchestrator.sandbox.founding import open_case
 from orchestrator.sandbox.refusal import unprocessable
 from orchestrator.sandbox.scenario import Case
@@ -50,12 +50,21 @@ def set_stage(books: Books, facts: Facts) -> Matter:
     return matter
 
 
-def set_custom_field(books: Books, facts: Facts) -> Matter:
-    matter = books.get(Matter, facts["matter_id"])
-    custom = matters.custom_field(books, str(facts["name"]))
-    matters.custom_value(books, matter.custom_field_values, custom, facts.get("value"))
-    books.touch(matter)
-    return matter
+def set_custom_field(books: Books, facts: Facts) -> Matter | Contact:
+    """Fill a custom field of a matter (`matter_id`) or of a contact (`contact_id`); no value takes it off."""
+    kind: type[Matter | Contact] = Contact if "contact_id" in facts else Matter
+    parent = kind.__name__
+    owner: Matter | Contact = books.get(kind, facts[f"{parent.lower()}_id"])
+    custom = matters.custom_field(books, str(facts["name"]), parent)
+    matters.custom_value(books, owner.custom_field_values, custom, facts.get("value"))
+    books.touch(owner)
+    return owner
+
+
+def create_custom_field(books: Books, facts: Facts) -> CustomField:
+    """Add a custom field to the firm's matters, or with `parent` Contact to its contacts."""
+    kind, parent = str(facts.get("type", "text_line")), str(facts.get("parent", "Matter"))
+    return books.add(CustomField(name=str(facts["name"]), field_type=kind, parent_type=parent))
 
 
 def edit_matter(books: Books, facts: Facts) -> Matter:

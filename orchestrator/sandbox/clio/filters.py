@@ -183,6 +183,7 @@ FILTERS: dict[str, dict[str, Filter]] = {
         "query": words_in("name", "primary_email_address"),
         "email_only": lambda text: lambda row: text != "true" or bool(row.primary_email_address),
     },
+    "credit_memo": {"contact_id": of("contact")},
     "custom_field": {
         "parent_type": same("parent_type"),
         "field_type": same("field_type"),

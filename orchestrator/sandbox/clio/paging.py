@@ -25,6 +25,7 @@ ORDERED = frozenset(
         "bill",
         "communication",
         "contact",
+        "credit_memo",
         "custom_field",
         "matter",
         "note",

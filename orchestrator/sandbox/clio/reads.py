@@ -24,6 +24,7 @@ COLLECTIONS = {
     "/clio_payments/payments": "payment",
     "/communications": "communication",
     "/contacts": "contact",
+    "/credit_memos": "credit_memo",
     "/custom_actions": "custom_action",
     "/custom_fields": "custom_field",
     "/line_items": "line_item",

@@ -8,7 +8,7 @@ from decimal import Decimal
 from orchestrator.sandbox.firm import ledger
 from orchestrator.sandbox.firm.books import Books
 from orchestrator.sandbox.firm.ledger import How
-from orchestrator.sandbox.firm.money import Activity, Allocation, BankTransaction, Bill, LineItem, Payment
+from orchestrator.sandbox.firm.money import Activity, Allocation, BankTransaction, Bill, CreditMemo, LineItem, Payment
 from orchestrator.sandbox.firm.things import ZERO, BankAccount, Contact, Matter, User, cents
 from orchestrator.sandbox.refusal import Refusal, unprocessable
 
@@ -162,8 +162,38 @@ def credit(books: Books, bill: Bill, amount: Decimal) -> None:
     """Forgive part of an issued bill."""
     if bill.state != "awaiting_payment" or not 0 < amount <= bill.balance:
         raise unprocessable(f"Bill {bill.number} cannot be credited by {amount}.")
-    bill.credits_issued += cents(amount)
+    apply_credit(books, give_credit(books, bill.client, amount), bill)
+
+
+def give_credit(books: Books, client: Contact, amount: Decimal) -> CreditMemo:
+    """Credit for a client that no bill has taken yet."""
+    user = next(iter(books.table(User).values()))
+    memo = CreditMemo(
+        amount=cents(amount), date=books.today(), contact=client, user=user, description="Courtesy credit"
+    )
+    return books.add(memo)
+
+
+def apply_credit(books: Books, memo: CreditMemo, bill: Bill) -> None:
+    """Let a bill take of a client's credit as much as fits; the credit is no payment, and shows on the bill as such."""
+    amount = min(memo.unapplied, bill.balance)
+    if bill.state != "awaiting_payment" or amount <= 0 or bill.client is not memo.contact:
+        raise unprocessable(f"Credit {memo.id} does not fit bill {bill.number}.")
+    share = Allocation(amount=amount, date=books.today(), bill=bill, contact=memo.contact, description=memo.description)
+    share.id, share.created_at, share.updated_at = memo.id + len(memo.allocations), books.clock.now(), books.clock.now()
+    share.parent = {"id": memo.id, "type": "CreditMemo", "identifier": memo.description}
+    memo.allocations.append(share)
+    books.touch(memo)
+    bill.credits_issued += amount
     settle(books, bill)
+
+
+def send(books: Books, bill: Bill) -> None:
+    """Clio mails the bill to the client: the only sending that Clio itself knows of (API notes §2)."""
+    if bill.state not in {"awaiting_payment", "paid"}:
+        raise unprocessable(f"Bill {bill.number} is {bill.state} and is not sent.")
+    bill.last_sent_at = books.clock.now()
+    books.touch(bill)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from orchestrator.sandbox.firm.money import (
     BankTransaction,
     BankTransfer,
     Bill,
+    CreditMemo,
     LineItem,
     Link,
     Payment,
@@ -60,6 +61,7 @@ TABLES: tuple[type[Thing], ...] = (
     Communication,
     Webhook,
     BankTransfer,
+    CreditMemo,
 )
 
 LATER: tuple[type[Thing], ...] = (CustomAction,)

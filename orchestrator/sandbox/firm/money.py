@@ -243,6 +243,26 @@ class Allocation(Thing):
 
 
 @dataclass(eq=False, kw_only=True)
+class CreditMemo(Thing):
+    """Credit given to a client; what its allocations do not take is unapplied."""
+
+    table = "credit_memo"
+    amount: Decimal
+    date: dt.date
+    contact: Contact
+    user: User | None = None
+    description: str | None = None
+    discount: bool = False
+    voided_at: dt.datetime | None = None
+    allocations: list[Allocation] = field(default_factory=list)
+
+    @property
+    def unapplied(self) -> Decimal:
+        applied = sum((share.amount for share in self.allocations if share.voided_at is None), ZERO)
+        return ZERO if self.voided_at else self.amount - applied
+
+
+@dataclass(eq=False, kw_only=True)
 class BankTransaction(Thing):
     table = "bank_transaction"
     bank_account: BankAccount

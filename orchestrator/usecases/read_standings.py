@@ -1,0 +1,243 @@
+"""W8: what decides whether a client is reminded is read anew just before sending, in batches, and then judged."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+
+from orchestrator.domain.bills import Bill
+from orchestrator.domain.gateway import ON_ITS_WAY, Method
+from orchestrator.domain.kinds import Kind
+from orchestrator.domain.payments import UNDER_WAY
+from orchestrator.domain.silence import Hold, HoldKind, Rules, Standing, Subject
+from orchestrator.domain.topics import Urgency
+from orchestrator.engine.runtime import Runtime
+from orchestrator.ports import PracticeManagement
+from orchestrator.storage.draws import DISPUTE
+from orchestrator.storage.jobs import Job
+from orchestrator.storage.repository import Row
+from orchestrator.storage.unit_of_work import Work
+from orchestrator.usecases.choose_rail import paid_elsewhere
+from orchestrator.usecases.fresh_bills import JUST_NOW
+from orchestrator.usecases.plan_draws import within_reach
+from orchestrator.usecases.poll_lawpay import hear_lawpay
+from orchestrator.usecases.sync import read_twice
+from orchestrator.usecases.sync_bills import Bills
+from orchestrator.usecases.sync_matters import Matters
+
+MATTERS = "matters"
+BALANCES = "client_balances"
+CREDITS = "credit_memos"
+CONTACTS = "contacts"
+
+KEPT = timedelta(minutes=15)
+"""For so long a list of the whole account serves every judging: what it says changes by a person's hand, not by a payment's."""
+
+EVER = datetime(2000, 1, 1, tzinfo=UTC)
+"""Before anything that Clio keeps."""
+
+
+def rules_of(rt: Runtime) -> Rules:
+    """The firm's own rules of silence."""
+    own = rt.settings.reminders
+    return Rules(
+        minimum_cents=own.minimum_cents, oldest_days=own.oldest_days, grace_days=own.grace_days, stuck_days=own.stuck_days,
+        hold_closed=own.hold_closed, hold_pending=own.hold_pending, fields=own.fields,
+    )  # fmt: skip
+
+
+def read_standings(rt: Runtime, job: Job, bill_ids: Collection[int]) -> None:
+    """Make sure that all which decides about these bills was read just now, and not before the job fell due (F61, F62).
+
+    Of n bills it costs ⌈n/200⌉ calls and a handful for lists of the account, whatever n is; nothing for what is fresh.
+    """
+    practice = rt.practice(Urgency(job.urgency))
+    oldest = max(job.not_before, rt.clock() - JUST_NOW)
+    if rt.gateway is not None:
+        hear_lawpay(rt, job, younger_than=JUST_NOW)
+    for name, kept, read in LISTS:
+        with rt.read() as work:
+            last = work.clients.read_at(name)
+        if last is None or last < (oldest if kept is None else rt.clock() - kept):
+            began = rt.clock()
+            read(rt, practice, last)
+            with rt.uow(quietly=True) as work:
+                work.clients.was_read(name, at=began)
+    _read_bills(rt, practice, bill_ids, oldest)
+
+
+def _read_bills(rt: Runtime, practice: PracticeManagement, bill_ids: Collection[int], oldest: datetime) -> None:
+    with rt.read() as work:
+        rows = work.mirror.bill_rows(bill_ids)
+    stale = [bill_id for bill_id in bill_ids if bill_id not in rows or rows[bill_id]["read_at"] < oldest]
+    if not stale:
+        return
+    bills = Bills()
+    read, gone = read_twice(bills, practice, stale)
+    reading = bills.complete(rt, practice, read)
+    with rt.uow() as work:
+        bills.apply(rt, work, reading)
+        bills.gone(rt, work, gone)
+
+
+def _read_matters(rt: Runtime, practice: PracticeManagement, last: datetime | None) -> None:
+    """What changed of any matter since the sweep or we looked: their status and custom fields."""
+    with rt.read() as work:
+        swept = work.dirty.watermark(Kind.MATTER)
+    since = max(filter(None, (last, swept)), default=EVER)
+    for page in practice.matters.changed(_overlapped(rt, since)):
+        with rt.uow() as work:
+            Matters().apply(rt, work, page.rows)
+
+
+def _read_balances(rt: Runtime, practice: PracticeManagement, last: datetime | None) -> None:  # noqa: ARG001
+    read = list(practice.client_balances())
+    with rt.uow(quietly=True) as work:
+        work.clients.put_balances(read)
+
+
+def _read_credits(rt: Runtime, practice: PracticeManagement, last: datetime | None) -> None:
+    """Memos that changed, and those with something left: nobody says that applying one changes it."""
+    for page in practice.credits.changed(_overlapped(rt, last or EVER)):
+        with rt.uow(quietly=True) as work:
+            work.clients.put_credits(page.rows)
+    with rt.read() as work:
+        open_ = work.clients.open_credits()
+    if open_:
+        again = practice.credits.by_ids(open_)
+        with rt.uow(quietly=True) as work:
+            work.clients.put_credits(again)
+            work.clients.credits_gone(set(open_) - {memo.id for memo in again})
+
+
+def _read_contacts(rt: Runtime, practice: PracticeManagement, last: datetime | None) -> None:
+    """Contacts for their custom fields, for a firm that named one; their addresses come fresh with each bill (F71)."""
+    if not rt.settings.reminders.fields:
+        return
+    for page in practice.contacts.changed(_overlapped(rt, last or EVER)):
+        with rt.uow(quietly=True) as work:
+            work.clients.put_contacts(page.rows)
+
+
+def _overlapped(rt: Runtime, since: datetime) -> datetime:
+    return since - timedelta(seconds=rt.settings.sweep.overlap_seconds)
+
+
+LISTS: tuple[tuple[str, timedelta | None, Callable[[Runtime, PracticeManagement, datetime | None], None]], ...] = (
+    (MATTERS, None, _read_matters),
+    (BALANCES, KEPT, _read_balances),
+    (CREDITS, KEPT, _read_credits),
+    (CONTACTS, KEPT, _read_contacts),
+)
+"""What is read of the whole account, how long a reading serves (None: as long as that of a bill), and how."""
+
+
+# ── from our database ──
+
+
+def standings(rt: Runtime, work: Work, bill_ids: Collection[int]) -> dict[int, Standing]:
+    """Everything known of these bills that can silence them, from our database; bills we do not know are left out."""
+    bills = work.mirror.bills(bill_ids)
+    rows = work.mirror.bill_rows(bills)
+    matters = work.mirror.matters({matter_id for bill in bills.values() for matter_id in bill.matter_ids})
+    clients = {bill.client.id for bill in bills.values() if bill.client is not None}
+    fields, reminded = work.clients.fields(clients), work.clients.reminded_by_clio(clients)
+    asked = work.clients.read_at(BALANCES) is not None
+    holds = _holds(work, bills.values())
+    payments = _open_payments(work)
+    under_way = _under_way(rt, payments)
+    credit = work.clients.credit()
+    for owner, cents in _unallocated(work, payments).items():
+        credit[owner] = credit.get(owner, 0) + cents
+    reversed_at = work.journal.reversed_at(bills)
+    came_back = {row["key"] for row in work.exceptions.listed(kind="payment_reversed", limit=None)}
+    disputed = {row["bill_id"]: row["amount_cents"] for row in work.draws.holds(kind=DISPUTE)}
+    delivered = work.messages.delivered(bills)
+    found = {}
+    for bill in bills.values():
+        client_id = bill.client.id if bill.client is not None else None
+        elsewhere = paid_elsewhere(work, bill)
+        found[bill.id] = Standing(
+            bill=bill,
+            matters=tuple(matters[matter_id] for matter_id in bill.matter_ids if matter_id in matters),
+            client_fields=fields.get(client_id or 0, {}),
+            holds=tuple(holds[bill.id]),
+            under_way_since=under_way.get(bill.id),
+            echeck_since=_echeck_since(rt, work, bill),
+            elsewhere=elsewhere.reason if elsewhere is not None else None,
+            reversed_=f"bill:{bill.id}" in came_back,
+            reversed_on=rt.local_date(reversed_at[bill.id]) if bill.id in reversed_at else None,
+            disputed_cents=disputed.get(bill.id, 0),
+            trust_cents=within_reach(rt, work, bill),
+            credit_cents=credit.get(client_id or 0, 0),
+            bounced=bill.client is not None and bill.client.email is not None and _bounced(work, bill.client.email),
+            clio_reminds=client_id in reminded if asked else None,
+            delivered=bill.id in delivered or rows[bill.id]["sent_by_clio"],
+        )
+    return found
+
+
+def _bounced(work: Work, address: str) -> bool:
+    return work.bounces.of(address) is not None
+
+
+def _holds(work: Work, bills: Iterable[Bill]) -> Mapping[int, list[Hold]]:
+    """People's holds on each bill: its own, those of its matters and of its client."""
+    subjects: dict[Subject, dict[int, tuple[int, ...]]] = {subject: {} for subject in Subject}
+    for bill in bills:
+        subjects[Subject.BILL][bill.id] = (bill.id,)
+        subjects[Subject.MATTER][bill.id] = bill.matter_ids
+        subjects[Subject.CLIENT][bill.id] = (bill.client.id,) if bill.client is not None else ()
+    found: dict[int, list[Hold]] = defaultdict(list)
+    for subject, of_bills in subjects.items():
+        by_id: dict[int, list[Hold]] = defaultdict(list)
+        for row in work.holds.standing(subject, {ident for ids in of_bills.values() for ident in ids}):
+            by_id[row["subject_id"]].append(Hold(HoldKind(row["kind"]), row["until"]))
+        for bill_id, ids in of_bills.items():
+            found[bill_id] += [hold for ident in ids for hold in by_id[ident]]
+    return found
+
+
+OpenPayments = Sequence[tuple[Row, set[int]]]
+
+
+def _open_payments(work: Work) -> OpenPayments:
+    """Clio's payments that have not come to an end or to a bill, each with the bills it is or was meant for."""
+    rows = work.mirror.payments(work.mirror.payments_under_way())
+    links = work.links.by_clio_ids([row["link_id"] for row in rows.values() if row["link_id"] is not None])
+    meant = {link_id: link["bill_id"] for link_id, link in links.items()}
+    return [
+        (row, {*row["bill_ids"], *([meant[row["link_id"]]] if row["link_id"] in meant else [])})
+        for row in rows.values()
+    ]
+
+
+def _under_way(rt: Runtime, payments: OpenPayments) -> dict[int, date]:
+    """Since when a payment of each bill is on its way, the oldest first."""
+    found: dict[int, date] = {}
+    for row, bill_ids in payments:
+        if row["state"] in UNDER_WAY:
+            since = rt.local_date(row["created_at"])
+            found |= {bill_id: min(since, found.get(bill_id, since)) for bill_id in bill_ids}
+    return found
+
+
+def _unallocated(work: Work, payments: OpenPayments) -> dict[int, int]:
+    """Money that came in and no bill has taken, in cents by client: of the bill it was meant for, or of its matter."""
+    found: dict[int, int] = defaultdict(int)
+    for row, bill_ids in payments:
+        if row["state"] not in UNDER_WAY:
+            clients = {bill.client for bill in work.mirror.bills(bill_ids).values()}
+            clients |= {matter.client for matter in work.mirror.matters(row["matter_ids"]).values()}
+            for owner in {client.id for client in clients if client is not None}:
+                found[owner] += row["amount_cents"]
+    return found
+
+
+def _echeck_since(rt: Runtime, work: Work, bill: Bill) -> date | None:
+    """Since when an eCheck made at LawPay settles; Clio says of no payment whether it is one."""
+    made = [
+        rt.local_date(charge["created_at"])
+        for charge in work.gateway.of_bill(bill.id)
+        if charge["method"] == Method.BANK and charge["status"] in ON_ITS_WAY
+    ]
+    return min(made, default=None)
