@@ -1,6 +1,7 @@
 """What no rule could match: a break with its cause, an outstanding item, or nothing at all."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import date
 
 from orchestrator.domain.breaks import STALE_DAYS, TRANSIT_DAYS
@@ -21,6 +22,8 @@ class Around:
     """The account in which its other half stands, if it is not this one."""
     alike: tuple[Candidate, ...] = ()
     """Unmatched movements of the other side that have its amount."""
+    equals: tuple[Candidate, ...] = ()
+    """At the bank: movements of its own side that are matched as a set of its amount; it is only the one too many."""
     still_counted: bool = False
     """Clio's ledger counts it, though it is worth nothing any more."""
 
@@ -42,7 +45,26 @@ def explain(leg: Leg, item: Item, around: Around) -> tuple[Difference | None, bo
         return _alone("missing_at_lawpay", item, around, cause), False
     if leg is Leg.PROCESSOR:
         return _not_in_clio(item, around)
-    return _not_in_clio_but_at_bank(item, around) if item.right else _not_at_bank(item, around)
+    said, on_its_way = _not_in_clio_but_at_bank(item, around) if item.right else _not_at_bank(item, around)
+    if said is not None and around.equals:
+        more = f"{said.cause}; {len(around.equals)} equal to it are matched, and it may be any of them"
+        said = replace(said, cause=more, candidates=(*said.candidates, *around.equals))
+    return said, on_its_way
+
+
+def joined(found: Iterable[tuple[Difference, Around]]) -> list[Difference]:
+    """One difference for what a set of equals has more than the other side, however many it has more."""
+    said: list[Difference] = []
+    places: dict[tuple[str, tuple[Candidate, ...]], int] = {}
+    for one, around in found:
+        place = places.setdefault((one.kind, around.equals), len(said))
+        if around.equals and place < len(said):
+            before = said[place]
+            money = before.money_cents + one.money_cents
+            said[place] = replace(before, items=(*before.items, *one.items), money_cents=money)
+        else:
+            said.append(one)
+    return said
 
 
 def _not_in_clio(item: Item, around: Around) -> tuple[Difference | None, bool]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from functools import partial
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -47,7 +48,7 @@ class Item(NamedTuple):
 
 
 class Match(NamedTuple):
-    """Movements that are the same money; one side may be several, never both."""
+    """Movements that are the same money; one side may be several. Both only in a set of equals (`SET`), which pairs nobody."""
 
     rule: str
     lefts: tuple[int, ...]
@@ -260,7 +261,7 @@ def same_id(members: Sequence[Item], named: Named, verdict: Verdict) -> None:
         verdict.left_over += lefts
 
 
-def same_reference(members: Sequence[Item], named: Named, verdict: Verdict) -> None:
+def same_reference(members: Sequence[Item], named: Named, verdict: Verdict, *, sets: bool = False) -> None:
     """The same reference on both sides: pairs of the same amount first, then one for several, then what differs."""
     lefts, rights = _sides(members)
     if not lefts or not rights:
@@ -268,7 +269,11 @@ def same_reference(members: Sequence[Item], named: Named, verdict: Verdict) -> N
         return
     rest: list[Item] = []
     for _, equals in groupby(sorted(members, key=_by_amount), key=lambda item: item.amount_cents):
-        rest += _pairs("exact_reference", list(equals), named, verdict, SAME_REFERENCE_DAYS, twice="duplicate")
+        several = list(equals)
+        if sets and len(several) > PAIR and _is_set(several, SAME_REFERENCE_DAYS):
+            _match(verdict, f"exact_reference{SET}", *_sides(several))
+        else:
+            rest += _pairs("exact_reference", several, named, verdict, SAME_REFERENCE_DAYS, twice="duplicate")
     lefts, rights = _sides(rest)
     if lefts and rights and _near(rest, SAME_REFERENCE_DAYS):
         _settle("exact_reference", lefts, rights, named, verdict)
@@ -305,8 +310,41 @@ def _of_bills(members: Sequence[Item], verdict: Verdict) -> Sequence[Item]:
 
 
 def same_amount(members: Sequence[Item], named: Named, verdict: Verdict) -> None:
-    """The same amount at the bank within days, which names no matter: only if there is no other it could be (F74)."""
-    verdict.left_over += _pairs("amount_days", members, named, verdict, SAME_MONEY_DAYS, twice="ambiguous_match")
+    """The same amount at the bank within days, which names no matter.
+
+    Several equals on both sides are the same money as a set, whoever is whose: a pair would be guessed, and no matter depends
+    on it. What one side has more of is left over, the newest: it is the last to be on its way.
+    """
+    for cluster in _clusters(sorted(members, key=_by_day), SAME_MONEY_DAYS):
+        lefts, rights = _sides(cluster)
+        several = min(len(lefts), len(rights))
+        equals = several and len(cluster) > PAIR and [*lefts[:several], *rights[:several]]
+        if equals and _near(cluster, SAME_MONEY_DAYS) and _is_set(equals, SAME_MONEY_DAYS):
+            _match(verdict, f"amount_days{SET}", lefts[:several], rights[:several])
+            verdict.left_over += [*lefts[several:], *rights[several:]]
+        else:
+            verdict.left_over += _pairs(
+                "amount_days", cluster, named, verdict, SAME_MONEY_DAYS, twice="ambiguous_match"
+            )
+
+
+PAIR = 2
+
+SET = "_set"
+"""The end of a rule's name when what it matched is a set of equals: so many here, as many there."""
+
+MOST_IN_SET = 40
+"""More on a side than this are looked at by a person: every one of a set is written down with every other."""
+
+
+def _is_set(members: Sequence[Item], days: int) -> bool:
+    """Whether these are as many on each side, all of one worth, and each near enough to be any other's half."""
+    lefts, rights = _sides(members)
+    return (
+        0 < len(lefts) == len(rights) <= MOST_IN_SET
+        and len({effective(item) for item in members}) == 1
+        and _near(members, days)
+    )
 
 
 def summed(members: Sequence[Item], _named: Named, verdict: Verdict) -> None:
@@ -353,7 +391,7 @@ LADDER: tuple[Rule, ...] = (
     Rule("client_level_draw", Leg.PROCESSOR, "client", client_draw),
     Rule("amount_matter_days", Leg.PROCESSOR, "money", same_money, both=True),
     Rule("sum", Leg.PROCESSOR, "matter", summed),
-    Rule("exact_reference", Leg.BANK, "reference", same_reference, both=True),
+    Rule("exact_reference", Leg.BANK, "reference", partial(same_reference, sets=True), both=True),
     Rule("client_level_draw", Leg.BANK, "client", client_draw),
     Rule("amount_days", Leg.BANK, "money", same_amount, both=True),
 )

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
-from orchestrator.domain.matching import LADDER, NOT_YET, SAME_REFERENCE_DAYS, Item, Leg, Look, Match, Rule
+from orchestrator.domain.matching import LADDER, NOT_YET, SAME_REFERENCE_DAYS, SET, Item, Leg, Look, Match, Rule
 from orchestrator.domain.movements import Source
 from orchestrator.domain.references import normalise
 from orchestrator.storage.repository import CHUNK, Repository, Row
@@ -405,6 +405,17 @@ class Runs(Repository):
             mine = sa.select(unmatched).where(lines, unmatched.c.amount_cents.in_(part)).order_by(unmatched.c.id)
             for row in self.rows(mine.limit(MOST_ALIKE)):
                 found[row["amount_cents"]].append(row)
+        return found
+
+    def in_sets(self, run_id: int, leg: Leg, amounts: Collection[int]) -> dict[tuple[int, int], list[Row]]:
+        """Movements that a leg matched as sets of equals, in order of day: by their side, left 0 and right 1, and amount."""
+        found: dict[tuple[int, int], list[Row]] = defaultdict(list)
+        sets = sa.and_(matches.c.run_id == run_id, matches.c.leg == leg, matches.c.rule.endswith(SET, autoescape=True))
+        for right, side in enumerate((matches.c.left_id, matches.c.right_id)):
+            for part in _parts(amounts):
+                some = sa.and_(movements.c.id.in_(sa.select(side).where(sets)), movements.c.amount_cents.in_(part))
+                for row in self.rows(sa.select(movements).where(some).order_by(movements.c.on, movements.c.id)):
+                    found[right, row["amount_cents"]].append(row)
         return found
 
     def still_counted(self, window: Window, items: Sequence[Item]) -> set[int]:

@@ -18,8 +18,18 @@ from orchestrator.domain.accounts import FirmAccount
 from orchestrator.domain.batches import Credit, batches, nets
 from orchestrator.domain.breaks import BREAKS, TRANSIT_DAYS
 from orchestrator.domain.ids import effect_key
-from orchestrator.domain.leftovers import FROM_TRUST, Around, explain
-from orchestrator.domain.matching import LADDER, Candidate, Difference, Item, Leg, Rule, Verdict, effective
+from orchestrator.domain.leftovers import FROM_TRUST, Around, explain, joined
+from orchestrator.domain.matching import (
+    LADDER,
+    SAME_MONEY_DAYS,
+    Candidate,
+    Difference,
+    Item,
+    Leg,
+    Rule,
+    Verdict,
+    effective,
+)
 from orchestrator.domain.movements import Source
 from orchestrator.domain.references import Ambiguous, Provider, Resolved, normalise
 from orchestrator.domain.three_way import Line, Statement, apart
@@ -281,16 +291,16 @@ class Course:
         found = self._work.runs.leftovers(self._run["id"], leg, after or 0, LEFTOVERS)
         items = [item for _, item in found]
         around = self._around(leg, items)
-        differences: list[Difference] = []
+        differences: list[tuple[Difference, Around]] = []
         outstanding: list[int] = []
         breaks: list[int] = []
         gone: list[int] = []
         for item in items:
             difference, on_its_way = explain(leg, item, around[item.id])
             if difference is not None:
-                differences.append(difference)
+                differences.append((difference, around[item.id]))
             (outstanding if on_its_way else breaks if difference is not None else gone).append(item.id)
-        self._remember(leg, (), differences)
+        self._remember(leg, (), joined(differences))
         for ids, state in ((outstanding, "outstanding"), (breaks, "break"), (gone, None)):
             self._work.runs.leave(self._run["id"], leg, ids, state=state)
         return found[-1][0] if len(found) == LEFTOVERS else None
@@ -300,6 +310,7 @@ class Course:
         named = self._named(items, every=True) if leg is Leg.PROCESSOR else {}
         elsewhere = self._work.runs.elsewhere(self._window, items)
         alike = self._alike([item for item in items if leg is Leg.PROCESSOR and not item.right])
+        equals = self._equals(leg, items) if leg is Leg.BANK else {}
         counted = self._work.runs.still_counted(self._window, [item for item in items if item.status == "failed"])
         until = self._run["cut_off"] if self._bank is None else min(self._run["cut_off"], self._bank["ends_on"])
         return {
@@ -309,6 +320,7 @@ class Course:
                 named=self._matters_of(item, named) if leg is Leg.PROCESSOR else None,
                 elsewhere=elsewhere.get(item.id),
                 alike=alike.get(item.id, ()),
+                equals=equals.get(item.id, ()),
                 still_counted=item.id in counted,
             )
             for item in items
@@ -317,6 +329,22 @@ class Course:
     @staticmethod
     def _matters_of(item: Item, named: matching.Named) -> tuple[int, ...]:
         return (item.matter_id,) if item.matter_id is not None else named.get(item.reference, ())
+
+    def _equals(self, leg: Leg, items: Sequence[Item]) -> dict[int, tuple[Candidate, ...]]:
+        """Movements that were matched as a set of one amount, beside which each of these is one too many."""
+        found: dict[int, tuple[Candidate, ...]] = {}
+        sets = self._work.runs.in_sets(self._run["id"], leg, {item.amount_cents for item in items})
+        for item in items:
+            near = [
+                row
+                for row in sets.get((item.right, item.amount_cents), ())
+                if abs((row["on"] - item.on).days) <= SAME_MONEY_DAYS
+            ]
+            found[item.id] = tuple(
+                Candidate(row["id"], row["matter_id"], f"equal to it, on {row['on']}; matched as one of a set")
+                for row in near
+            )
+        return found
 
     def _alike(self, items: Sequence[Item]) -> dict[int, tuple[Candidate, ...]]:
         """Lines of Clio's ledger without a payment that have the amount, the nearest day first."""

@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 from orchestrator.domain.batches import Credit, batches, nets
 from orchestrator.domain.matching import (
     LADDER,
+    SAME_REFERENCE_DAYS,
+    SET,
     Item,
+    Leg,
     Look,
     Verdict,
     clean,
@@ -55,7 +58,53 @@ def test_the_sides_of_a_match_are_worth_the_same(members, rule):
     for match in decide(rule, members, {}).matches:
         lefts, rights = (sum(cents[one] for one in side) for side in (match.lefts, match.rights))
         assert lefts == (-rights if match.rule in ("client_level_draw", "internal_transfer") else rights)
-        assert min(len(match.lefts), len(match.rights)) == 1
+        assert min(len(match.lefts), len(match.rights)) == 1 or match.rule.endswith(SET)
+        if match.rule.endswith(SET):
+            days = [one.on for one in members if one.id in (*match.lefts, *match.rights)]
+            assert len(match.lefts) == len(match.rights)
+            assert (max(days) - min(days)).days <= SAME_REFERENCE_DAYS
+
+
+AT_BANK = {rule.name: rule for rule in LADDER if rule.leg is Leg.BANK}
+
+
+def at_bank(lefts, rights, key="100"):
+    """The days of equal lines in the ledger and at the bank; what is matched, broken and left over."""
+    members = [item(n, right=False, day=day, key=key) for n, day in enumerate(lefts)]
+    members += [item(100 + n, right=True, day=day, key=key) for n, day in enumerate(rights)]
+    verdict = decide(AT_BANK["amount_days"], sorted(members), {})
+    matched = [(one.rule, one.lefts, one.rights) for one in verdict.matches]
+    return matched, [one.kind for one in verdict.differences], [one.id for one in verdict.left_over]
+
+
+def test_equal_amounts_at_the_bank_are_matched_as_a_set_and_nobody_is_paired():
+    assert at_bank([0, 1, 1], [1, 2, 3]) == ([("amount_days_set", (0, 1, 2), (100, 101, 102))], [], [])
+
+
+def test_of_equal_amounts_at_the_bank_only_what_is_more_is_left_over():
+    assert at_bank([0, 1, 4], [1, 2]) == ([("amount_days_set", (0, 1), (100, 101))], [], [2])
+    assert at_bank([1], [1, 2, 3]) == ([("amount_days_set", (0,), (100,))], [], [101, 102])
+
+
+def test_F74_equal_amounts_at_the_bank_that_are_not_all_near_each_other_are_a_person_s():
+    matched, kinds, left = at_bank([0, 4, 8], [1, 5, 9])
+    assert (matched, kinds, left) == ([], ["ambiguous_match"], [])
+
+
+def test_one_on_each_side_is_a_pair_and_no_set():
+    for name, rule in AT_BANK.items():
+        pair = [item(1, right=False), item(2, right=True)]
+        assert {one.rule for one in decide(rule, pair, {}).matches} <= {name}
+
+
+def test_two_cheques_of_one_number_and_amount_are_a_set_and_three_against_two_a_duplicate():
+    rule = AT_BANK["exact_reference"]
+    twice = [item(n, right=n % 2, day=n) for n in range(1, 5)]
+    assert [(one.rule, one.lefts, one.rights) for one in decide(rule, sorted(twice), {}).matches] == [
+        ("exact_reference_set", (2, 4), (1, 3))
+    ]
+    more = decide(rule, sorted([*twice, item(6, right=False, day=3)]), {})
+    assert ([one.kind for one in more.differences], more.matches) == (["duplicate"], [])
 
 
 @given(groups, st.sampled_from(LADDER), st.randoms())

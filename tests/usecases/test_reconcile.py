@@ -311,6 +311,47 @@ def test_F74_two_equal_amounts_of_one_client_on_one_day_are_never_picked(here):
     assert {one["kind"] for one in found["breaks"]} <= {"ambiguous_match", "duplicate"}
 
 
+def test_equal_amounts_at_the_bank_are_the_same_money_as_a_set(firm):
+    firm.sees(
+        *(clio(n, -1000, 2 + n) for n in (1, 2, 3)),
+        *(bank(f"b{n}", -1000, 3 + n) for n in (1, 2, 3)),
+        clio(9, 5000, 1),
+    )
+    firm.sees(bank("b9", 5000, 2))
+    firm.statement(2000)
+    found = firm.run()
+    assert (found["breaks"], found["outstanding"]) == ([], [])
+    assert found["matches"] == {"bank.amount_days": 1, "bank.amount_days_set": 9}
+    assert found["statement"]["equal"]
+
+
+def test_of_equal_amounts_at_the_bank_what_is_too_many_is_one_break_that_names_the_others(firm):
+    firm.sees(clio(9, 5000, 1), bank("b9", 5000, 2))
+    firm.sees(*(clio(n, -1000, 2 + n) for n in (1, 2)), *(bank(f"b{n}", -1000, 3 + n) for n in (1, 2, 3, 4)))
+    firm.statement(1000)
+    found = firm.run()
+    (said,) = found["breaks"]
+    assert (said["kind"], said["money_cents"]) == ("missing_in_clio", 2000)
+    assert (
+        said["cause"]
+        == "the bank has it, and Clio's ledger does not; 2 equal to it are matched, and it may be any of them"
+    )
+    assert [line["external_id"] for line in said["movements"]] == ["b3", "b4"]
+    assert len(said["candidates"]) == 2
+    firm.sees(clio(3, -1000, 6), clio(4, -1000, 6))
+    found = firm.run()
+    assert (found["breaks"], found["statement"]["equal"]) == ([], True)
+
+
+def test_T40_an_equal_amount_that_the_bank_has_not_shown_yet_is_outstanding_and_no_break(here):
+    here.sees(*(clio(n, 1000, 26 + n) for n in (1, 2, 3)), bank("b1", 1000, 29), bank("b2", 1000, 30))
+    here.statement(2000)
+    found = here.run()
+    assert found["breaks"] == []
+    assert [one["external_id"] for one in found["outstanding"]] == ["3"]
+    assert found["statement"]["equal"]
+
+
 def test_equal_payments_of_one_client_on_one_day_are_told_apart_by_their_bills(here):
     here.sees(
         *(seen("clio_payments", name, 1000, 2, matter_id=5, bill_id=bill) for name, bill in ((71, 7), (72, 8), (73, 9))),
