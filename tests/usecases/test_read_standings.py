@@ -11,6 +11,7 @@ from orchestrator.domain.silence import REASON_OF, HoldKind, Quiet, Subject, qui
 from orchestrator.usecases.hold_trust import dispute
 from orchestrator.usecases.read_standings import read_standings, rules_of, standings
 from orchestrator.usecases.resolve_exception import resolve_exception
+from tests.firm import open_firm
 from tests.trust import deposit, trust_settings
 
 FIELDS = {"payment_plan": "Payment Plan", "do_not_contact": "Do not contact"}
@@ -312,9 +313,14 @@ def test_F63_a_cheque_that_came_while_the_link_was_live_ends_reminders(firm):
 
 
 def test_a_payment_that_hangs_for_days_is_told_to_a_person(firm):
-    bill = overdue(firm)
-    paying(firm, bill, settle_after_seconds=86_400 * 60)
+    bill = firm.mailed_bill(due_at="2026-03-03")
+    firm.sandbox.act("pay_link", link_id=firm.links()[0]["id"], settle_after_seconds=86_400 * 60)
+    firm.later(minutes=16)
     assert judged(firm, bill) == ["payment_under_way"]
+    assert not told(firm, bill["id"])[0].loud
+    firm.sandbox.clock_advance(86_400 * 11)
+    assert judged(firm, bill) == ["payment_under_way"]
+    assert told(firm, bill["id"])[0].loud
 
 
 # ── LawPay ──
@@ -359,7 +365,6 @@ def calls(firm):
 @pytest.mark.parametrize("count", [200, 401])
 def test_judging_many_bills_costs_a_call_for_each_two_hundred_of_them_and_a_handful(firm, count):
     ids = firm.sandbox.act("bulk", bills=count, clients=20, due_at="2026-02-04")["bill_ids"]
-    firm.later(minutes=16)
     before = calls(firm)
     read(firm, *ids)
     assert calls(firm) - before <= math.ceil(count / 200) + 4
@@ -381,3 +386,19 @@ def test_before_clio_was_asked_about_the_client_nothing_is_sent(firm):
     bill = overdue(firm)
     firm.later(minutes=16)
     assert [one.reason for one in told(firm, bill["id"])] == ["client_not_read"]
+
+
+def test_the_same_is_judged_on_either_database(sandbox, either_url):
+    with open_firm(sandbox, either_url, environment={"reminders": {"fields": FIELDS}}) as firm:
+        firm.work()
+        bill = overdue(firm)
+        for happens in (with_client("give_credit", amount=1), contact(reminders_enabled=True)):
+            happens(firm, bill)
+        assert judged(firm, bill) == ["credit_unapplied", "clio_reminders_on"]
+        contact(reminders_enabled=False)(firm, bill)
+        hold_id = holding(firm, Subject.MATTER, firm.matter(), HoldKind.PROMISE, date(2026, 3, 9))
+        assert judged(firm, bill) == ["payment_promised", "credit_unapplied"]
+        with firm.rt.uow() as work:
+            assert work.holds.end(work.holds.get(hold_id), why="paid", by="iris")
+            assert work.holds.listed() == []
+        assert judged(firm, bill) == ["credit_unapplied"]
