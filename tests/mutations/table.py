@@ -97,6 +97,11 @@ MUTATIONS = (
         ("tests/journeys/test_w5_payment_link.py::test_F62_a_bill_voided_just_before_its_link_is_made_gets_none",),
     ),
     Mutation(
+        "reading everything just before a reminder",
+        (Edit("orchestrator/usecases/read_standings.py", "    _read_bills(rt, practice, bill_ids, oldest)\n", ""),),
+        ("tests/usecases/test_read_standings.py::test_F62_nothing_is_sent_when_just_before",),
+    ),
+    Mutation(
         "SENT before sending",
         (Edit(JOBS, "            state=JobState.SENT,\n            sent_at=self.now,", "            state=JobState.CLAIMED,\n            sent_at=self.now,"),),
         (f"{TEST_EFFECTS}::test_F01_a_link_whose_answer_died_with_its_worker_is_adopted",),
