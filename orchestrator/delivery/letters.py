@@ -150,6 +150,15 @@ class TemplateLetters:
             if missing := self.pages.wanting(style.tag):
                 raise Rejected(f"There is no {missing[0]!r} in {style.tag}.", reason="template_missing")
 
+    @property
+    def brands(self) -> list[BrandRule]:
+        """Every brand, with the matters that have it; the firm's own, for all the rest, comes first."""
+        return [BrandRule(self._brand), *self._rules]
+
+    def speaks(self, locale: str) -> bool:
+        """Whether every letter can be written in this locale."""
+        return self._spoken(locale) is not None
+
     def write(self, letter: Letter, *, now: datetime) -> Finished:
         """The finished message, the same bytes for the same letter and `now`; `Rejected` when it cannot be written safely."""
         if letter.amount.cents <= 0:

@@ -25,13 +25,17 @@ FAULTS = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError
 Facts = Mapping[str, object]
 
 
-def _environment(*, autoescape: bool) -> SandboxedEnvironment:
+def _environment(*, autoescape: bool = False, tidy: bool = True) -> SandboxedEnvironment:
     return SandboxedEnvironment(
-        autoescape=autoescape, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, cache_size=0
+        autoescape=autoescape, undefined=StrictUndefined, trim_blocks=tidy, lstrip_blocks=tidy, cache_size=0
     )
 
 
-PLAIN, MARKUP = _environment(autoescape=False), _environment(autoescape=True)
+SPEECH, PLAIN, MARKUP = _environment(tidy=False), _environment(), _environment(autoescape=True)
+"""For words, for the layout of texts, for that of pages."""
+
+LONE_TAGS = re.compile(r"(?m)^[ \t]*((?:\{%(?:(?!%\}).)*%\}[ \t]*)+)\n")
+"""Lines that hold nothing but tags: they are no lines of the letter. One that ends in a tag is, and may end a paragraph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +133,13 @@ class TemplateSet:
         for name in chain:
             said |= self.files.get(name, {})
         text, html = self.layouts
-        words = {word: compiled(source, autoescape=False) for word, source in said.items()}
-        return Page(f"{locale}/{step}", words, compiled(text, autoescape=False), compiled(html, autoescape=True))
+        words = {word: compiled(source, SPEECH) for word, source in said.items()}
+        return Page(f"{locale}/{step}", words, compiled(text, PLAIN), compiled(html, MARKUP))
 
 
 @lru_cache(maxsize=4096)
-def compiled(source: str, *, autoescape: bool) -> Template:
-    return (MARKUP if autoescape else PLAIN).from_string(source)
+def compiled(source: str, environment: SandboxedEnvironment) -> Template:
+    return environment.from_string(source)
 
 
 @lru_cache(maxsize=8)
@@ -154,9 +158,9 @@ def _checked(sources: tuple[tuple[str, str], ...], samples: tuple[tuple[tuple[st
         for source in words.values():
             _check_names(source, facts, name)
             # A word depends on no other: tried once here, it needs no trying in every letter that says it.
-            _try(name, source, samples)
-    for name, layout in zip(LAYOUTS, layouts, strict=True):
-        _try(name, layout, samples, say=dict.fromkeys(wanted, "said"))
+            _try(name, compiled(source, SPEECH), samples)
+    for name, layout, environment in zip(LAYOUTS, layouts, (PLAIN, MARKUP), strict=True):
+        _try(name, compiled(layout, environment), samples, say=dict.fromkeys(wanted, "said"))
     for page in _all(found):
         if missing := wanted - page.words.keys():
             raise TemplateError(f"{page.name} does not say {', '.join(sorted(missing))}")
@@ -165,8 +169,7 @@ def _checked(sources: tuple[tuple[str, str], ...], samples: tuple[tuple[tuple[st
     return found
 
 
-def _try(name: str, source: str, samples: Iterable[tuple[tuple[str, object], ...]], **more: object) -> None:
-    template = compiled(source, autoescape=name.endswith(".html"))
+def _try(name: str, template: Template, samples: Iterable[tuple[tuple[str, object], ...]], **more: object) -> None:
     for sample in samples:
         try:
             template.render(dict(sample), **more)
@@ -189,7 +192,7 @@ def _words(name: str, text: str) -> dict[str, str]:
         raise TemplateError(f"{name}: {', '.join(wrong)} is no text")
     if "/" not in name:
         raise TemplateError(f"{name} is in no language's folder")
-    return words
+    return {word: LONE_TAGS.sub(r"\1", said) for word, said in words.items()}
 
 
 def _asked_for(layout: str, facts: Collection[str]) -> Iterator[str]:

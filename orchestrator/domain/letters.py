@@ -113,6 +113,12 @@ class BrandRule:
     practice_area: str | None = None
     office: str | None = None
 
+    def goes_by(self, name: str) -> bool:
+        """Whether a person would call this brand so."""
+        return name.casefold() in {
+            one.casefold() for one in (self.brand.firm_name, self.practice_area, self.office) if one
+        }
+
 
 def brand_for(rules: Sequence[BrandRule], default: Brand, *, matter_types: Sequence[str], office: str | None) -> Brand:
     """The brand of the first rule that fits; what a rule leaves out fits everything."""

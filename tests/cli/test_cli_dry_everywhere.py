@@ -19,6 +19,7 @@ WHY_NOT = {
     "audit export": "writes our own record into a new file, and changes nothing else",
     "matters export": "writes our own table into a new file, and changes nothing else",
     "restore": "fills our own database from a file; what follows outside is decided by the recovery, at the next start",
+    "reminders render": "writes letters with sample data into new files, and sends none",
     "reconcile report": "writes what a run says into new files, and changes nothing else",
     "reconcile run": "compares what is known and writes what it found; it moves and sends nothing, and can be repeated",
     "migrate": "changes our own schema only, and every process refuses to start before it",
