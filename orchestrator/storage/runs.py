@@ -206,11 +206,12 @@ class Runs(Repository):
         """The next complete groups of what is open in a rule's leg, by its column of the pool, and where they end."""
         key = unmatched.c[rule.column]
         mine = sa.and_(unmatched.c.run_id == run_id, unmatched.c.leg == rule.leg, unmatched.c.state == "open")
-        chosen = self._pooled(key).where(mine, key > after)
+        chosen = self._pooled(key).where(mine, key > after, _filled(key))
         if rule.both:
             other = unmatched.alias("other")
             same = sa.and_(other.c.run_id == run_id, other.c.leg == rule.leg, other.c[rule.column] == key)
-            across = sa.and_(same, other.c.right == 1 - unmatched.c.right, other.c.state == "open")
+            open_ = sa.and_(other.c.state == "open", _filled(other.c[rule.column]))
+            across = sa.and_(same, other.c.right == 1 - unmatched.c.right, open_)
             chosen = chosen.where(sa.exists(sa.select(sa.literal(1)).where(across)))
         while True:
             found = self._items(chosen.order_by(key).limit(size))
@@ -221,43 +222,38 @@ class Runs(Repository):
                 return complete, complete[-1].key
             size *= 2
 
-    def leftovers(
-        self, run_id: int, leg: Leg, after: int, size: int, *, right: int | None = None
-    ) -> list[tuple[int, Item]]:  # fmt: skip  # fmt: skip
-        """The next open rows of a leg, each with the pool's id it goes by."""
+    def leftovers(self, run_id: int, leg: Leg, after: int, size: int) -> list[Item]:
+        """The next open movements of a leg, by id."""
         mine = sa.and_(unmatched.c.run_id == run_id, unmatched.c.leg == leg, unmatched.c.state == "open")
-        chosen = self._pooled(sa.literal_column("''")).add_columns(unmatched.c.id).where(mine, unmatched.c.id > after)
-        if right is not None:
-            chosen = chosen.where(unmatched.c.right == right)
-        rows = self.tuples(chosen.order_by(unmatched.c.id).limit(size))
-        return [(row[-1], _item(row[:-1])) for row in rows]
+        chosen = self._pooled(sa.literal_column("''")).where(mine, unmatched.c.movement_id > after)
+        return self._items(chosen.order_by(unmatched.c.movement_id).limit(size))
 
     def _items(self, statement: sa.Select[Any]) -> list[Item]:
         return list(map(_item, self.tuples(statement)))
 
-    def named(self, run_id: int, found: Iterable[tuple[int, int, int]]) -> None:
-        """The matters of some movements in the processor's leg: each with its cents and its matter."""
-        values = [
-            {"of": ident, "by": matter, "money_": f"{cents}|{matter}", "matter_": str(matter)}
-            for ident, cents, matter in found
-        ]
-        if values:
-            mine = sa.and_(
-                unmatched.c.run_id == run_id,
-                unmatched.c.leg == Leg.PROCESSOR,
-                unmatched.c.movement_id == sa.bindparam("of"),
-            )
-            said: dict[str, Any] = {name: sa.bindparam(f"{name}_") for name in ("money", "matter")}
-            self.connection.execute(
-                sa.update(unmatched).where(mine).values(matter_id=sa.bindparam("by"), **said), values
-            )
+    def name(self, run_id: int, matters: Mapping[int, int], after: int, upto: int | None) -> None:
+        """Matters that were found for some movements in the processor's leg; and by what its next ones, by id, go from now on.
 
-    def passing(self, run_id: int, after: int, size: int) -> list[tuple[int, str, Item]]:
-        """The next ledger lines that stand in the processor's leg, each with the pool's id and its state there."""
+        By far the most never come so far: money and matter are filled in, and their indexes kept, only for those that do.
+        """
+        leg = sa.and_(unmatched.c.run_id == run_id, unmatched.c.leg == Leg.PROCESSOR)
+        if matters:
+            mine = sa.and_(leg, unmatched.c.movement_id == sa.bindparam("of"))
+            found = [{"of": ident, "by": matter} for ident, matter in sorted(matters.items())]
+            self.connection.execute(sa.update(unmatched).where(mine).values(matter_id=sa.bindparam("by")), found)
+        cents, matter = (sa.cast(unmatched.c[name], sa.String) for name in ("amount_cents", "matter_id"))
+        known = sa.func.coalesce(matter, "")
+        here = sa.and_(leg, unmatched.c.movement_id > after)
+        if upto is not None:
+            here = sa.and_(here, unmatched.c.movement_id <= upto)
+        self.change(sa.update(unmatched).where(here).values(money=cents + "|" + known, matter=known))
+
+    def passing(self, run_id: int, after: int, size: int) -> list[tuple[str, Item]]:
+        """The next ledger lines that stand in the processor's leg, by id, each with its state there."""
         mine = sa.and_(unmatched.c.run_id == run_id, unmatched.c.leg == Leg.PROCESSOR, unmatched.c.right == 1)
-        chosen = self._pooled(sa.literal_column("''")).add_columns(unmatched.c.id, unmatched.c.state)
-        rows = self.tuples(chosen.where(mine, unmatched.c.id > after).order_by(unmatched.c.id).limit(size))
-        return [(row[-2], row[-1], _item(row[:-2])) for row in rows]
+        chosen = self._pooled(sa.literal_column("''")).add_columns(unmatched.c.state)
+        here = chosen.where(mine, unmatched.c.movement_id > after).order_by(unmatched.c.movement_id)
+        return [(row[-1], _item(row[:-1])) for row in self.tuples(here.limit(size))]
 
     @staticmethod
     def _pooled(key: sa.ColumnElement[Any]) -> sa.Select[Any]:
@@ -399,11 +395,12 @@ class Runs(Repository):
 
     def alike(self, run_id: int, amounts: Collection[int]) -> dict[int, list[Row]]:
         """Ledger lines that no processor's movement was matched with, by amount."""
-        lines = sa.and_(unmatched.c.run_id == run_id, unmatched.c.leg == Leg.PROCESSOR, unmatched.c.right == 1)
+        mine = sa.and_(unmatched.c.run_id == run_id, unmatched.c.leg == Leg.PROCESSOR, unmatched.c.right == 1)
+        lines = sa.and_(mine, _filled(unmatched.c.money))
         found: dict[int, list[Row]] = defaultdict(list)
         for part in _parts(amounts):
-            mine = sa.select(unmatched).where(lines, unmatched.c.amount_cents.in_(part)).order_by(unmatched.c.id)
-            for row in self.rows(mine.limit(MOST_ALIKE)):
+            chosen = sa.select(unmatched).where(lines, unmatched.c.amount_cents.in_(part)).order_by(unmatched.c.id)
+            for row in self.rows(chosen.limit(MOST_ALIKE)):
                 found[row["amount_cents"]].append(row)
         return found
 
@@ -458,7 +455,7 @@ class Runs(Repository):
     def open_days(self, run_id: int, leg: Leg) -> tuple[dict[date, int], Callable[[Collection[date]], list[int]]]:
         """What is open on the left of a leg coming in, by day; and a way to ask which movements a few days are made of."""
         mine = sa.and_(unmatched.c.run_id == run_id, unmatched.c.leg == leg, unmatched.c.state == "open")
-        into = sa.and_(mine, unmatched.c.right == 0, unmatched.c.amount_cents > 0)
+        into = sa.and_(mine, unmatched.c.right == 0, unmatched.c.amount_cents > 0, _filled(unmatched.c.money))
         totals = sa.select(unmatched.c.on, sa.func.sum(unmatched.c.amount_cents)).where(into).group_by(unmatched.c.on)
 
         def of(days: Collection[date]) -> list[int]:
@@ -470,7 +467,7 @@ class Runs(Repository):
     def open_credits(self, run_id: int, leg: Leg) -> Iterator[tuple[int, date, int]]:
         """What is open on the right of a leg coming in."""
         mine = sa.and_(unmatched.c.run_id == run_id, unmatched.c.leg == leg, unmatched.c.state == "open")
-        into = sa.and_(mine, unmatched.c.right == 1, unmatched.c.amount_cents > 0)
+        into = sa.and_(mine, unmatched.c.right == 1, unmatched.c.amount_cents > 0, _filled(unmatched.c.money))
         chosen = sa.select(unmatched.c.movement_id, unmatched.c.on, unmatched.c.amount_cents).where(into)
         for row in self.connection.execute(chosen.order_by(unmatched.c.id).execution_options(yield_per=1000)):
             yield row[0], row[1], row[2]
@@ -646,6 +643,11 @@ def _item(row: tuple[Any, ...]) -> Item:
     """A row of the driver's, in the order of `Item`."""
     key, right, ident, source, name, cents, on, *rest = row
     return Item(key, right, ident, source, name, cents, _day(on), *rest)
+
+
+def _filled(key: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Not empty, in the very words of the indexes that leave the empty ones out."""
+    return key != sa.literal_column("''")
 
 
 def _day(on: Any) -> date:

@@ -14,6 +14,11 @@ metadata = sa.MetaData(
 )
 
 
+def _when(name: str, *columns: str, where: str) -> Index:
+    """An index of the rows that match `where`, on both databases; only a query that says the same words goes by it."""
+    return Index(name, *columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
+
+
 def _partial(name: str, *columns: str, where: str) -> Index:
     """A unique index over the rows that match `where`, on both databases."""
     return Index(name, *columns, unique=True, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
@@ -887,12 +892,11 @@ unmatched = Table(
     Column("money", Ordered, nullable=False),
     Column("client", Ordered, nullable=False),
     Column("matter", Ordered, nullable=False),
-    Index("ix_unmatched_of_run", "run_id", "leg", "state", "id"),
     Index("ix_unmatched_movement", "run_id", "leg", "movement_id"),
     Index("ix_unmatched_name", "run_id", "leg", "name", "right"),
     Index("ix_unmatched_reference", "run_id", "leg", "reference", "right"),
-    Index("ix_unmatched_money", "run_id", "leg", "money", "right"),
-    Index("ix_unmatched_amount", "run_id", "leg", "amount_cents"),
+    _when("ix_unmatched_money", "run_id", "leg", "money", "right", where="money <> ''"),
+    _when("ix_unmatched_amount", "run_id", "leg", "amount_cents", where="money <> ''"),
 )
 
 # A run's own words about each difference, as they were then.

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import sqlalchemy as sa
@@ -34,12 +34,21 @@ class ThreeWay(Repository):
 
     def ledgers(self, cut: Cut) -> list[Row]:
         """Every client ledger, in order of client and matter: whose, which kind, its cents and how many lines it has."""
-        chosen = sa.select(
-            *WHOSE, sa.cast(sa.func.sum(trust_lines.c.amount_cents), sa.BigInteger).label("cents"),
-            sa.func.count().label("lines"),
-        )  # fmt: skip
-        mine = chosen.select_from(POSTED).where(_in_ledgers(cut)).group_by(*WHOSE, trust_ledgers.c.id)
+        # Summed before it is asked whose they are: that is looked up for each ledger, not for each line.
+        cents = sa.cast(sa.func.sum(trust_lines.c.amount_cents), sa.BigInteger).label("cents")
+        summed = sa.select(trust_lines.c.ledger_id, cents, sa.func.count().label("lines")).where(_in_ledgers(cut))
+        by = summed.group_by(trust_lines.c.ledger_id).subquery()
+        mine = sa.select(*WHOSE, by.c.cents, by.c.lines).join(by, by.c.ledger_id == trust_ledgers.c.id)
         return self.rows(mine.order_by(*WHOSE, trust_ledgers.c.id))
+
+    def posts(self, cut: Cut) -> bool:
+        """Whether any client ledger of the account has a line."""
+        return self.connection.execute(sa.select(trust_lines.c.id).where(_in_ledgers(cut)).limit(1)).first() is not None
+
+    def cents(self, cut: Cut) -> int:
+        """What all client ledgers of the account come to."""
+        total = sa.func.coalesce(sa.func.sum(trust_lines.c.amount_cents), 0)
+        return int(self.connection.execute(sa.select(total).where(_in_ledgers(cut))).scalar_one())
 
     def card_lines(self, cut: Cut) -> Iterator[Row]:
         """The lines of every client ledger, ledger by ledger and in each by the day it belongs to, as they are read."""
@@ -87,15 +96,17 @@ class ThreeWay(Repository):
             trust_ledgers.c.client_id == sa.func.coalesce(movements.c.client_id, 0),
             trust_ledgers.c.matter_id == sa.func.coalesce(movements.c.matter_id, 0),
         )  # fmt: skip
-        here = sa.and_(trust_lines.c.id > after, trust_lines.c.id <= after + size)
-        # Not "is Clio's": that is the beginning of an index, which would be read in full for each of these pages.
-        mine = sa.and_(here, _in_ledgers(cut), trust_lines.c.origin != Origin.OURS)
-        known = sa.exists(
-            sa.select(sa.literal(1)).select_from(movements).where(same).correlate(trust_lines, trust_ledgers)
+        end = min(after + size, cut.lines_upto)
+        # One end of the page, and not "is Clio's": SQLite goes by either, and would read up to the last line for each page.
+        mine = sa.and_(
+            trust_lines.c.id > after, _in_ledgers(replace(cut, lines_upto=end)), trust_lines.c.origin != Origin.OURS
         )
-        chosen = sa.select(trust_lines.c.external_id).select_from(POSTED).where(mine, sa.not_(known))
-        end = after + size if after + size < cut.lines_upto else None
-        return set(self.connection.execute(chosen).scalars()), end
+        owned = sa.and_(same, trust_ledgers.c.id == trust_lines.c.ledger_id)
+        known = sa.exists(
+            sa.select(sa.literal(1)).select_from(movements, trust_ledgers).where(owned).correlate(trust_lines)
+        )
+        chosen = sa.select(trust_lines.c.external_id).where(mine, sa.not_(known))
+        return set(self.connection.execute(chosen).scalars()), end if end < cut.lines_upto else None
 
     def lines(self, cut: Cut, names: Collection[str]) -> list[Line]:
         """These lines of Clio's, as the book and as the client ledgers have them, in order of name."""

@@ -157,12 +157,13 @@ class Course:
 
     def _name(self, after: int | None) -> int | None:
         """What no id and no reference tied to Clio's ledger: the lookup table may know its matter."""
-        found = self._work.runs.leftovers(self._run["id"], Leg.PROCESSOR, after or 0, PAGE, right=0)
-        items = [item for _, item in found if item.matter_id is None]
+        found = self._work.runs.leftovers(self._run["id"], Leg.PROCESSOR, after or 0, PAGE)
+        items = [item for item in found if item.matter_id is None and not item.right]
         named = self._named(items)
-        known = [(item, matching.only(named.get(item.reference, ()))) for item in items]
-        self._work.runs.named(self._run["id"], [(item.id, effective(item), matter) for item, matter in known if matter])
-        return found[-1][0] if len(found) == PAGE else None
+        known = {item.id: matter for item in items if (matter := matching.only(named.get(item.reference, ())))}
+        last = found[-1].id if len(found) == PAGE else None
+        self._work.runs.name(self._run["id"], known, after or 0, last)
+        return last
 
     def _ledger(self, after: int | None) -> int | None:
         """Ledger lines that name no payment there is: their reference, matter or amount may find one."""
@@ -231,17 +232,17 @@ class Course:
         """Ledger lines that the processor does not know: the bank must. And those it contradicts, unless a day's sum has them."""
         found = self._work.runs.passing(self._run["id"], after or 0, PAGE)
         cleared = {date.fromisoformat(named.partition("|")[2]) for named in self._place.get("cleared", ())}
-        lost = self._names_nothing_seen([item for _, state, item in found if state == "open"])
-        free = [item for _, state, item in found if state == "open" and item.id not in lost]
+        lost = self._names_nothing_seen([item for state, item in found if state == "open"])
+        free = [item for state, item in found if state == "open" and item.id not in lost]
         told = [
             item
-            for _, state, item in found
+            for state, item in found
             if (item.id in lost and item.amount_cents < 0)
             or (state == "break" and (item.amount_cents < 0 or item.on not in cleared))
         ]
         self._pool(Leg.BANK, [item._replace(right=0) for item in self._still_open([*free, *told])])
         self._work.runs.leave(self._run["id"], Leg.PROCESSOR, [item.id for item in free], state="passed")
-        return found[-1][0] if len(found) == PAGE else None
+        return found[-1][1].id if len(found) == PAGE else None
 
     def _names_nothing_seen(self, unmatched: Sequence[Item]) -> set[int]:
         """Those that name a payment no processor shows; one whose payment the signed period before has seen is none of them."""
@@ -288,8 +289,7 @@ class Course:
 
     def _explain(self, leg: Leg, after: int | None) -> int | None:
         """Each movement without a partner: a break with its cause, an item still on its way, or nothing."""
-        found = self._work.runs.leftovers(self._run["id"], leg, after or 0, LEFTOVERS)
-        items = [item for _, item in found]
+        items = self._work.runs.leftovers(self._run["id"], leg, after or 0, LEFTOVERS)
         around = self._around(leg, items)
         differences: list[tuple[Difference, Around]] = []
         outstanding: list[int] = []
@@ -303,7 +303,7 @@ class Course:
         self._remember(leg, (), joined(differences))
         for ids, state in ((outstanding, "outstanding"), (breaks, "break"), (gone, None)):
             self._work.runs.leave(self._run["id"], leg, ids, state=state)
-        return found[-1][0] if len(found) == LEFTOVERS else None
+        return items[-1].id if len(items) == LEFTOVERS else None
 
     def _around(self, leg: Leg, items: Sequence[Item]) -> dict[int, Around]:
         """What is known about each, fetched for all of them at once."""
@@ -364,8 +364,8 @@ class Course:
     def _wait_for_bank(self, after: int | None) -> int | None:
         """Nothing of the bank's was imported: what the ledger has is open, and nobody is blamed for it."""
         found = self._work.runs.leftovers(self._run["id"], Leg.BANK, after or 0, PAGE)
-        self._work.runs.leave(self._run["id"], Leg.BANK, [item.id for _, item in found], state="outstanding")
-        return found[-1][0] if len(found) == PAGE else None
+        self._work.runs.leave(self._run["id"], Leg.BANK, [item.id for item in found], state="outstanding")
+        return found[-1].id if len(found) == PAGE else None
 
     def _foreign(self, _after: None) -> None:
         for row in self._work.runs.foreign(self._window):
@@ -377,7 +377,7 @@ class Course:
 
     def _in_ledgers(self, after: str | None) -> str | None:
         """Lines of Clio's book that our client ledgers do not have like it (T36)."""
-        if after is None and not self._work.three_way.ledgers(self._cut):
+        if after is None and not self._work.three_way.posts(self._cut):
             self._say_unposted()
             return None
         names, end = self._work.three_way.book_apart(self._cut, after or "", LINES)
@@ -481,9 +481,7 @@ class Course:
             withdrawals_cents=-going_out,
             book_cents=book,
             # Whose the firm's own money is needs no ledger.
-            ledgers_cents=sum(row["cents"] for row in self._work.three_way.ledgers(self._cut))
-            if self._account.is_trust
-            else book,
+            ledgers_cents=self._work.three_way.cents(self._cut) if self._account.is_trust else book,
             opening_cents=before.book_cents if before is not None else None,
             corrected_cents=self._corrected(before),
         )
@@ -628,23 +626,21 @@ class Course:
 
 
 def _pooled(leg: Leg, item: Item) -> tuple[Any, ...]:
-    """A row of `POOLED`: what the rules of a leg will group this movement by."""
+    """A row of `POOLED`: what the rules of a leg will group this movement by; `_name` fills in the rest."""
     right, cents, matter = item.right, effective(item), item.matter_id
     reference = normalise(item.reference)[:200]
     name = reference if right else normalise(item.external_id)[:200]
-    money = f"{cents}|{matter or ''}" if leg is Leg.PROCESSOR else str(cents) if cents else ""
+    money = str(cents) if cents and leg is Leg.BANK else ""
     own = item.source == Source.CLIO_LEDGER and item.client_id
     client = f"{item.client_id}|{abs(cents)}|{item.on}" if own else ""
-    named = "" if matter is None else str(matter)
-    return right, item.id, matter, cents, item.on.isoformat(), name, reference, money, client, named
+    return right, item.id, matter, cents, item.on.isoformat(), name, reference, money, client, ""
 
 
 def _alone(look: matching.Look) -> tuple[Any, ...]:
     """The same for a processor's movement that no line names."""
     ident, on, cents, status, _, _, text, matter, name, *_ = look
     cents = 0 if status in matching.WORTHLESS else cents
-    named = "" if matter is None else str(matter)
-    return 0, ident, matter, cents, on, normalise(name)[:200], normalise(text)[:200], f"{cents}|{named}", "", named
+    return 0, ident, matter, cents, on, normalise(name)[:200], normalise(text)[:200], "", "", ""
 
 
 def _each_once(found: dict[str, dict[int, tuple[date, ...]]]) -> dict[str, dict[int, tuple[date, ...]]]:
