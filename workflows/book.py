@@ -15,6 +15,7 @@ from orchestrator.usecases.create_link import CreateLink
 from orchestrator.usecases.create_task import CreateTask
 from orchestrator.usecases.enter_line import EnterLine
 from orchestrator.usecases.expire_link import ExpireLink
+from orchestrator.usecases.flag_to_attorney import FlagToAttorney
 from orchestrator.usecases.keep_buttons import CreateButton, DeleteButton, MoveButton, keep_buttons
 from orchestrator.usecases.keep_webhooks import (
     CreateWebhook,
@@ -28,6 +29,7 @@ from orchestrator.usecases.mark_matter import MarkMatter
 from orchestrator.usecases.move_bill import MoveBill
 from orchestrator.usecases.open_page import open_page
 from orchestrator.usecases.plan_billing import plan_billing
+from orchestrator.usecases.plan_reminders import plan_reminders
 from orchestrator.usecases.poll_lawpay import poll
 from orchestrator.usecases.read_account import read_account
 from orchestrator.usecases.reconcile_nightly import reconcile_nightly, reconcile_run
@@ -35,6 +37,7 @@ from orchestrator.usecases.reconcile_window import reconcile_window
 from orchestrator.usecases.recover import adopt_links, finish_recovery
 from orchestrator.usecases.send_message import SendMessage
 from orchestrator.usecases.send_notice import SendNotice
+from orchestrator.usecases.send_reminder import SendReminder
 from orchestrator.usecases.watch_trust import watch_trust
 from orchestrator.usecases.write_note import CreateNote
 
@@ -159,6 +162,21 @@ def send_message(job: Job, rt: Runtime) -> None:
 @workflow("notice.send")
 def send_notice(job: Job, rt: Runtime) -> None:
     perform(SendNotice(rt, job))
+
+
+@workflow("reminders.plan")
+def remind(job: Job, rt: Runtime) -> None:
+    plan_reminders(job, rt)
+
+
+@workflow("reminder.send")
+def send_reminder(job: Job, rt: Runtime) -> None:
+    perform(SendReminder(rt, job))
+
+
+@workflow("reminder.flag")
+def flag_bill(job: Job, rt: Runtime) -> None:
+    perform(FlagToAttorney(rt, job))
 
 
 @workflow("ledger.enter")

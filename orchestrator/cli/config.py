@@ -190,8 +190,25 @@ def _mail(settings: "Settings", _firm: str) -> str:
     return f"Messages leave as {settings.mail.sender}."
 
 
+def _reminders(settings: "Settings", _firm: str) -> str:
+    from orchestrator.sequences import in_words, load
+
+    told = settings.reminders
+    if not told.enabled:
+        return "Unpaid bills are not followed up."
+    names = sorted({told.sequence, *(rule.sequence for rule in told.rules)})
+    said = "; ".join(
+        f"{load(settings.config_dir, name).name}: {in_words(load(settings.config_dir, name))}" for name in names
+    )
+    return (
+        f"{said}. On business days of {settings.office.region}, {told.window_opens:%H:%M} to {told.window_closes:%H:%M} "
+        f"in {settings.firm.time_zone}{', once a person has approved the batch' if told.approve_batches else ''}."
+    )
+
+
 CHECKS: dict[str, Callable[["Settings", str], str]] = {
     "profile": _profile, "secret": _secret, "database": _database, "clio and templates": _parts, "mail": _mail,
+    "reminders": _reminders,
 }  # fmt: skip
 """Each says what is good, or raises what is wrong."""
 

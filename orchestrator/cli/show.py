@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -38,10 +38,10 @@ def say_json(answer: Any) -> None:
 
 
 def plain(value: Any) -> Any:
-    """What JSON has no form for: UTC moments, ISO days, sets as sorted lists."""
+    """What JSON has no form for: UTC moments, ISO days and times, sets as sorted lists."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    if isinstance(value, date):
+    if isinstance(value, date | time):
         return value.isoformat()
     if isinstance(value, set | frozenset | tuple):
         return sorted(value)

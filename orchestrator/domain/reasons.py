@@ -141,6 +141,14 @@ REASONS: dict[str, Reason] = {
         "it is older than the firm sends reminders for",
         "Let the responsible attorney decide: collect it, or write it off.",
     ),
+    "client_written_today": Reason("the client was written to today already; it follows on the next business day"),
+    "reminders_off": Reason("the firm follows up no bills ([reminders] enabled)"),
+    "reminder_overtaken": Reason("a later step of the sequence came first"),
+    "reminder_day_passed": Reason("the message's day passed before it could leave; it is judged anew"),
+    "reminder_skipped_by_hand": Reason("a person skipped it"),
+    "reminders_all_silent": Reason("nothing was left to say in the client's letter"),
+    "reminder_logged": Reason("Clio has been told of it already"),
+    "link_on_its_way": Reason("the message waits for the link that it brings"),
     # ── what needs a person ──
     "parked_by_hand": Reason(
         "a person took it out of the workers' hands", "Look at it, then `orchestrator jobs retry ID` gives it back."

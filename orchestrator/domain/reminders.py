@@ -6,10 +6,14 @@ held ────► planned        skipped was never done: a later step came fi
 """
 
 from collections.abc import Collection
+from collections.abc import Sequence as Rows
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Protocol
+
+from orchestrator.domain.matters import Matter
+from orchestrator.domain.silence import Quiet
 
 
 class Anchor(StrEnum):
@@ -178,3 +182,56 @@ def due_steps(sequence: Sequence, bill: Dated, *, today: date, done: Collection[
     *earlier, (_, _, latest) = due
     left = tuple(step for _, _, step in earlier if step.key not in done)
     return Due(None if latest.key in done else latest, left)
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceRule:
+    """Which sequence the bills of some matters have; what a rule leaves out fits everything."""
+
+    sequence: str
+    practice_area: str | None = None
+    office: str | None = None
+    matter: int | None = None
+
+    def fits(self, matter: Matter, *, office_field: str) -> bool:
+        return (
+            _same(self.practice_area, matter.practice_area)
+            and _same(self.office, matter.custom_fields.get(office_field))
+            and self.matter in (None, matter.id)
+        )
+
+
+def sequence_for(rules: Rows[SequenceRule], default: str, *, matters: Collection[Matter], office_field: str) -> str:
+    """The sequence of a bill of these matters: the first rule that fits decides; matters that disagree take the default."""
+    found = {
+        next((rule.sequence for rule in rules if rule.fits(matter, office_field=office_field)), default)
+        for matter in matters
+    }
+    return found.pop() if len(found) == 1 else default
+
+
+def _same(wanted: str | None, said: str | None) -> bool:
+    return wanted is None or (said is not None and wanted.strip().casefold() == said.strip().casefold())
+
+
+OF_THE_MAILBOX = frozenset(
+    {
+        "client_email_blank",
+        "client_email_invalid",
+        "client_redacted",
+        "address_bounced",
+        "clio_reminders_on",
+        "do_not_contact",
+    }
+)
+"""Reasons against writing to the client: an attorney should hear of the bill all the more."""
+
+NOT_YET_READ = "client_not_read"
+"""No reason when plans are made: what Clio must be asked is asked just before sending."""
+
+
+def against(step: Step, quiets: Collection[Quiet], *, planning: bool) -> tuple[Quiet, ...]:
+    """Those of a bill's reasons for silence that keep this step from being done."""
+    deaf = OF_THE_MAILBOX if step.audience is Audience.ATTORNEY else frozenset()
+    unread = {NOT_YET_READ} if planning or step.audience is Audience.ATTORNEY else set()
+    return tuple(one for one in quiets if one.reason not in deaf | unread)

@@ -31,6 +31,7 @@ TOPICS: dict[str, Urgency] = {
     "time.approve": Urgency.SWEEPS,
     "billing.plan": Urgency.SWEEPS,
     "links.allot": Urgency.MONEY,
+    "reminders.plan": Urgency.SWEEPS,
     "reconcile.window": Urgency.SWEEPS,
     "reconcile.nightly": Urgency.SWEEPS,
     "reconcile.run": Urgency.SWEEPS,
@@ -44,6 +45,8 @@ TOPICS: dict[str, Urgency] = {
     "link.expire": Urgency.MONEY,
     "message.send": Urgency.MESSAGES,
     "notice.send": Urgency.MESSAGES,
+    "reminder.send": Urgency.MESSAGES,
+    "reminder.flag": Urgency.MESSAGES,
     "ledger.enter": Urgency.MESSAGES,
     "communication.log": Urgency.SWEEPS,
     # upkeep
@@ -63,7 +66,7 @@ TOPICS: dict[str, Urgency] = {
 }
 
 PASSING = frozenset({"sweep", "reconcile.nightly", "account.read", "matters.backfill", "lawpay.poll", "time.approve",
-                     "billing.plan", "links.allot", "webhooks.upkeep", "buttons.upkeep",
+                     "billing.plan", "links.allot", "reminders.plan", "webhooks.upkeep", "buttons.upkeep",
                      "engine.heartbeat", "engine.tidy", "trust.watch",
                      *(topic for topic in TOPICS if topic.startswith("sync."))})  # fmt: skip
 """Topics whose keys are moments or generations: their finished rows can be forgotten without anything happening twice."""

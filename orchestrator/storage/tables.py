@@ -203,8 +203,6 @@ bills = Table(
     Column("silence", String(64)),
     Column("credited_cents", sa.BigInteger, nullable=False, server_default="0"),
     Column("sent_by_clio", Boolean, nullable=False, server_default=sa.false()),
-    # The order in which reminders are planned: page by page, a client's bills together.
-    Index("ix_bills_open", "state", "client_id", "id"),
 )
 
 bill_matters = Table(

@@ -39,6 +39,7 @@ from orchestrator.storage.presses import Presses
 from orchestrator.storage.pulses import Pulses
 from orchestrator.storage.receipts import Receipts
 from orchestrator.storage.references import References
+from orchestrator.storage.reminders import Reminders
 from orchestrator.storage.repository import ONE_WRITER
 from orchestrator.storage.runs import Runs
 from orchestrator.storage.subscriptions import Subscriptions
@@ -173,6 +174,10 @@ class Work:
     @cached_property
     def bounces(self) -> Bounces:
         return Bounces(self.connection, lambda: self.now)
+
+    @cached_property
+    def reminders(self) -> Reminders:
+        return Reminders(self.connection, lambda: self.now)
 
     @cached_property
     def journal(self) -> Journal:

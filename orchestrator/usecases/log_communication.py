@@ -12,6 +12,8 @@ class LogCommunication(Effect[int]):
     """The firm's own record that the client was written to: Clio's `last_sent_at` cannot be set (API notes §2)."""
 
     def look(self) -> Intent | Unneeded:
+        if "letter_id" in self.job.payload:
+            return self._of_letter()
         with self.rt.read() as work:
             message = work.messages.get(self.job.payload["message_id"])
             bill = work.mirror.bills([self.job.payload["bill_id"]]).get(self.job.payload["bill_id"])
@@ -29,6 +31,25 @@ class LogCommunication(Effect[int]):
             "key": message["key"],
         }
 
+    def _of_letter(self) -> Intent | Unneeded:
+        with self.rt.read() as work:
+            letter = work.reminders.letter(self.job.payload["letter_id"])
+            bills = list(work.mirror.bills(self.job.payload["bill_ids"]).values())
+            connection = work.pulses.facts("account")
+        if letter is None or letter["communication_id"] is not None or not bills:
+            return Unneeded("reminder_logged")
+        numbers = ", ".join(bill.number for bill in bills)
+        matters = {ident for bill in bills for ident in bill.matter_ids}
+        return {
+            "subject": f"Invoice {numbers}: payment reminder sent by e-mail",
+            "body": f"The client was reminded of invoice {numbers}. Message-ID {letter['message_id']}.",
+            "matter_id": matters.pop() if len(matters) == 1 else None,
+            "receiver_id": letter["client_id"],
+            "sender_id": connection["user_id"],
+            "received_at": letter["sent_at"].isoformat(),
+            "key": letter["key"],
+        }
+
     def send(self, intent: Intent) -> int:
         received_at = datetime.fromisoformat(intent["received_at"])
         return self.rt.practice(Urgency(self.job.urgency)).log_email(**{**intent, "received_at": received_at})
@@ -37,5 +58,8 @@ class LogCommunication(Effect[int]):
         return self.rt.practice(Urgency(self.job.urgency)).communications_keyed(intent["key"])
 
     def record(self, work: Work, intent: Intent, made: int) -> None:  # noqa: ARG002
-        work.messages.move(self.job.payload["message_id"], "sent", communication_id=made)
+        if "letter_id" in self.job.payload:
+            work.reminders.logged(self.job.payload["letter_id"], made)
+        else:
+            work.messages.move(self.job.payload["message_id"], "sent", communication_id=made)
         work.audit.line("communication.logged", "bill", self.job.payload["bill_id"], communication_id=made)

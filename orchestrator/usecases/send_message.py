@@ -15,6 +15,7 @@ from orchestrator.engine.effects import Effect, Intent, Unneeded
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import Away, NeedsReview, Rejected
 from orchestrator.storage.audit import WORKER
+from orchestrator.storage.jobs import Job
 from orchestrator.storage.lineage import Life
 from orchestrator.storage.messages import message_key, steps_of
 from orchestrator.storage.repository import Row
@@ -41,6 +42,23 @@ def want_message(rt: Runtime, work: Work, link: Row) -> None:
         "message.send", message["id"], link["id"], at=at,
         message_id=message["id"], link_id=link["id"], bill_id=link["bill_id"], amount_cents=link["amount_cents"],
     )  # fmt: skip
+
+
+def had_today(rt: Runtime, work: Work, client_id: int) -> bool:
+    """Whether a client has had the firm's daily measure of messages and reminders, by the office's date (F72)."""
+    most = rt.settings.mail.client_daily_limit
+    if most is None:
+        return False
+    midnight = datetime.combine(rt.local_date(work.now), time(), rt.settings.firm.zone).astimezone(UTC)
+    invoices = work.messages.sent_to_client(client_id, since=midnight)
+    return invoices + work.reminders.sent_to_client(client_id, since=midnight) >= most
+
+
+def tell_when_long(rt: Runtime, job: Job) -> None:
+    """Tell a person that messages wait for the relay, once one has waited long."""
+    with rt.uow() as work:
+        if work.now - job.not_before >= LONG_AWAY:
+            work.exceptions.open(AWAY, "relay", f"Messages have waited since {job.not_before:%Y-%m-%d %H:%M} UTC.")
 
 
 def message_sent(work: Work, payload: dict[str, Any], message_id: str, *, at: datetime, actor: str) -> None:
@@ -77,7 +95,8 @@ class SendMessage(Effect[str]):
             unneeded = self._unneeded(work)
             if unneeded is not None:
                 return unneeded
-            if self._enough_today(work):
+            client = work.mirror.bills([self.job.payload["bill_id"]])[self.job.payload["bill_id"]].client
+            if client is not None and had_today(self.rt, work, client.id):
                 return Unneeded(PUT_OFF)
             self._require_young(work)
             letter = self._letter(work)
@@ -109,7 +128,7 @@ class SendMessage(Effect[str]):
         try:
             return self.rt.mailer.send(message.message, sender=message.sender, recipient=message.recipient)
         except Away:
-            self._tell_when_long()
+            tell_when_long(self.rt, self.job)
             raise
 
     def search(self, intent: Intent) -> Sequence[str]:
@@ -158,16 +177,6 @@ class SendMessage(Effect[str]):
         self._withhold(work, refusal.reason)
         return None
 
-    def _enough_today(self, work: Work) -> bool:
-        """Whether the client has had the firm's daily measure of messages, by the office's date (F72)."""
-        most = self.rt.settings.mail.client_daily_limit
-        bill = work.mirror.bills([self.job.payload["bill_id"]])[self.job.payload["bill_id"]]
-        if most is None or bill.client is None:
-            return False
-        zone = self.rt.settings.firm.zone
-        midnight = datetime.combine(self.rt.local_date(work.now), time(), zone).astimezone(UTC)
-        return work.messages.sent_to_client(bill.client.id, since=midnight) >= most
-
     def _put_off(self, work: Work) -> None:
         payload, tomorrow = self.job.payload, work.now + timedelta(days=1)
         work.messages.move(payload["message_id"], "wanted", reason=PUT_OFF)
@@ -181,13 +190,6 @@ class SendMessage(Effect[str]):
         hours = self.rt.settings.mail.oldest_hours
         if work.now - self.job.not_before > timedelta(hours=hours):
             raise NeedsReview(f"It has been due for more than {hours} hours.", reason="message_too_old")
-
-    def _tell_when_long(self) -> None:
-        with self.rt.uow() as work:
-            if work.now - self.job.not_before >= LONG_AWAY:
-                work.exceptions.open(
-                    AWAY, "relay", f"Messages have waited since {self.job.not_before:%Y-%m-%d %H:%M} UTC."
-                )
 
     def _withhold(self, work: Work, reason: str) -> None:
         """Note that nothing was sent, unless the message brings another link by now, or has been sent."""

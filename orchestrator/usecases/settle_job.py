@@ -5,9 +5,10 @@ from orchestrator.errors import Rejected
 from orchestrator.storage.jobs import JobState
 from orchestrator.usecases.send_message import message_sent
 from orchestrator.usecases.send_notice import notice_sent
+from orchestrator.usecases.send_reminder import reminder_sent
 from orchestrator.usecases.trial import trial
 
-MESSAGES = ("message.send", "notice.send")
+MESSAGES = ("message.send", "notice.send", "reminder.send")
 
 
 def settle_job(rt: Runtime, job_id: int, *, by: str, dry_run: bool) -> str:
@@ -29,6 +30,8 @@ def settle_job(rt: Runtime, job_id: int, *, by: str, dry_run: bool) -> str:
         message_id = str(row["intent"]["message_id"])
         if row["topic"] == "notice.send":
             notice_sent(rt, work, row["payload"]["draw_id"], message_id, at=row["sent_at"], actor=by)
+        elif row["topic"] == "reminder.send":
+            reminder_sent(work, row["payload"], row["intent"], at=row["sent_at"], actor=by)
         else:
             message_sent(work, row["payload"], message_id, at=row["sent_at"], actor=by)
         work.exceptions.close_job(job_id)

@@ -90,6 +90,17 @@ def test_F59_every_wall_time_is_one_moment_that_never_comes_before_it(day, at, n
     assert moment.astimezone(zone).fold == 0
 
 
+def test_F59_the_window_keeps_the_office_s_hours_over_both_clock_changes():
+    opens = {
+        day: OFFICE.window(day)[0]
+        for day in (date(2026, 3, 6), date(2026, 3, 9), date(2026, 10, 30), date(2026, 11, 2))
+    }
+    assert [moment.strftime("%H:%M") for moment in opens.values()] == ["13:30", "12:30", "12:30", "13:30"]
+    assert all(
+        OFFICE.is_open(moment) and not OFFICE.is_open(moment - timedelta(minutes=1)) for moment in opens.values()
+    )
+
+
 def test_F59_a_firm_that_changes_its_zone_keeps_its_hours():
     sydney = OfficeCalendar(ZoneInfo("Australia/Sydney"), "AU-NSW", time(8, 30), time(17))
     moment = datetime(2026, 3, 2, 15, tzinfo=UTC)

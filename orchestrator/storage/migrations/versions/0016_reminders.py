@@ -54,6 +54,3 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("reminder_letters", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_reminder_letters_on"), ["on"], unique=False)
-    with op.batch_alter_table("bills", schema=None) as batch_op:
-        # The open bills of many years are a small part of all.
-        batch_op.create_index("ix_bills_open", ["state", "client_id", "id"], unique=False)
