@@ -113,9 +113,20 @@ class Runs(Repository):
         return self.one(sa.select(runs).where(same, runs.c.inputs_digest == digest, runs.c.state != "abandoned"))
 
     def versions(self, account: str, opened_on: date, cut_off: date) -> list[Row]:
-        """Every version of one window, oldest first."""
+        """Every version of one window, oldest first; what came to the same as the one before it is none."""
         same = sa.and_(runs.c.account == account, runs.c.opened_on == opened_on, runs.c.cut_off == cut_off)
-        return self.rows(sa.select(runs).where(same).order_by(runs.c.version))
+        return self.rows(sa.select(runs).where(same, runs.c.state != "same").order_by(runs.c.version))
+
+    def alike_before(self, run: Row, digest: str) -> Row | None:
+        """The finished version before this run, if it came to this very result."""
+        versions = self.versions(run["account"], run["opened_on"], run["cut_off"])
+        finished = [row for row in versions if row["state"] == "finished"]
+        return finished[-1] if finished and finished[-1]["digest"] == digest else None
+
+    def forget(self, run_id: int) -> None:
+        """Drop what a run found: another version says all of it."""
+        for table in (matches, unmatched, differences):
+            self.change(sa.delete(table).where(table.c.run_id == run_id))
 
     def abandon(self, account: str, opened_on: date, cut_off: date) -> None:
         """What was killed and knows less than is known by now is never gone on with."""
@@ -128,8 +139,8 @@ class Runs(Repository):
         return self.change(mine.values(steps=run["steps"] + 1, **values)) == 1
 
     def listed(self, *, account: str | None = None, limit: int = 200) -> list[Row]:
-        """The newest runs first."""
-        chosen = sa.select(runs).order_by(runs.c.id.desc()).limit(limit)
+        """The newest runs first, without those that only said what was said already."""
+        chosen = sa.select(runs).where(runs.c.state != "same").order_by(runs.c.id.desc()).limit(limit)
         return self.rows(chosen.where(runs.c.account == account) if account else chosen)
 
     def newest(self, account: str) -> Row | None:
@@ -413,6 +424,22 @@ class Runs(Repository):
                 some = sa.and_(movements.c.id.in_(sa.select(side).where(sets)), movements.c.amount_cents.in_(part))
                 for row in self.rows(sa.select(movements).where(some).order_by(movements.c.on, movements.c.id)):
                     found[right, row["amount_cents"]].append(row)
+        return found
+
+    def other_ends(self, window: Window, items: Sequence[Item]) -> set[int]:
+        """Those of these whose id a processor shows in another account, as the same money the other way."""
+        ids = {item.parent or item.reference.strip(): item for item in items}
+        found: set[int] = set()
+        for part in _parts(ids):
+            theirs = sa.and_(
+                movements.c.source.in_(PROCESSORS), movements.c.external_id.in_(part), visible(window.upto)
+            )
+            elsewhere = sa.and_(theirs, movements.c.account != window.account)
+            for name, cents in self.connection.execute(
+                sa.select(movements.c.external_id, movements.c.amount_cents).where(elsewhere)
+            ):
+                if cents == -ids[name].amount_cents:
+                    found.add(ids[name].id)
         return found
 
     def still_counted(self, window: Window, items: Sequence[Item]) -> set[int]:

@@ -245,8 +245,13 @@ class Course:
         return found[-1][1].id if len(found) == PAGE else None
 
     def _names_nothing_seen(self, unmatched: Sequence[Item]) -> set[int]:
-        """Those that name a payment no processor shows; one whose payment the signed period before has seen is none of them."""
-        return {item.id for item in self._still_open(unmatched, Leg.PROCESSOR) if self._names_payment(item)}
+        """Those that name a payment no processor shows; one whose payment the signed period before has seen is none of them.
+
+        Nor is the other end of a draw: a processor shows it where it left, in another account of the firm's.
+        """
+        naming = [item for item in self._still_open(unmatched, Leg.PROCESSOR) if self._names_payment(item)]
+        ends = self._work.runs.other_ends(self._window, naming)
+        return {item.id for item in naming if item.id not in ends}
 
     def _names_payment(self, item: Item) -> bool:
         """Whether it says that a processor has it: by its parent, or by an id that nobody makes up."""
@@ -496,15 +501,21 @@ class Course:
             "breaks": dict(sorted(kinds.items())),
             "outstanding": self._work.runs.count_of(run_id, "outstanding"),
         }
+        alike = self._work.runs.alike_before(self._run, digest.hexdigest())
         if self._is_newest():
-            keep_breaks(self._rt, self._work, self._run, self._account)
+            keep_breaks(self._rt, self._work, alike or self._run, self._account)
             if self._account.is_trust:
                 self._reconcile_draws()
+        ended = {"finished_at": self._work.now, "digest": digest.hexdigest()}
+        if alike is not None:
+            # More is known and says the same: no new version of it, and nothing to keep twice (T42).
+            self._work.runs.forget(run_id)
+            self._work.audit.line(
+                "run_confirmed", "run", alike["id"], digest=alike["digest"], inputs=self._run["inputs_digest"]
+            )
+            return ended | {"state": "same", "version": -run_id, "place": {"same_as": alike["id"]}}
         self._work.audit.line("run_finished", "run", run_id, digest=digest.hexdigest(), breaks=len(found))
-        return {
-            "state": "finished", "finished_at": self._work.now, "statement": statement.told(), "counts": counts,
-            "digest": digest.hexdigest(),
-        }  # fmt: skip
+        return ended | {"state": "finished", "statement": statement.told(), "counts": counts}
 
     def _bank_figure(self) -> int | None:
         """What the bank itself says it held at the cut-off; never the ledger's word or the processor's (T38)."""

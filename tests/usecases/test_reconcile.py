@@ -176,6 +176,33 @@ def test_T42_the_same_facts_find_the_run_that_has_decided(firm):
     assert changed["matches_gone"] == changed["matches_new"] == []
 
 
+def test_W15_more_that_is_known_and_says_the_same_makes_no_new_version(firm):
+    firm.knows(M1=5)
+    firm.sees(clio(1, 100, 2), bank("b1", 100, 2), lawpay("ch_1", 700, 5, "nobody"))
+    firm.statement(100)
+    first = firm.run()
+    firm.sees(clio(7, 90, 40), clio(8, 5, 3, account="operating"))
+    firm.knows(M2=6)
+    assert firm.run() == first
+    assert firm.run() == first
+    with firm.rt.read() as work:
+        assert [run["version"] for run in work.runs.listed()] == [1]
+        assert work.exceptions.open_counts() == {"break_unmapped_reference": 1}
+    firm.sees(bank("b2", 5, 3))
+    assert firm.run()["run"]["version"] == 2
+
+
+def test_the_other_end_of_a_draw_through_lawpay_is_not_missed_at_lawpay(firm):
+    ident = "TmX0GfMWmNIiNZpafZ1M6g"
+    firm.knows(M1=5)
+    firm.sees(
+        lawpay(ident, -400, 9, "M1"), clio(1, 1000, 2), clio(2, -400, 9, reference=ident),
+        clio(3, 400, 9, reference=ident, account="operating"), bank("b1", 400, 10, account="operating"),
+    )  # fmt: skip
+    firm.statement(400, account="operating")
+    assert firm.run(account="operating")["breaks"] == []
+
+
 def test_T42_deciding_again_from_nothing_says_the_same(tmp_path):
     digests = []
     for name in "ab":
