@@ -19,7 +19,7 @@ from orchestrator.domain.gateway import (
     TransactionType,
 )
 from orchestrator.storage.jobs import Jobs
-from orchestrator.storage.repository import Repository, Row
+from orchestrator.storage.repository import CHUNK, Repository, Row
 from orchestrator.storage.tables import lawpay_accounts, lawpay_events, lawpay_feed, lawpay_transactions, links
 
 POLL = "lawpay.poll"
@@ -138,6 +138,15 @@ class Gateway(Repository):
             links, links.c.id == lawpay_transactions.c.link_id
         )
         return self.rows(joined.where(links.c.bill_id == bill_id).order_by(lawpay_transactions.c.number))
+
+    def paid_for(self, bill_ids: Collection[int]) -> set[int]:
+        """Those of these bills to which a reference ties any charge."""
+        charged = sa.select(links.c.bill_id).join(lawpay_transactions, lawpay_transactions.c.link_id == links.c.id)
+        wanted, found = sorted(set(bill_ids)), set[int]()
+        for start in range(0, len(wanted), CHUNK):
+            some = charged.where(links.c.bill_id.in_(wanted[start : start + CHUNK])).distinct()
+            found |= set(self.connection.execute(some).scalars())
+        return found
 
     def unplaced(self, account_ids: Collection[str]) -> list[Row]:
         """Transactions on these of the gateway's accounts that belong to no configured account yet."""

@@ -152,32 +152,36 @@ def standings(rt: Runtime, work: Work, bill_ids: Collection[int]) -> dict[int, S
     came_back = {row["key"] for row in work.exceptions.listed(kind="payment_reversed", limit=None)}
     disputed = {row["bill_id"]: row["amount_cents"] for row in work.draws.holds(kind=DISPUTE)}
     delivered = work.messages.delivered(bills)
+    at_lawpay = work.gateway.paid_for(bills)
+    bounced = _bounced(work, bills.values())
     found = {}
     for bill in bills.values():
         client_id = bill.client.id if bill.client is not None else None
-        elsewhere = paid_elsewhere(work, bill)
+        elsewhere = paid_elsewhere(work, bill) if bill.id in at_lawpay else None
         found[bill.id] = Standing(
             bill=bill,
             matters=tuple(matters[matter_id] for matter_id in bill.matter_ids if matter_id in matters),
             client_fields=fields.get(client_id or 0, {}),
             holds=tuple(holds[bill.id]),
             under_way_since=under_way.get(bill.id),
-            echeck_since=_echeck_since(rt, work, bill),
+            echeck_since=_echeck_since(rt, work, bill) if bill.id in at_lawpay else None,
             elsewhere=elsewhere.reason if elsewhere is not None else None,
             reversed_=f"bill:{bill.id}" in came_back,
             reversed_on=rt.local_date(reversed_at[bill.id]) if bill.id in reversed_at else None,
             disputed_cents=disputed.get(bill.id, 0),
             trust_cents=within_reach(rt, work, bill),
             credit_cents=credit.get(client_id or 0, 0),
-            bounced=bill.client is not None and bill.client.email is not None and _bounced(work, bill.client.email),
+            bounced=bill.client is not None and bill.client.email in bounced,
             clio_reminds=client_id in reminded if asked else None,
             delivered=bill.id in delivered or rows[bill.id]["sent_by_clio"],
         )
     return found
 
 
-def _bounced(work: Work, address: str) -> bool:
-    return work.bounces.of(address) is not None
+def _bounced(work: Work, bills: Iterable[Bill]) -> set[str]:
+    """The addresses of these bills' clients, as they are now, to which nothing may go."""
+    addresses = {bill.client.email for bill in bills if bill.client is not None and bill.client.email is not None}
+    return {address for address in addresses if work.bounces.of(address) is not None}
 
 
 def _holds(work: Work, bills: Iterable[Bill]) -> Mapping[int, list[Hold]]:
