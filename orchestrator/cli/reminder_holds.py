@@ -13,6 +13,7 @@ from orchestrator.cli.show import (
     LimitOption,
     Page,
     number,
+    priced,
     say_json,
     who,
 )
@@ -32,6 +33,17 @@ HOLDS = (
 app = typer.Typer()
 """Merged into the noun `reminders`."""
 
+STEPS = (
+    Column("Step", "step", wrap=False),
+    Column("Falls due", "falls_due_on", wrap=False),
+    Column("What happened", "happened"),
+    Column("Because", "because"),
+)
+REASONS = (
+    Column("Silent now because", "meaning"),
+    Column("Until", "until", wrap=False),
+    Column("What would change it", "changes"),
+)
 BillArgument = Annotated[int, typer.Argument(metavar="BILL", help="The bill's id, as `bills list` shows it.")]
 ClientArgument = Annotated[int, typer.Argument(metavar="CLIENT", help="The client's id: Clio's id of the contact.")]
 BecauseOption = Annotated[str, typer.Option("--because", metavar="TEXT", help="The reason; kept with the hold.")]
@@ -39,6 +51,43 @@ UntilOption = Annotated[
     datetime | None,
     typer.Option("--until", formats=["%Y-%m-%d"], metavar="DAY", help="The last day of silence; until released if not given."),
 ]  # fmt: skip
+
+
+@app.command("why")
+def why(ctx: typer.Context, bill: BillArgument, as_json: JsonOption = False) -> None:
+    """Say why a bill was or was not followed up: every step, every reason, and what would change it.
+
+    It is told from what was last read of Clio. JSON: bill_id, bill_number, client_name, state, open_cents, currency, due_on,
+    sequence, read_at, steps (a list of step, action, falls_due_on, state, happened, since, reasons), due_now, silent_because
+    and in each step reasons (lists of reason, meaning, until, changes), holds.
+    """
+    from orchestrator.cli.firm import opened, required
+    from orchestrator.usecases.explain_silence import explain_silence
+
+    with opened(ctx) as rt:
+        unknown = f"There is no bill {bill} here: `orchestrator bills list` shows the ids of bills."
+        found = required(explain_silence(rt, bill), unknown)
+        if as_json:
+            say_json(found)
+            return
+        page = Page(rt.settings.firm.zone)
+        page.facts(
+            f"Bill {found['bill_number']} ({bill})",
+            {
+                "Client": found["client_name"],
+                "State": found["state"],
+                "Open": priced(found["open_cents"], found["currency"]),
+                "Due": found["due_on"],
+                "Sequence": found["sequence"],
+                "Due now": found["due_now"] or "no step",
+                "Read at Clio": found["read_at"],
+            },
+        )
+        steps = [{**one, "because": "; ".join(said["meaning"] for said in one["reasons"])} for one in found["steps"]]
+        page.table("\nSteps", STEPS, steps)
+        page.table("\nSilence", REASONS, found["silent_because"], none="nothing keeps it silent.")
+        if found["holds"]:
+            page.table("\nHolds", HOLDS, found["holds"])
 
 
 @app.command("hold")

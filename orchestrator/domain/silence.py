@@ -48,6 +48,27 @@ REASON_OF: dict[HoldKind, str] = {
 UNDER_WAY = "payment_under_way"
 
 
+PASSES: dict[str, str] = {
+    "trust_request": "Nothing: a request for a deposit is never called overdue.",
+    "bill_of_other_kind": "Nothing: only invoices are followed up.",
+    "bill_not_issued": "Issue the bill in Clio.",
+    "bill_gone": "Nothing: issue another bill, if it is still owed.",
+    "bill_written_off": "Nothing, unless the credit is taken back in Clio.",
+    "bill_paid": "Nothing, unless a payment comes back.",
+    "payment_under_way": "It completes, or falls through.",
+    "echeck_settling": "It completes within days, or is returned.",
+    "payment_to_record": "Record the payment in Clio, as the task for it asks.",
+    "payment_in_question": "Answer the question: `orchestrator exceptions list`.",
+    "reversal_grace": "The days of grace pass.",
+    "payment_promised": "Release the promise, or wait for its day.",
+    "trust_available": "Draw the money, or decline the draw: `orchestrator trust draws`.",
+    "matter_closed": "Reopen the matter in Clio, or change [reminders] hold_closed.",
+    "client_not_read": "The next planning asks Clio.",
+    "below_minimum": "Change [reminders] minimum_cents.",
+}
+"""What would change a reason for which nobody is asked to act; the others say it in `domain.reasons`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hold:
     """Silence until the end of an office day, or until it is ended where there is none."""

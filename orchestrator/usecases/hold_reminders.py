@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from orchestrator.domain.reasons import meaning
-from orchestrator.domain.silence import REASON_OF, HoldKind, Subject
+from orchestrator.domain.silence import REASON_OF, Hold, HoldKind, Subject
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import Rejected
 from orchestrator.storage.repository import Row
@@ -37,7 +37,9 @@ def hold(
             "reminders.held", subject, ident, actor=by, hold=hold_id, kind=kind,
             until=until.isoformat() if until is not None else None,
         )  # fmt: skip
-        return _told(work.holds.get(hold_id)) | {"dry_run": dry_run, "bills": _bills(work, subject, ident)}
+        held = work.holds.get(hold_id)
+        assert held is not None
+        return told(held, rt.local_date(work.now)) | {"dry_run": dry_run, "bills": _bills(work, subject, ident)}
 
 
 def release(rt: Runtime, hold_id: int, *, why: str, by: str, dry_run: bool) -> dict[str, Any]:
@@ -49,17 +51,24 @@ def release(rt: Runtime, hold_id: int, *, why: str, by: str, dry_run: bool) -> d
             raise Rejected(f"{said} {hold_id}: `orchestrator reminders holds` shows those that stand.")
         subject = Subject(held["subject_kind"])
         work.audit.line("reminders.released", subject, held["subject_id"], actor=by, hold=hold_id, kind=held["kind"])
-        return _told(held) | {"dry_run": dry_run, "bills": _bills(work, subject, held["subject_id"])}
+        bills = _bills(work, subject, held["subject_id"])
+        return told(held, rt.local_date(work.now)) | {"dry_run": dry_run, "bills": bills}
 
 
 def show_holds(rt: Runtime, *, limit: int) -> list[dict[str, Any]]:
     """The holds that nobody has ended, the newest first; one whose last day is over says so."""
     with rt.read() as work:
         today = rt.local_date(work.now)
-        return [
-            _told(row) | {"over": row["until"] is not None and row["until"] < today}
-            for row in work.holds.listed(limit=limit)
-        ]
+        return [told(row, today) for row in work.holds.listed(limit=limit)]
+
+
+def told(row: Row, today: date) -> dict[str, Any]:
+    """A hold in the words of its table; `over` when its last day has passed."""
+    return {
+        "hold": row["id"], "subject": row["subject_kind"], "id": row["subject_id"], "kind": row["kind"], "until": row["until"],
+        "over": not Hold(HoldKind(row["kind"]), row["until"]).stands(today), "why": row["why"], "by": row["made_by"],
+        "since": row["made_at"], "meaning": meaning(REASON_OF[HoldKind(row["kind"])]),
+    }  # fmt: skip
 
 
 def _require_known(work: Work, subject: Subject, ident: int) -> None:
@@ -81,11 +90,3 @@ def _bills(work: Work, subject: Subject, ident: int) -> list[int]:
     if subject is Subject.MATTER:
         return sorted(work.mirror.open_bill_ids_of_matter(ident))
     return sorted(work.mirror.open_bill_ids_of_clients([ident]))
-
-
-def _told(row: Row | None) -> dict[str, Any]:
-    assert row is not None
-    return {
-        "hold": row["id"], "subject": row["subject_kind"], "id": row["subject_id"], "kind": row["kind"], "until": row["until"],
-        "why": row["why"], "by": row["made_by"], "since": row["made_at"], "meaning": meaning(REASON_OF[HoldKind(row["kind"])]),
-    }  # fmt: skip

@@ -142,7 +142,7 @@ def standings(rt: Runtime, work: Work, bill_ids: Collection[int]) -> dict[int, S
     clients = {bill.client.id for bill in bills.values() if bill.client is not None}
     fields, reminded = work.clients.fields(clients), work.clients.reminded_by_clio(clients)
     asked = work.clients.read_at(BALANCES) is not None
-    holds = _holds(work, bills.values())
+    holds = holds_on(work, bills.values())
     payments = _open_payments(work)
     under_way = _under_way(rt, payments)
     credit = work.clients.credit()
@@ -162,7 +162,7 @@ def standings(rt: Runtime, work: Work, bill_ids: Collection[int]) -> dict[int, S
             bill=bill,
             matters=tuple(matters[matter_id] for matter_id in bill.matter_ids if matter_id in matters),
             client_fields=fields.get(client_id or 0, {}),
-            holds=tuple(holds[bill.id]),
+            holds=tuple(Hold(HoldKind(row["kind"]), row["until"]) for row in holds[bill.id]),
             under_way_since=under_way.get(bill.id),
             echeck_since=_echeck_since(rt, work, bill) if bill.id in at_lawpay else None,
             elsewhere=elsewhere.reason if elsewhere is not None else None,
@@ -184,20 +184,20 @@ def _bounced(work: Work, bills: Iterable[Bill]) -> set[str]:
     return {address for address in addresses if work.bounces.of(address) is not None}
 
 
-def _holds(work: Work, bills: Iterable[Bill]) -> Mapping[int, list[Hold]]:
-    """People's holds on each bill: its own, those of its matters and of its client."""
+def holds_on(work: Work, bills: Iterable[Bill]) -> Mapping[int, list[Row]]:
+    """People's holds on each bill, by its id: its own, those of its matters and of its client."""
     subjects: dict[Subject, dict[int, tuple[int, ...]]] = {subject: {} for subject in Subject}
     for bill in bills:
         subjects[Subject.BILL][bill.id] = (bill.id,)
         subjects[Subject.MATTER][bill.id] = bill.matter_ids
         subjects[Subject.CLIENT][bill.id] = (bill.client.id,) if bill.client is not None else ()
-    found: dict[int, list[Hold]] = defaultdict(list)
+    found: dict[int, list[Row]] = defaultdict(list)
     for subject, of_bills in subjects.items():
-        by_id: dict[int, list[Hold]] = defaultdict(list)
+        by_id: dict[int, list[Row]] = defaultdict(list)
         for row in work.holds.standing(subject, {ident for ids in of_bills.values() for ident in ids}):
-            by_id[row["subject_id"]].append(Hold(HoldKind(row["kind"]), row["until"]))
+            by_id[row["subject_id"]].append(row)
         for bill_id, ids in of_bills.items():
-            found[bill_id] += [hold for ident in ids for hold in by_id[ident]]
+            found[bill_id] += [row for ident in ids for row in by_id[ident]]
     return found
 
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from orchestrator.domain.bills import Bill, BillKind, BillState
 from orchestrator.domain.contacts import Client, EmailProblem
 from orchestrator.domain.matters import BillingMethod, Matter, MatterStatus
-from orchestrator.domain.reasons import REASONS
-from orchestrator.domain.silence import REASON_OF, Hold, HoldKind, Quiet, Rules, Standing, hold_said, quiet
+from orchestrator.domain.reasons import REASONS, advice
+from orchestrator.domain.silence import PASSES, REASON_OF, Hold, HoldKind, Quiet, Rules, Standing, hold_said, quiet
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
 TODAY = date(2026, 3, 24)
@@ -153,6 +153,10 @@ def test_one_more_reason_never_removes_another(names):
 def test_every_reason_for_silence_can_be_said_in_words():
     assert {reason for _, reason, _ in CAUSES.values()} <= REASONS.keys()
     assert set(REASON_OF) == set(HoldKind)
+
+
+def test_every_reason_says_what_would_change_it_once():
+    assert {code for code in ORDER if not advice(code)} == PASSES.keys()
 
 
 def test_a_promise_is_kept_to_the_end_of_its_day():
