@@ -197,7 +197,8 @@ class Life:
             letters=self._stage.letters,
         )
         uow = UnitOfWork(engine, rt.clock, lambda: trouble(Seam.COMMITTED))
-        return replace(rt, uow=uow, subscriptions=())
+        # The vault and the account's memory keep the engine they were built with.
+        return replace(rt, uow=uow, subscriptions=(), closing=(*rt.closing, rt.uow.engine.dispose))
 
     def _another(self) -> Runtime:
         """The process that takes over while the first stands still; nothing strikes it."""
