@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from orchestrator.domain.reminders import ReminderState
 from orchestrator.domain.three_way import Statement
 from orchestrator.storage import tables
 from orchestrator.storage.jobs import LIVE, JobState
@@ -15,7 +16,7 @@ from orchestrator.storage.unit_of_work import UnitOfWork, Work
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """The worker's own account of itself; bills and payments by their Clio ids, reasons as codes."""
+    """The worker's own account of itself; bills and payments by their Clio ids, reasons as codes; `steps` by bill and step."""
 
     silences: Mapping[int, str] = field(default_factory=dict)
     worries: Mapping[int, str] = field(default_factory=dict)
@@ -32,6 +33,7 @@ class Books:
     breaks_found: Mapping[str, int] = field(default_factory=dict)
     breaks_open: Mapping[str, int] = field(default_factory=dict)
     signed: tuple[Mapping[str, Any], ...] = ()
+    steps: Mapping[tuple[int, str], str] = field(default_factory=dict)
 
 
 def is_used(engine: sa.Engine) -> bool:
@@ -72,12 +74,21 @@ def read_books(engine: sa.Engine, now: datetime) -> Books:
             breaks_found=_tally(work, tables.breaks.c.kind),
             breaks_open=_tally(work, tables.breaks.c.kind, tables.breaks.c.state == "open"),
             signed=_signed(work),
+            steps=_steps(work),
         )
 
 
 def _column(work: Work, key: sa.Column[int], value: sa.Column[str], *where: sa.ColumnElement[bool]) -> dict[int, str]:
     chosen = sa.select(key, value).where(value.is_not(None), *where)
     return {row[0]: row[1] for row in work.connection.execute(chosen)}
+
+
+def _steps(work: Work) -> dict[tuple[int, str], str]:
+    """Why a step of a bill's sequence was not taken, for each that was not."""
+    rows = tables.reminders
+    chosen = sa.select(rows.c.bill_id, rows.c.step, rows.c.reason)
+    untaken = chosen.where(rows.c.state != ReminderState.SENT, rows.c.reason.is_not(None))
+    return {(row.bill_id, row.step): row.reason for row in work.connection.execute(untaken)}
 
 
 def _tally(work: Work, column: sa.Column[str], *where: sa.ColumnElement[bool]) -> dict[str, int]:

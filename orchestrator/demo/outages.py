@@ -3,9 +3,10 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
+from orchestrator.demo.days import OFFICE
 from orchestrator.demo.driver import Driver
 from orchestrator.demo.people import Act, Scene
 from orchestrator.demo.processes import Processes, start_worker, worker_names
@@ -26,6 +27,8 @@ class Outages:
     env: Mapping[str, str]
     broker: Wire | None
     survived: list[str] = field(default_factory=list)
+    closed: list[date] = field(default_factory=list)
+    """Days on which nobody was at work when the office opened."""
 
     def halt(self, *, kill: bool = False) -> None:
         """Nobody works from now on: every process of the worker is asked to end, or killed."""
@@ -55,6 +58,8 @@ def _outside(scene: Scene, facts: Mapping[str, Any], on: str, do: str, who: str,
 def worker_away(scene: Scene, facts: Mapping[str, Any]) -> str | None:
     outages = _of(scene)
     outages.halt()
+    today = outages.driver.now.astimezone(OFFICE).date()
+    outages.closed += [today + timedelta(days=day) for day in range(round(facts["hours"] / DAY_HOURS))]
     return _told(outages, f"the worker stopped for {_long(facts['hours'])}")
 
 

@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -115,6 +116,7 @@ def _played(
         told = _tell(events, options.days, driver, scene, watching) | {"outages": outages.survived}
         books = read_books(engine, driver.now)
         scene.look()
+        oracle = sandbox.oracle() | {"unanswered": _unanswered(scene, outages)}
         about = {
             "seed": options.seed,
             "days": options.days,
@@ -124,7 +126,7 @@ def _played(
             "database": sa.make_url(env["ORCH_DATABASE_URL"]).get_backend_name(),
         }
         run = Run(
-            about=about, story=told, record=scene.record, oracle=sandbox.oracle(), counts=sandbox.counts(), books=books,
+            about=about, story=told, record=scene.record, oracle=oracle, counts=sandbox.counts(), books=books,
             currency=CURRENCY[scenario.region], wall_seconds=time.monotonic() - began,
         )  # fmt: skip
     return run, env
@@ -155,6 +157,18 @@ def _tell(events: list[Event], days: int, driver: Driver, scene: Scene, watching
     watching.day(days, _counters(scene))
     missed = sorted(event.kind for event in waiting)
     return {"events": len(events), "played": played, "without_occasion": missed, "stops": driver.stops}
+
+
+def _unanswered(scene: Scene, outages: Outages) -> list[dict[str, Any]]:
+    """What the sandbox misses of the firm's own sequence, whose days are read from its file as anyone would."""
+    assert scene.desk is not None
+    settings = scene.desk.settings
+    if not settings.reminders.enabled:
+        return []
+    file = settings.config_dir / "reminders" / f"{settings.reminders.sequence}.toml"
+    steps = tomllib.loads(file.read_text("utf-8"))["steps"]
+    office, closed = settings.office, [day.isoformat() for day in outages.closed]
+    return scene.sandbox.unanswered(steps, zone=str(office.zone), region=office.region, closed=closed)
 
 
 def _counters(scene: Scene) -> str:

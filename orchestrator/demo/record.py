@@ -9,6 +9,7 @@ Facts = dict[str, Any]
 SETTLED = frozenset({"completed", "completed_requiring_allocation"})
 ASKED = "Generate the bill"
 DRAW = "Authorise "
+UNPAID = "Invoice "
 
 
 @dataclass
@@ -23,6 +24,7 @@ class Record:
     mails: int = 0
     tasks: dict[int, Facts] = field(default_factory=dict)
     draw_tasks: dict[int, Facts] = field(default_factory=dict)
+    flags: set[int] = field(default_factory=set)
     payments: dict[int, Facts] = field(default_factory=dict)
     settled: set[int] = field(default_factory=set)
     fell: set[int] = field(default_factory=set)
@@ -99,6 +101,8 @@ def _task(record: Record, what: str, effect: Facts) -> None:
         record.tasks[effect["id"]] = effect
     if what == "created" and name.startswith(DRAW):
         record.draw_tasks[effect["id"]] = effect
+    if what == "created" and name.startswith(UNPAID):
+        record.flags.add(effect["id"])
 
 
 def _payment(record: Record, what: str, effect: Facts) -> None:

@@ -6,11 +6,12 @@ The document (`--json FILE`; explained in docs/demo-json.md; keys are only ever 
     bills        requested · issued · paid
     links        created · expired · used · peak_active · peak_24h
     mails        sent · withheld · by_step {step: count}
+    reminders    flagged · silent {code: count}
     payments     completed · reversed
     exceptions   open · by_kind {code: count}
     clio         calls · calls_429
     oracle       duplicate_links · duplicate_mails · lost_effects · quota_breaches · mails_after_payment ·
-                 mails_to_closed_matters · repeated_steps · trust_violations · explained {code: count}
+                 mails_to_closed_matters · repeated_steps · unexplained_silence · trust_violations · explained {code: count}
     trust        draws {proposed, authorised, posted, reconciled, declined, withdrawn} ·
                  breaks {found, open, by_kind {kind: found}}
     reconciliation  signed · three_way_difference_cents (null before the first signed period)
@@ -18,10 +19,11 @@ The document (`--json FILE`; explained in docs/demo-json.md; keys are only ever 
     story        events · played · without_occasion [kind] · stops · outages [words]
     findings     [{kind, words}]
 
-Figures come from the sandbox's own record; only `mails.withheld`, `exceptions`, `oracle.explained`, `trust`, `reconciliation`
-and `books` (but for `standing_cents`) are the worker's.
+Figures come from the sandbox's own record; only `mails.withheld`, `reminders.silent`, `exceptions`, `oracle.explained`, `trust`,
+`reconciliation` and `books` (but for `standing_cents`) are the worker's.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +35,7 @@ from rich.text import Text
 
 from orchestrator.demo.books import Books
 from orchestrator.demo.record import Record
-from orchestrator.demo.verdict import Finding, explained, judge, lost_effects
+from orchestrator.demo.verdict import Finding, explained, judge, lost_effects, unexplained_silences
 from orchestrator.domain.draws import DrawState
 from orchestrator.domain.money import Money
 from orchestrator.domain.reasons import advice, meaning
@@ -83,6 +85,7 @@ def figures(run: Run) -> dict[str, Any]:
             "peak_24h": run.counts["peak_links_in_24h"],
         },
         "mails": {"sent": record.mails, "withheld": books.withheld_messages, "by_step": oracle["steps"]},
+        "reminders": {"flagged": len(record.flags), "silent": dict(sorted(Counter(books.steps.values()).items()))},
         "payments": {"completed": len(record.settled), "reversed": len(record.reversed_payments())},
         "exceptions": {"open": sum(books.exceptions.values()), "by_kind": dict(sorted(books.exceptions.items()))},
         "clio": {"calls": run.counts["total_calls"], "calls_429": run.counts["rate_limited"]},
@@ -94,6 +97,7 @@ def figures(run: Run) -> dict[str, Any]:
             "mails_after_payment": len(oracle["mails_after_payment"]),
             "mails_to_closed_matters": len(oracle["mails_to_closed_matters"]),
             "repeated_steps": len(oracle["repeated_steps"]),
+            "unexplained_silence": unexplained_silences(oracle, books),
             "trust_violations": len(oracle["trust_violations"]),
             "explained": explained(oracle, books),
         },
@@ -156,6 +160,7 @@ VERDICT: tuple[tuple[str, str, str], ...] = (
     ("Messages about a bill with nothing owed", "oracle", "mails_after_payment"),
     ("Reminders about a closed matter", "oracle", "mails_to_closed_matters"),
     ("Steps of a bill taken twice", "oracle", "repeated_steps"),
+    ("Steps of a bill missed without a reason", "oracle", "unexplained_silence"),
     ("Links, notes or closings lost without a reason", "oracle", "lost_effects"),
     ("Links over Clio's quota", "oracle", "quota_breaches"),
     ("Trust money drawn wrongly", "oracle", "trust_violations"),
@@ -169,6 +174,7 @@ def show(console: Console, run: Run, said: Mapping[str, Any]) -> None:
     trust = said["trust"]
     drawn = trust["draws"] | {"proposed_ever": sum(trust["draws"].values())}
     console.print(_table(f"{said['days']} days, seed {said['seed']}", ROWS, {**said, **trust, "draws": drawn}))
+    _show_reminders(console, said)
     _show_people(console, run)
     console.print(_table("The sandbox's own record says", VERDICT, said))
     held = Money(said["books"]["held_cents"], run.currency)
@@ -196,6 +202,19 @@ def _table(title: str, rows: Sequence[tuple[str, str, str]], said: Mapping[str, 
     for words, group, name in rows:
         drawn.add_row(words, f"{said[group][name]:,}")
     return drawn
+
+
+def _show_reminders(console: Console, said: Mapping[str, Any]) -> None:
+    """What followed unpaid bills, step by step, and why other steps were left out."""
+    drawn = Table("", "Steps after the due date", title_justify="left", box=box.SIMPLE)
+    for step, count in said["mails"]["by_step"].items():
+        drawn.add_row(f"{count:,}", f"{step}: sent to the client")
+    if said["reminders"]["flagged"]:
+        drawn.add_row(f"{said['reminders']['flagged']:,}", "flagged to the attorney by a task in Clio")
+    for reason, count in sorted(said["reminders"]["silent"].items(), key=lambda row: -row[1]):
+        drawn.add_row(f"{count:,}", Text(f"not taken because {meaning(reason)}"))
+    if drawn.row_count:
+        console.print(drawn)
 
 
 def _show_people(console: Console, run: Run) -> None:

@@ -47,6 +47,7 @@ def judge(oracle: Facts, books: Books, *, standing_cents: int, currency: str) ->
     return [
         *_doubled(oracle),
         *_lost(oracle, books),
+        *_unexplained(oracle, books),
         *_unfinished(books),
         *_unbalanced(books, standing_cents, currency),
         *_untrusted(oracle, books),
@@ -56,6 +57,11 @@ def judge(oracle: Facts, books: Books, *, standing_cents: int, currency: str) ->
 def lost_effects(oracle: Facts, books: Books) -> int:
     """How many effects are missing without a stored reason."""
     return sum(1 for _ in _lost(oracle, books))
+
+
+def unexplained_silences(oracle: Facts, books: Books) -> int:
+    """How many steps an unpaid bill came to that nothing answered, and no stored reason explains."""
+    return sum(1 for _ in _unexplained(oracle, books))
 
 
 def explained(oracle: Facts, books: Books) -> dict[str, int]:
@@ -122,6 +128,15 @@ def _lost(oracle: Facts, books: Books) -> Iterator[Finding]:
             subject = f"bill {missing['bill_id']}" if "bill_id" in missing else f"payment {missing['payment_id']}"
             said = "; ".join(meaning(reason) for reason in EXPLANATIONS[missing["kind"]](missing, books))
             yield Finding("lost_effects", f"{subject.capitalize()}: {missing['why']} ({said or 'no reason stored'}).")
+
+
+def _unexplained(oracle: Facts, books: Books) -> Iterator[Finding]:
+    for step in oracle["unanswered"]:
+        if (step["bill_id"], step["step"]) not in books.steps:
+            words = (
+                f"Bill {step['number']} came to {step['step']} on {step['on']}: nothing was sent, and nothing says why."
+            )
+            yield Finding("unexplained_silence", words)
 
 
 def _untrusted(oracle: Facts, books: Books) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """The sandbox's control doors as plain methods, over HTTP, wherever it runs."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
@@ -99,6 +100,10 @@ class SandboxClient:
 
     def oracle(self) -> Facts:
         return self._object("GET", "/sandbox/oracle")
+
+    def unanswered(self, steps: Sequence[Facts], **office: Any) -> list[Facts]:
+        """Steps (`key`, `days`, `from`, `action`) that unpaid bills came to and nothing answered; `zone`, `region`, `closed`."""
+        return list(self._ask("POST", "/sandbox/unanswered", json={"steps": steps, **office}))
 
     def state(self) -> Facts:
         return self._object("GET", "/sandbox/state")

@@ -14,6 +14,7 @@ from orchestrator.sandbox.bank.book import shown
 from orchestrator.sandbox.clock import moment_of, stamp
 from orchestrator.sandbox.firm.things import Facts
 from orchestrator.sandbox.oracle import verdict
+from orchestrator.sandbox.overdue import Office, unanswered
 from orchestrator.sandbox.refusal import Refusal, unprocessable
 from orchestrator.sandbox.sandbox import Sandbox, Start
 
@@ -130,6 +131,13 @@ async def oracle(sandbox: Sandbox, _: Facts) -> Facts:
     return verdict(sandbox.journal)
 
 
+async def unanswered_steps(sandbox: Sandbox, facts: Facts) -> list[Facts]:
+    """Steps of a reminder sequence that a bill came to and nothing answered; see `overdue`."""
+    closed = tuple(moment_of(day).date() for day in facts.pop("closed", ()))
+    steps = facts.pop("steps")
+    return unanswered(sandbox.journal.entries, steps, office=Office(closed=closed, **facts), until=sandbox.clock.now())
+
+
 CONTROLS: tuple[tuple[str, str, Control], ...] = (
     ("GET", "/clock", clock),
     ("POST", "/sandbox/clock", set_clock),
@@ -150,6 +158,7 @@ CONTROLS: tuple[tuple[str, str, Control], ...] = (
     ("GET", "/sandbox/bank", bank),
     ("GET", "/sandbox/mail", mail),
     ("GET", "/sandbox/oracle", oracle),
+    ("POST", "/sandbox/unanswered", unanswered_steps),
 )
 
 

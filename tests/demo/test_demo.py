@@ -22,7 +22,7 @@ NUMBERS = {
     "clio": {"calls", "calls_429"},
     "oracle": {
         "duplicate_links", "duplicate_mails", "lost_effects", "quota_breaches", "mails_after_payment",
-        "mails_to_closed_matters", "repeated_steps", "trust_violations",
+        "mails_to_closed_matters", "repeated_steps", "unexplained_silence", "trust_violations",
     },
 }  # fmt: skip
 

@@ -8,13 +8,13 @@ import pytest
 from orchestrator.demo.books import Books
 from orchestrator.demo.record import Record
 from orchestrator.demo.report import three_way_difference
-from orchestrator.demo.verdict import GOOD_REASONS, explained, judge, lost_effects
+from orchestrator.demo.verdict import GOOD_REASONS, explained, judge, lost_effects, unexplained_silences
 from orchestrator.domain.reasons import REASONS
 from orchestrator.domain.three_way import Statement
 
 CLEAN = {
     "duplicate_links": [], "duplicate_mails": [], "quota_breaches": 0, "mails_after_payment": [], "missing": [],
-    "trust_violations": [], "mails_to_closed_matters": [], "repeated_steps": [],
+    "trust_violations": [], "mails_to_closed_matters": [], "repeated_steps": [], "unanswered": [],
 }  # fmt: skip
 SIGNED = Statement(
     bank_cents=100, bank_until="2026-03-31", deposits_cents=0, withdrawals_cents=0, book_cents=100, ledgers_cents=100,
@@ -100,6 +100,13 @@ def test_a_missing_link_is_explained_by_a_stored_reason(books):
 @pytest.mark.parametrize("reason", ["bill_not_issued", "nothing_open", "payment_under_way", "unheard_of"])
 def test_a_reason_that_is_not_true_any_more_explains_nothing(reason):
     assert kinds({**CLEAN, "missing": [NO_LINK]}, Books(silences={7: reason})) == ["lost_effects"]
+
+
+def test_a_step_that_nothing_answered_is_explained_by_its_own_stored_reason_alone():
+    oracle = {**CLEAN, "unanswered": [{"bill_id": 7, "number": "1001", "step": "overdue-7", "on": "2026-04-08"}]}
+    assert kinds(oracle, Books(steps={(7, "overdue-7"): "payment_promised"})) == []
+    assert kinds(oracle, Books(steps={(7, "overdue-21"): "payment_promised"})) == ["unexplained_silence"]
+    assert unexplained_silences(oracle, Books()) == 1
 
 
 def test_a_missing_note_is_explained_by_its_bills_open_exception():
