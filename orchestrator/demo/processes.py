@@ -21,7 +21,7 @@ PROGRAM = (
     "-c",
     "from orchestrator.demo.leash import hold; hold(); from orchestrator.cli import main; main()",
 )
-START_SECONDS = 30.0
+START_SECONDS = 90.0
 STOP_SECONDS = 4.0
 SWEEP_SECONDS = 43_200
 RATE_LIMIT = 1_000_000

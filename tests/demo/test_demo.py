@@ -131,3 +131,24 @@ def test_the_same_story_ends_clean_on_postgresql_and_redis_in_processes_of_their
         done = demo("--days", "6", seconds=280, ORCH_DATABASE_URL=f"{server}/postgres", ORCH_BROKER_URL=broker)
     clean(done)
     assert (done.figures["mode"], done.figures["database"]) == ("processes", "postgresql")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_two_months_of_the_year_survive_every_outage(demo):
+    done = demo("--firm", "year", "--days", "60", seconds=580)
+    clean(done)
+    assert len(done.figures["story"]["outages"]) == 4
+    assert "no broker that could be away" not in done.out
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_weeks_of_the_year_survive_redis_being_away_as_well(demo, tmp_path):
+    with postgres() as server, valkey(tmp_path) as broker:
+        done = demo(
+            "--firm", "year", "--days", "12", seconds=580,
+            ORCH_DATABASE_URL=f"{server}/postgres", ORCH_BROKER_URL=broker,
+        )  # fmt: skip
+    clean(done)
+    assert "Redis away for 6 hours" in done.figures["story"]["outages"]
