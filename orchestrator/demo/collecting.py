@@ -1,11 +1,15 @@
 """What becomes of a bill of the year, acted out: it is issued under a name, and whoever deals with it says that name."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from orchestrator.demo.people import Act, Scene
 from orchestrator.demo.record import Facts
+from orchestrator.domain.silence import HoldKind, Subject
+from orchestrator.usecases.hold_reminders import hold, release
 
+ADMINISTRATOR = "Rose Teal"
 OPEN = frozenset({"awaiting_payment"})
 
 
@@ -65,6 +69,27 @@ def client_moves(scene: Scene, facts: Mapping[str, Any]) -> str | None:
     return "a client has another address"
 
 
+def word_given(scene: Scene, facts: Mapping[str, Any]) -> str | None:
+    """A person's word on a bill, that Clio has no place for: a promise, a dispute, a plan."""
+    bill = _open(scene, facts)
+    if bill is None or scene.desk is None:
+        return OVER
+    kind = HoldKind(facts["kind"])
+    about = (Subject.CLIENT, bill["client_id"]) if kind is HoldKind.PAUSE else (Subject.BILL, bill["id"])
+    until = scene.desk.local_date(scene.desk.clock()) + timedelta(days=facts["days"]) if "days" in facts else None
+    held = hold(scene.desk, *about, kind, until=until, why="By telephone.", by=ADMINISTRATOR, dry_run=False)
+    scene.names.setdefault("holds", {})[facts["bill"]] = held["hold"]
+    return f"bill {bill['number']}: {held['meaning']}"
+
+
+def word_over(scene: Scene, facts: Mapping[str, Any]) -> str | None:
+    held = scene.names.get("holds", {}).pop(facts["bill"], None)
+    if held is None or scene.desk is None:
+        return OVER
+    release(scene.desk, held, why="Settled with the client.", by=ADMINISTRATOR, dry_run=False)
+    return "what held a bill's reminders is over"
+
+
 OVER = "nothing was left to do about a bill"
 
 
@@ -85,4 +110,6 @@ COLLECTING: dict[str, Act] = {
     "bill_credit": bill_credit,
     "bill_void": bill_void,
     "client_moves": client_moves,
+    "word_given": word_given,
+    "word_over": word_over,
 }

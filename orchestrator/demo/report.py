@@ -6,7 +6,7 @@ The document (`--json FILE`; explained in docs/demo-json.md; keys are only ever 
     bills        requested · issued · paid
     links        created · expired · used · peak_active · peak_24h
     mails        sent · withheld · by_step {step: count}
-    reminders    flagged · silent {code: count}
+    reminders    flagged · unanswered · silent {code: count}
     payments     completed · reversed
     exceptions   open · by_kind {code: count}
     clio         calls · calls_429
@@ -85,7 +85,11 @@ def figures(run: Run) -> dict[str, Any]:
             "peak_24h": run.counts["peak_links_in_24h"],
         },
         "mails": {"sent": record.mails, "withheld": books.withheld_messages, "by_step": oracle["steps"]},
-        "reminders": {"flagged": len(record.flags), "silent": dict(sorted(Counter(books.steps.values()).items()))},
+        "reminders": {
+            "flagged": len(record.flags),
+            "unanswered": len(oracle["unanswered"]),
+            "silent": dict(sorted(Counter(books.steps.values()).items())),
+        },
         "payments": {"completed": len(record.settled), "reversed": len(record.reversed_payments())},
         "exceptions": {"open": sum(books.exceptions.values()), "by_kind": dict(sorted(books.exceptions.items()))},
         "clio": {"calls": run.counts["total_calls"], "calls_429": run.counts["rate_limited"]},

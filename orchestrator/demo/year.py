@@ -7,7 +7,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from orchestrator.demo.days import AFTERNOON, CLOSING, EVENING, MORNING, Moment, moment, office_day, workday
+from orchestrator.demo.days import AFTERNOON, CLOSING, EVENING, MORNING, NOON, Moment, moment, office_day, workday
 from orchestrator.sandbox.scenario import Scenario
 
 BY_HAND = 2
@@ -113,8 +113,32 @@ def _moves(dice: Random, bill: Owed) -> Iterator[Moment]:
     yield from _pays(dice, bill, least=8, most=14)
 
 
+def _promises(dice: Random, bill: Owed) -> Iterator[Moment]:
+    """The client names a day, and every other one keeps it."""
+    day, days = office_day(bill.due + dice.randint(1, 6)), 10
+    yield moment(day, NOON), "word_given", {"bill": bill.name, "kind": "promise", "days": days}
+    if dice.random() < 0.5:  # noqa: PLR2004
+        yield moment(day + days - 1, EVENING), "pay_bill", {"bill": bill.name, "method": dice.choice(METHODS)}
+
+
+def _disputes(dice: Random, bill: Owed) -> Iterator[Moment]:
+    """Somebody disputes the bill, and it is settled some weeks later; then it is paid, or chased again."""
+    day = office_day(bill.due + dice.randint(-4, 9))
+    over = office_day(day + dice.randint(14, 24))
+    yield moment(day, NOON), "word_given", {"bill": bill.name, "kind": dice.choice(("dispute", "hold", "pause"))}
+    yield moment(over, NOON), "word_over", {"bill": bill.name}
+    if dice.random() < 0.5:  # noqa: PLR2004
+        yield moment(over + dice.randint(2, 8), EVENING), "pay_bill", {"bill": bill.name, "method": "card"}
+
+
+def _agrees(dice: Random, bill: Owed) -> Iterator[Moment]:
+    """A payment plan, a bankruptcy or a wish not to be written to: nothing is sent about it for good."""
+    kind = dice.choice(("payment_plan", "bankruptcy", "do_not_contact"))
+    yield moment(office_day(bill.due + dice.randint(-2, 16)), NOON), "word_given", {"bill": bill.name, "kind": kind}
+
+
 FATES: Sequence[tuple[float, Fate]] = (
-    (0.48, partial(_pays, least=-13, most=5)),
+    (0.42, partial(_pays, least=-13, most=5)),
     (0.14, partial(_pays, least=8, most=14)),
     (0.08, partial(_pays, least=22, most=28)),
     (0.06, _cheque),
@@ -123,7 +147,10 @@ FATES: Sequence[tuple[float, Fate]] = (
     (0.03, _void),
     (0.02, _closes),
     (0.02, _moves),
-    (0.09, _never),
+    (0.03, _promises),
+    (0.03, _disputes),
+    (0.02, _agrees),
+    (0.07, _never),
 )
 """How likely each is."""
 
