@@ -207,6 +207,7 @@ class LinkSettings(Group):
     issued_from: date | None = None
     pay_hosts: tuple[str, ...] = ("clio.com",)
     hold_closed: bool = False
+    several: Literal["bill", "contact"] = "bill"
 
 
 class SequenceSettings(Group):

@@ -62,7 +62,8 @@ def list_links(
     """List payment links, and what the link budget leaves.
 
     JSON: links (id, bill_id, cycle, rail, state, amount_cents, currency, clio_id, url, reason, reserved_at, expires_at,
-    created_at, updated_at, bill_number) and budget (limit, active, created, shut_until, frees_at, room).
+    created_at, updated_at, bill_number, brought_by, client_id where it is for all that this client owes) and budget (limit,
+    active, created, shut_until, frees_at, room).
     """
     from orchestrator.cli.firm import one_of, opened
     from orchestrator.domain.links import LinkState

@@ -86,6 +86,13 @@ def _cases(letters: TemplateLetters, step: str, currency: str, host: str) -> Ite
         replace(bill, bill_id=998, number="998", matter_number="00007-Quill", amount=Money(1_020_000, currency),
                 due_on=TODAY - timedelta(31), days_overdue=31, pay_url=f"{link}-3"),
     )  # fmt: skip
+    if step == "invoices":
+        one_link = tuple(replace(each, pay_url=None, step="invoice") for each in more)
+        yield (
+            "three bills one link",
+            Reminder(step, matter_types, "ada@client.example", "Ada Quill", one_link, link, effect_key("sample", step)),
+        )
+        return
     if step.startswith(("invoice", "trust_notice")):
         letter = Letter(
             step, matter_types, "ada@client.example", "Ada Quill", 1042, "1042", "00012-Quill", bill.amount,

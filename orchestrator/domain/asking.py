@@ -1,7 +1,7 @@
 """Whether a bill's balance should be asked for, how much, and into which account: a pure decision (W5)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from orchestrator.domain.accounts import AccountClass, BankAccount, FirmAccount
 from orchestrator.domain.bills import GONE, UNISSUED, Bill, BillKind
@@ -70,6 +70,44 @@ def decide(
     if account is None:
         return Silence("no_link_account", loud=True)
     return Ask(asked, currency, account.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """One link for several bills of one client: `parts` says how many cents of each."""
+
+    ask: Ask
+    client_id: int
+    parts: Mapping[int, int]
+
+    @property
+    def lead(self) -> int:
+        """The bill under which the link is kept."""
+        return next(iter(self.parts))
+
+
+def together(bills: Collection[Bill], decided: Mapping[int, Ask | Silence]) -> Together | None:
+    """One link for everything that a client owes; None where each bill is asked for by itself.
+
+    What is paid on such a link goes to the client's oldest open bill first, at Clio's choice: a bill of theirs that should
+    not be paid now, or not all of it, keeps all of them from sharing one.
+    """
+    owed = sorted(
+        (bill for bill in bills if bill.kind is BillKind.REVENUE and bill.state not in UNISSUED | GONE and bill.balance_cents),
+        key=lambda bill: (str(bill.issued_on), bill.id),
+    )  # fmt: skip
+    asks = [decided[bill.id] for bill in owed]
+    whole = [
+        ask
+        for ask, bill in zip(asks, owed, strict=True)
+        if isinstance(ask, Ask) and ask.rail is Rail.CLIO_PAYMENTS and ask.amount_cents == bill.balance_cents
+    ]
+    if len(owed) < 2 or len(whole) < len(owed) or len({(ask.account_id, ask.currency) for ask in whole}) > 1:  # noqa: PLR2004
+        return None
+    client = owed[0].client
+    assert client is not None
+    parts = {bill.id: ask.amount_cents for bill, ask in zip(owed, whole, strict=True)}
+    return Together(replace(whole[0], amount_cents=sum(parts.values())), client.id, parts)
 
 
 def account_for(accounts: Sequence[BankAccount], *, currency: str, chosen: int | None) -> BankAccount | None:

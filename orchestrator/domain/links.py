@@ -40,11 +40,16 @@ class RemoteLink:
     payment_id: int | None
     created_at: datetime
     expires_at: datetime | None
+    contact_id: int | None = None
+    """The client, where the link is for all of their open bills; then it names no bill."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkAsk:
-    """What we ask the rail to make; `return_url` ends with our key, by which the link is found again after a lost answer."""
+    """What we ask the rail to make; `return_url` ends with our key, by which the link is found again after a lost answer.
+
+    With `contact_id` it is for everything that this client owes, and `bill_id` only the first of it.
+    """
 
     bill_id: int
     amount_cents: int
@@ -53,6 +58,7 @@ class LinkAsk:
     duration_seconds: int
     return_url: str
     email: str | None
+    contact_id: int | None = None
 
 
 class LinkState(StrEnum):

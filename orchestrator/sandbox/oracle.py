@@ -45,15 +45,26 @@ class _Story:
         self.bills[entry["id"]] = entry
 
     def link_made(self, entry: Facts) -> None:
-        if entry["by"] != "app" or entry["bill_id"] is None:
+        if entry["by"] != "app" or (entry["bill_id"] is None and entry["contact_id"] is None):
             return
-        living = self.alive[entry["bill_id"]]
-        if living:
-            self.duplicate_links.add(entry["bill_id"])
-        living[entry["id"]] = entry
+        for ident in self._bills_of(entry):
+            if self.alive[ident]:
+                self.duplicate_links.add(ident)
+            self.alive[ident][entry["id"]] = entry
+
+    def _bills_of(self, link: Facts) -> list[int]:
+        """What a link collects: its bill, or all that its client owes at that moment."""
+        if link["bill_id"] is not None:
+            return [link["bill_id"]]
+        return [
+            ident for ident, bill in self.bills.items()
+            if bill["client_id"] == link["contact_id"] and bill["state"] == "awaiting_payment"
+            and bill["bill_kind"] == "revenue_kind"
+        ]  # fmt: skip
 
     def link_over(self, entry: Facts) -> None:
-        self.alive[entry["bill_id"]].pop(entry["id"], None)
+        for living in [self.alive[entry["bill_id"]]] if entry["bill_id"] is not None else self.alive.values():
+            living.pop(entry["id"], None)
 
     def link_refused(self, entry: Facts) -> None:
         self.quota_breaches += entry["by"] == "app"

@@ -1,6 +1,6 @@
 """Our payment links, and both quotas as reservations over their rows (DESIGN §7, link budget)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from orchestrator.domain.links import LINK_TRANSITIONS, RENEWALS, Bringer, LinkS
 from orchestrator.domain.quota import WINDOW, Use
 from orchestrator.errors import Stale
 from orchestrator.storage.repository import Repository
-from orchestrator.storage.tables import link_budget, links
+from orchestrator.storage.tables import link_budget, link_parts, links
 
 PER_USER = 50
 """Links active, and links created in 24 h, that Clio allows for each user of the account (API notes §10)."""
@@ -44,14 +44,18 @@ class Budget:
 class Links(Repository):
     def want(
         self, *, bill_id: int, rail: Rail, amount_cents: int, currency: str, account_id: int, account: str | None = None,
-        brought_by: Bringer = Bringer.MESSAGE,
+        brought_by: Bringer = Bringer.MESSAGE, client_id: int | None = None, parts: Mapping[int, int] | None = None,
     ) -> bool:  # fmt: skip
-        """One more link for a bill that has none alive; on Clio's rail it waits for its share of the quotas."""
+        """One more link for a bill that has none alive; on Clio's rail it waits for its share of the quotas.
+
+        With `parts`, cents by bill, it is one link for several bills of this client, none of which has one alive.
+        """
         last = self.connection.execute(
             sa.select(sa.func.max(links.c.cycle)).where(links.c.bill_id == bill_id)
         ).scalar_one()
         cycle = (last or 0) + 1
-        return self.add_once(
+        key = effect_key("link", bill_id, cycle, amount_cents, currency)
+        added = self.add_once(
             links,
             bill_id=bill_id,
             cycle=cycle,
@@ -62,15 +66,32 @@ class Links(Repository):
             account_id=account_id,
             account=account,
             brought_by=brought_by,
-            key=effect_key("link", bill_id, cycle, amount_cents, currency),
+            client_id=client_id,
+            key=key,
             created_at=self.now,
             updated_at=self.now,
         )
+        if added and parts:
+            link_id = self.connection.execute(sa.select(links.c.id).where(links.c.key == key)).scalar_one()
+            rows = [{"link_id": link_id, "bill_id": one, "amount_cents": cents} for one, cents in parts.items()]
+            self.connection.execute(sa.insert(link_parts), rows)
+        return added
 
     def alive(self, bill_ids: Collection[int]) -> dict[int, sa.RowMapping]:
-        """The one link of each of these bills that is not over."""
+        """The one link of each of these bills that is not over, one for several bills under each of them."""
         chosen = sa.select(links).where(links.c.bill_id.in_(bill_ids), links.c.state.in_(ALIVE))
-        return {row["bill_id"]: row for row in self.rows(chosen)}
+        found = {row["bill_id"]: row for row in self.rows(chosen)}
+        shared = sa.select(link_parts.c.bill_id.label("part_of"), links).join(links, links.c.id == link_parts.c.link_id)
+        for row in self.rows(shared.where(link_parts.c.bill_id.in_(bill_ids), links.c.state.in_(ALIVE))):
+            found[row["part_of"]] = row
+        return found
+
+    def parts(self, link: sa.RowMapping) -> dict[int, int]:
+        """What a link collects, in cents by bill."""
+        if link["client_id"] is None:
+            return {link["bill_id"]: link["amount_cents"]}
+        mine = self.rows(sa.select(link_parts).where(link_parts.c.link_id == link["id"]).order_by(link_parts.c.bill_id))
+        return {row["bill_id"]: row["amount_cents"] for row in mine}
 
     def get(self, link_id: int) -> sa.RowMapping | None:
         return self.one(sa.select(links).where(links.c.id == link_id))
@@ -88,12 +109,14 @@ class Links(Repository):
         return self.one(mine.limit(1)) is not None
 
     def of_bill(self, bill_id: int) -> list[sa.RowMapping]:
-        return self.rows(sa.select(links).where(links.c.bill_id == bill_id).order_by(links.c.cycle))
+        """Every link that asked for this bill, alone or among others, oldest first."""
+        shared = sa.select(link_parts.c.link_id).where(link_parts.c.bill_id == bill_id)
+        mine = sa.select(links).where(sa.or_(links.c.bill_id == bill_id, links.c.id.in_(shared)))
+        return self.rows(mine.order_by(links.c.id))
 
     def last_of(self, bill_id: int) -> sa.RowMapping | None:
-        """The latest link of a bill, over or not."""
-        mine = sa.select(links).where(links.c.bill_id == bill_id)
-        return self.one(mine.order_by(links.c.cycle.desc()).limit(1))
+        """The latest link that asked for this bill, over or not."""
+        return next(reversed(self.of_bill(bill_id)), None)
 
     def move(self, link: sa.RowMapping, state: LinkState, **values: Any) -> None:
         """Along `LINK_TRANSITIONS` only; a link that has moved meanwhile raises `Stale`."""
@@ -119,7 +142,7 @@ class Links(Repository):
         if known is not None:
             self.change(sa.update(links).where(links.c.id == known["id"]).values(**facts, updated_at=self.now))
         else:
-            taken = {row["cycle"] for row in self.of_bill(bill_id)}
+            taken = {row["cycle"] for row in self.of_bill(bill_id) if row["bill_id"] == bill_id}
             cycle = cycle if cycle is not None and cycle not in taken else max(taken, default=0) + 1
             self.add_once(
                 links, bill_id=bill_id, cycle=cycle, key=key, **facts, created_at=self.now, updated_at=self.now

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from orchestrator.domain.ids import effect_key
 from orchestrator.storage.repository import CHUNK, Repository
-from orchestrator.storage.tables import bills, links, messages
+from orchestrator.storage.tables import bills, link_parts, links, messages
 
 
 def steps_of(cycle: int) -> tuple[str, str]:
@@ -73,8 +73,12 @@ class Messages(Repository):
         """Those of these bills of which a message is certain to have left."""
         wanted, found = sorted(set(bill_ids)), set()
         for start in range(0, len(wanted), CHUNK):
-            sent = sa.and_(messages.c.bill_id.in_(wanted[start : start + CHUNK]), messages.c.state == "sent")
-            found |= set(self.connection.execute(sa.select(messages.c.bill_id).where(sent)).scalars())
+            chunk = wanted[start : start + CHUNK]
+            sent = messages.c.state == "sent"
+            alone = sa.select(messages.c.bill_id).where(messages.c.bill_id.in_(chunk), sent)
+            shared = sa.select(link_parts.c.bill_id).join(messages, messages.c.link_id == link_parts.c.link_id)
+            both = sa.union(alone, shared.where(link_parts.c.bill_id.in_(chunk), sent))
+            found |= set(self.connection.execute(both).scalars())
         return found
 
     def of_bill(self, bill_id: int) -> list[sa.RowMapping]:

@@ -11,7 +11,7 @@ from orchestrator.domain.reminders import LETTER_TRANSITIONS, OVER, Anchor, Lett
 from orchestrator.domain.silence import Quiet
 from orchestrator.errors import Stale
 from orchestrator.storage.repository import CHUNK, Repository
-from orchestrator.storage.tables import bills, messages, reminder_letters, reminders
+from orchestrator.storage.tables import bills, link_parts, messages, reminder_letters, reminders
 
 IN_DOUBT = sa.select(reminder_letters.c.id).where(reminder_letters.c.state == LetterState.UNKNOWN)
 """Letters that may have reached their client: nothing about their bills is decided before that is known (F75)."""
@@ -237,8 +237,9 @@ class Reminders(Repository):
 
     def thread_of(self, bill_ids: Collection[int]) -> list[str]:
         """The Message-IDs that these bills' clients have of them, oldest first: the invoices, then earlier reminders."""
+        shared = sa.select(link_parts.c.link_id).where(link_parts.c.bill_id.in_(bill_ids))
         invoices = sa.select(messages.c.sent_at, messages.c.message_id).where(
-            messages.c.bill_id.in_(bill_ids), messages.c.state == "sent"
+            sa.or_(messages.c.bill_id.in_(bill_ids), messages.c.link_id.in_(shared)), messages.c.state == "sent"
         )
         letters = (
             sa.select(reminder_letters.c.sent_at, reminder_letters.c.message_id)

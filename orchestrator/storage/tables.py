@@ -463,11 +463,21 @@ links = Table(
     Column("reference_key", String(12), index=True),
     Column("paid_before_cents", sa.BigInteger),
     Column("used_by", String(64)),
+    # The client whose open bills one link collects, `link_parts`; `bill_id` is then the first of them.
+    Column("client_id", sa.BigInteger, index=True),
     # What brings it to the client: `message`, or the `reminder` that waits for it.
     Column("brought_by", String(16), nullable=False, default="message", server_default="message"),
     UniqueConstraint("bill_id", "cycle"),
     # One live link per balance, always.
     _partial("uq_links_alive", "bill_id", where="state IN ('waiting', 'reserved', 'live')"),
+)
+
+link_parts = Table(
+    "link_parts",
+    metadata,
+    Column("link_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    Column("bill_id", sa.BigInteger, primary_key=True, autoincrement=False, index=True),
+    Column("amount_cents", sa.BigInteger, nullable=False),
 )
 
 # One row: what the account allows and what others use of it. Locked while reservations are taken.

@@ -1,9 +1,11 @@
 """W5: an issued bill → at most one link for what is open, on the rail of its matter, within Clio's quotas."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from datetime import timedelta
+from typing import Any
 
-from orchestrator.domain.asking import Ask, Silence, decide
+from orchestrator.domain.asking import Ask, Silence, Together, decide, together
 from orchestrator.domain.bills import Bill
 from orchestrator.domain.gateway import CAME_TO_NOTHING
 from orchestrator.domain.kinds import Kind
@@ -35,24 +37,38 @@ A_REMINDER_WAITS = timedelta(days=1)
 """No longer than its day's sending window: a link made after that would be in nobody's hands."""
 
 
-def ask_for_payment(rt: Runtime, work: Work, bill_ids: Sequence[int]) -> None:
+def ask_for_payment(rt: Runtime, work: Work, bill_ids: Collection[int]) -> None:
     """For each of these mirrored bills, bring its one link in line with what should be asked now, and say why not."""
-    alive = work.links.alive(bill_ids)
-    bills = work.mirror.bills(bill_ids)
+    bills = work.mirror.bills(_with_siblings(rt, work, bill_ids))
+    alive = work.links.alive(bills)
     plan_draws(rt, work, bills.values())
+    decided: dict[int, Ask | Silence] = {}
     for bill in bills.values():
         note_recorded(work, bill)
-        decision = what_to_ask(rt, work, bill)
-        link = alive.get(bill.id)
-        if link is not None and isinstance(decision, Ask) and decision.amount_cents == link["amount_cents"]:
-            _speak(work, bill, None)
+        decided[bill.id] = what_to_ask(rt, work, bill)
+    shared = _shared(rt, work, bills, decided, alive)
+    for link in {link["id"]: link for link in alive.values()}.values():
+        parts = work.links.parts(link)
+        if parts == _wanted(decided, shared, link):
             continue
+        whose = link["bill_id"] if link["bill_id"] in decided else min(parts)
         # Where the last one takes its time to end, another takes its place once it has.
-        over = link is None or _let_go(work, link, decision)
-        if over and isinstance(decision, Ask):
-            decision = _want(work, bill, decision)
+        if _let_go(work, link, decided[whose]):
+            alive = {bill_id: one for bill_id, one in alive.items() if one["id"] != link["id"]}
+    for bill in bills.values():
+        decision = decided[bill.id]
+        if bill.id not in alive and isinstance(decision, Ask):
+            decision = _want(work, bill, decision, shared.get(bill.id), alive)
         _speak(work, bill, decision if isinstance(decision, Silence) else None)
     allot(work)
+
+
+def _with_siblings(rt: Runtime, work: Work, bill_ids: Collection[int]) -> set[int]:
+    """Where several bills may share a link, those of a client are decided about together."""
+    if rt.settings.links.several == "bill":
+        return set(bill_ids)
+    clients = {bill.client.id for bill in work.mirror.bills(bill_ids).values() if bill.client is not None}
+    return {*bill_ids, *work.mirror.open_bill_ids_of_clients(clients)}
 
 
 def what_to_ask(rt: Runtime, work: Work, bill: Bill) -> Ask | Silence:
@@ -99,7 +115,7 @@ def allot(work: Work) -> None:
     # Read under the lock: who held it before us may have reserved some of them.
     for link in work.links.waiting(most=budget.room(work.now)):
         work.links.move(link, LinkState.RESERVED, reserved_at=work.now)
-        work.jobs.add("link.create", link["id"], work.now.isoformat(), link_id=link["id"], bill_id=link["bill_id"])
+        work.jobs.add("link.create", link["id"], work.now.isoformat(), **about(work, link))
     left, cents = work.links.left_waiting()
     if left:
         later = max(filter(None, (budget.frees_at, budget.shut_until, work.now + timedelta(minutes=5))))
@@ -110,6 +126,12 @@ def allot(work: Work) -> None:
         )  # fmt: skip
     else:
         _quota_over(work)
+
+
+def about(work: Work, link: Row) -> dict[str, Any]:
+    """What the job of a link says of it; `bill_ids` where it is for several."""
+    said = {"link_id": link["id"], "bill_id": link["bill_id"]}
+    return said if link["client_id"] is None else said | {"bill_ids": sorted(work.links.parts(link))}
 
 
 def _quota_over(work: Work) -> None:
@@ -127,18 +149,83 @@ def allot_links(job: Job, rt: Runtime) -> None:
         for link in over:
             work.links.move(link, LinkState.EXPIRED, reason="time")
             work.audit.line("link.expired", "link", link["id"], why="time")
-        ask_for_payment(rt, work, [link["bill_id"] for link in over])
+        ask_for_payment(rt, work, [bill_id for link in over for bill_id in work.links.parts(link)])
 
 
-def _want(work: Work, bill: Bill, ask: Ask) -> Ask | Silence:
-    last = work.links.last_of(bill.id)
-    if last is not None and not another(work, last, ask):
+def _shared(
+    rt: Runtime, work: Work, bills: Mapping[int, Bill], decided: Mapping[int, Ask | Silence], alive: Collection[int]
+) -> dict[int, Together]:
+    """The one link that several bills should share, under each of them; a bill that should get none again keeps its own way."""
+    if rt.settings.links.several == "bill":
+        return {}
+    clients: dict[int, list[Bill]] = defaultdict(list)
+    for bill in bills.values():
+        if bill.client is not None:
+            clients[bill.client.id].append(bill)
+    found: dict[int, Together] = {}
+    for theirs in clients.values():
+        one = together(theirs, decided)
+        if one is not None and not any(
+            _barred(work, bill_id, cents) for bill_id, cents in one.parts.items() if bill_id not in alive
+        ):
+            found |= dict.fromkeys(one.parts, one)
+    return found
+
+
+def _wanted(decided: Mapping[int, Ask | Silence], shared: Mapping[int, Together], link: Row) -> Mapping[int, int]:
+    """What a link of its kind would have to collect now, in cents by bill; nothing if there should be none."""
+    one = shared.get(link["bill_id"])
+    if one is not None:
+        return one.parts if link["client_id"] is not None else {}
+    decision = decided.get(link["bill_id"])
+    single = isinstance(decision, Ask) and link["client_id"] is None
+    return {link["bill_id"]: decision.amount_cents} if single and isinstance(decision, Ask) else {}
+
+
+def all_together(rt: Runtime, work: Work, bill: Bill) -> Together | None:
+    """The one link for all that this bill's client owes, where the firm wants such links and nothing stands against it."""
+    if rt.settings.links.several == "bill":
+        return None
+    bills = work.mirror.bills(_with_siblings(rt, work, [bill.id]))
+    return together(bills.values(), {one.id: what_to_ask(rt, work, one) for one in bills.values()})
+
+
+def still_asked(rt: Runtime, work: Work, link: Row) -> Ask | Silence:
+    """What to ask for with this link, if that is what it was made for; else why not, `link_replaced` for another amount."""
+    bill = work.mirror.bills([link["bill_id"]]).get(link["bill_id"])
+    if bill is None:
+        return Silence("bill_gone")
+    if link["client_id"] is not None:
+        one = all_together(rt, work, bill)
+        return one.ask if one is not None and one.parts == work.links.parts(link) else Silence("link_replaced")
+    decision = what_to_ask(rt, work, bill)
+    if isinstance(decision, Ask) and decision.amount_cents != link["amount_cents"]:
+        return Silence("link_replaced")
+    return decision
+
+
+def _want(work: Work, bill: Bill, ask: Ask, one: Together | None, alive: Collection[int]) -> Ask | Silence:
+    if one is not None:
+        if bill.id == one.lead and not any(part in alive for part in one.parts):
+            want_together(work, one, brought_by=_bringer(work, work.links.last_of(bill.id)))
+        return ask
+    if (barred := _barred(work, bill.id, ask.amount_cents)) is not None:
+        return barred
+    want_link(work, bill, ask, brought_by=_bringer(work, work.links.last_of(bill.id)))
+    return ask
+
+
+def _barred(work: Work, bill_id: int, cents: int) -> Silence | None:
+    """Why this much of a bill, whose last link is over, is not asked for again by itself."""
+    last = work.links.last_of(bill_id)
+    if last is None:
+        return None
+    if not another(work, last, bill_id, cents):
         return Silence("link_over")
-    if last is not None and last["reason"] == "link_ended_unseen" and last["amount_cents"] == ask.amount_cents:
+    if last["reason"] == "link_ended_unseen" and work.links.parts(last).get(bill_id) == cents:
         # We expired it for a reason that has passed, or a person did on purpose: only a person knows (F57).
         return Silence("link_ended_unseen", loud=True)
-    want_link(work, bill, ask, brought_by=_bringer(work, last))
-    return ask
+    return None
 
 
 def _bringer(work: Work, last: Row | None) -> Bringer:
@@ -161,13 +248,23 @@ def want_link(work: Work, bill: Bill, ask: Ask, *, brought_by: Bringer) -> None:
         work.jobs.add("page.open", link["id"], link_id=link["id"], bill_id=bill.id)
 
 
-def another(work: Work, last: Row, ask: Ask) -> bool:
+def want_together(work: Work, one: Together, *, brought_by: Bringer) -> None:
+    """One link for all that a client owes, none of whose bills has one alive."""
+    ask = one.ask
+    work.links.want(
+        bill_id=one.lead, rail=ask.rail, amount_cents=ask.amount_cents, currency=ask.currency, account_id=ask.account_id,
+        brought_by=brought_by, client_id=one.client_id, parts=one.parts,
+    )  # fmt: skip
+    work.audit.line("link.wanted", "bill", one.lead, cents=ask.amount_cents, bills=list(one.parts))
+
+
+def another(work: Work, last: Row, bill_id: int, cents: int) -> bool:
     """Whether a bill that had a link gets another by itself: when the amount changed, when we let the last one go for a
     reason that has passed, or when the payment made with it fell through or went back.
 
     A link that ran out, or that a person expired, is not silently remade: the reminder sequence decides about those.
     """
-    if last["amount_cents"] != ask.amount_cents or last["state"] == LinkState.WITHDRAWN:
+    if work.links.parts(last).get(bill_id) != cents or last["state"] == LinkState.WITHDRAWN:
         return True
     if last["state"] == LinkState.EXPIRED:
         return last["reason"] not in (None, "time", "link_expired_by_hand")

@@ -10,7 +10,7 @@ from orchestrator.engine.effects import Effect, Intent, Unneeded
 from orchestrator.errors import NeedsReview, Rejected
 from orchestrator.storage.lineage import Life
 from orchestrator.storage.unit_of_work import Work
-from orchestrator.usecases.ask_for_payment import ask_for_payment, what_to_ask
+from orchestrator.usecases.ask_for_payment import ask_for_payment, still_asked
 from orchestrator.usecases.fresh_bills import refresh
 from orchestrator.usecases.send_message import want_message
 
@@ -39,9 +39,9 @@ class CreateLink(Effect[RemoteLink]):
             budget = work.links.budget()
             if budget is not None and budget.shut_until is not None and budget.shut_until > work.now:
                 return Unneeded("link_quota")
-            decision = what_to_ask(self.rt, work, bill)
-        if not isinstance(decision, Ask) or decision.amount_cents != link["amount_cents"]:
-            return Unneeded("link_replaced" if isinstance(decision, Ask) else decision.reason)
+            decision = still_asked(self.rt, work, link)
+        if not isinstance(decision, Ask):
+            return Unneeded(decision.reason)
         return {
             "bill_id": bill.id,
             "amount_cents": decision.amount_cents,
@@ -49,6 +49,7 @@ class CreateLink(Effect[RemoteLink]):
             "account_id": decision.account_id,
             "duration_seconds": self.rt.settings.links.days * 86_400,
             "return_url": f"{self.rt.settings.public_address}/thanks/{link['key']}",
+            "contact_id": link["client_id"],
         }
 
     def send(self, intent: Intent) -> RemoteLink:
@@ -62,14 +63,15 @@ class CreateLink(Effect[RemoteLink]):
         """Links, active or not, that carry our key; another for the same bill is somebody else's and left alone (F09)."""
         made = self.rt.practice(Urgency.MONEY).links_created_since(self.sent_since - SEARCH_MARGIN)
         if not self.rt.settings.clio.link_return_url:
-            return self._unkeyed(made, intent["bill_id"])
+            return self._unkeyed(made, intent)
         key = intent["return_url"].rsplit("/", 1)[-1]
         return [link for link in made if link.redirect_url and link.redirect_url.rstrip("/").endswith(key)]
 
     @staticmethod
-    def _unkeyed(made: Iterable[RemoteLink], bill_id: int) -> Sequence[RemoteLink]:
+    def _unkeyed(made: Iterable[RemoteLink], intent: Intent) -> Sequence[RemoteLink]:
         """Without return addresses nothing tells ours from one made by hand: any for the bill is a person's to judge (F09)."""
-        if any(link.bill_id == bill_id for link in made):
+        bill_id, contact_id = intent["bill_id"], intent.get("contact_id")
+        if any(link.bill_id == bill_id or (contact_id and link.contact_id == contact_id) for link in made):
             raise NeedsReview(f"A link for bill {bill_id} was made and may be ours.", reason="search_ambiguous")
         return []
 

@@ -52,6 +52,6 @@ class ExpireLink(Effect[RemoteLink]):
         work.audit.line(f"link.{state}", "link", row["id"], clio_id=seen.id, why=row["reason"])
         if seen.payment_id is not None:
             work.dirty.mark(Kind.PAYMENT, [seen.payment_id])
-            work.dirty.mark(Kind.BILL, [row["bill_id"]])
+            work.dirty.mark(Kind.BILL, work.links.parts(row))
         else:
-            ask_for_payment(self.rt, work, [row["bill_id"]])
+            ask_for_payment(self.rt, work, work.links.parts(row))

@@ -26,9 +26,9 @@ def refresh(rt: Runtime, job: Job, *, since_due: bool) -> None:
     oldest = max(job.not_before, now - JUST_NOW) if since_due else now - STALE_AFTER
     with rt.read() as work:
         due = {int(payload["bill_id"]) for payload in work.jobs.due_payloads(job.topic, limit=BATCH - 1)}
-        rows = work.mirror.bill_rows(due | {job.payload["bill_id"]})
-    mine = rows.get(job.payload["bill_id"])
-    if mine is not None and mine["read_at"] >= oldest:
+        mine = {job.payload["bill_id"], *job.payload.get("bill_ids", ())}
+        rows = work.mirror.bill_rows(due | mine)
+    if mine <= rows.keys() and all(rows[bill_id]["read_at"] >= oldest for bill_id in mine):
         return
     wanted = sorted(bill_id for bill_id, row in rows.items() if row["read_at"] < oldest) or [job.payload["bill_id"]]
     practice, bills = rt.practice(Urgency(job.urgency)), Bills()

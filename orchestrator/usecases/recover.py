@@ -7,6 +7,7 @@ have been done already is searched for before it is sent (`engine.effects`).
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from orchestrator.domain.asking import account_for
 from orchestrator.domain.ids import effect_key
@@ -76,7 +77,11 @@ def adopt_links(job: Job, rt: Runtime) -> None:
 def adopt(rt: Runtime, work: Work, links: Iterable[RemoteLink]) -> int:
     """Give every link of ours that this database does not know its row; those that are over first. Returns how many."""
     work.messages.doubt(IN_DOUBT)
-    seen = [link for link in links if link.bill_id is not None and link.amount_cents is not None]
+    seen = [
+        link
+        for link in (_placed(work, link) for link in links)
+        if link.bill_id is not None and link.amount_cents is not None
+    ]
     ours = work.links.by_clio_ids([link.id for link in seen])
     for link in seen:
         row = ours.get(link.id)
@@ -87,6 +92,15 @@ def adopt(rt: Runtime, work: Work, links: Iterable[RemoteLink]) -> int:
                 work.dirty.mark(Kind.PAYMENT, [link.payment_id])
     forgotten = [link for link in seen if link.id not in ours and key_of(link) is not None]
     return sum(_adopt(rt, work, link) for link in sorted(forgotten, key=lambda link: (link.active, link.created_at)))
+
+
+def _placed(work: Work, link: RemoteLink) -> RemoteLink:
+    """A link for all that a client owes stands under one of those bills; what it was for is asked anew, and it replaced."""
+    if link.contact_id is None:
+        return link
+    known = work.links.by_clio_ids([link.id]).get(link.id)
+    owed = sorted(work.mirror.open_bill_ids_of_clients([link.contact_id]))
+    return replace(link, bill_id=known["bill_id"] if known is not None else next(iter(owed), None))
 
 
 def _adopt(rt: Runtime, work: Work, link: RemoteLink) -> bool:
@@ -108,7 +122,7 @@ def _adopt(rt: Runtime, work: Work, link: RemoteLink) -> bool:
     row = work.links.adopt(
         bill_id=link.bill_id, cycle=_cycle(link, key), key=key, rail=Rail.CLIO_PAYMENTS, state=_state(link),
         amount_cents=link.amount_cents, currency=link.currency, account_id=account_id, clio_id=link.id,
-        etag=link.etag, url=link.url, expires_at=link.expires_at, reserved_at=link.created_at,
+        etag=link.etag, url=link.url, expires_at=link.expires_at, reserved_at=link.created_at, client_id=link.contact_id,
         reason=None if link.active else _end(work, link),
     )  # fmt: skip
     want_message(rt, work, row)

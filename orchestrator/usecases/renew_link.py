@@ -10,7 +10,15 @@ from orchestrator.engine.runtime import Runtime
 from orchestrator.storage.jobs import LIVE, STOPPED
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
-from orchestrator.usecases.ask_for_payment import allot, another, ask_for_payment, want_link, what_to_ask
+from orchestrator.usecases.ask_for_payment import (
+    all_together,
+    allot,
+    another,
+    ask_for_payment,
+    want_link,
+    want_together,
+    what_to_ask,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +40,8 @@ def link_until(rt: Runtime, work: Work, bill: Bill, *, until: datetime) -> Fresh
     if isinstance(ask, Silence):
         return Fresh(why=ask.reason)
     if link is None:
-        return _made_anew(work, bill, ask)
-    if link["amount_cents"] != ask.amount_cents:
+        return _made_anew(rt, work, bill, ask)
+    if work.links.parts(link).get(bill.id) != ask.amount_cents:
         ask_for_payment(rt, work, [bill.id])
         return Fresh(pending=True, why="bill_changed")
     if link["state"] != LinkState.LIVE:
@@ -74,20 +82,24 @@ def _lives(rt: Runtime, work: Work, link: Row, until: datetime) -> bool:
     return bool(link["expires_at"] >= min(until, work.now + half))
 
 
-def _made_anew(work: Work, bill: Bill, ask: Ask) -> Fresh:
+def _made_anew(rt: Runtime, work: Work, bill: Bill, ask: Ask) -> Fresh:
     last = work.links.last_of(bill.id)
-    if last is not None and not _ran_out(work, last) and not _may_follow(work, last, ask):
+    if last is not None and not _ran_out(work, last) and not _may_follow(work, last, bill, ask):
         return Fresh(why=_end_of(last))
-    want_link(work, bill, ask, brought_by=Bringer.REMINDER)
+    one = all_together(rt, work, bill)
+    if one is not None and not work.links.alive(one.parts):
+        want_together(work, one, brought_by=Bringer.REMINDER)
+    else:
+        want_link(work, bill, ask, brought_by=Bringer.REMINDER)
     allot(work)
     link = work.links.alive([bill.id]).get(bill.id)
     waits = link is not None and link["state"] == LinkState.WAITING
     return Fresh(pending=True, why="link_quota" if waits else None)
 
 
-def _may_follow(work: Work, last: Row, ask: Ask) -> bool:
+def _may_follow(work: Work, last: Row, bill: Bill, ask: Ask) -> bool:
     """What ended in a time that a restored database forgot is for a person to judge (F57)."""
-    return last["reason"] != "link_ended_unseen" and another(work, last, ask)
+    return last["reason"] != "link_ended_unseen" and another(work, last, bill.id, ask.amount_cents)
 
 
 def _ran_out(work: Work, last: Row) -> bool:

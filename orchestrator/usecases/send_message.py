@@ -6,8 +6,10 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from orchestrator.domain.asking import Ask
+from orchestrator.domain.bills import Bill
+from orchestrator.domain.contacts import Client
 from orchestrator.domain.ids import address_key
-from orchestrator.domain.letters import Finished, Letter
+from orchestrator.domain.letters import DueBill, Finished, Letter, Reminder
 from orchestrator.domain.links import LinkState, Rail
 from orchestrator.domain.money import Money
 from orchestrator.domain.topics import Urgency
@@ -20,7 +22,7 @@ from orchestrator.storage.lineage import Life
 from orchestrator.storage.messages import message_key, steps_of
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
-from orchestrator.usecases.ask_for_payment import what_to_ask
+from orchestrator.usecases.ask_for_payment import about, still_asked
 from orchestrator.usecases.fresh_bills import JUST_NOW, refresh
 from orchestrator.usecases.how_to_write import manner
 from orchestrator.usecases.poll_lawpay import hear_lawpay
@@ -40,7 +42,7 @@ def want_message(rt: Runtime, work: Work, link: Row) -> None:
     at = datetime.fromtimestamp(math.ceil(now / batch) * batch, UTC) if batch else work.now
     work.jobs.add(
         "message.send", message["id"], link["id"], at=at,
-        message_id=message["id"], link_id=link["id"], bill_id=link["bill_id"], amount_cents=link["amount_cents"],
+        message_id=message["id"], amount_cents=link["amount_cents"], **about(work, link),
     )  # fmt: skip
 
 
@@ -100,7 +102,10 @@ class SendMessage(Effect[str]):
                 return Unneeded(PUT_OFF)
             self._require_young(work)
             letter = self._letter(work)
-        self.finished = self.rt.letters.write(letter, now=self.rt.clock())
+        letters, now = self.rt.letters, self.rt.clock()
+        self.finished = (
+            letters.remind(letter, now=now) if isinstance(letter, Reminder) else letters.write(letter, now=now)
+        )
         return {
             "message_id": self.finished.message_id,
             "recipient": address_key(self.finished.recipient),
@@ -118,7 +123,10 @@ class SendMessage(Effect[str]):
         unknown = {"message_id": intent["message_id"], "reason": "mail_outcome_unknown"}
         work.messages.move(payload["message_id"], "unknown", **unknown)
         work.bounces.post(
-            intent["message_id"], address=intent["recipient"], kind="message", bill_ids=[payload["bill_id"]]
+            intent["message_id"],
+            address=intent["recipient"],
+            kind="message",
+            bill_ids=payload.get("bill_ids", [payload["bill_id"]]),
         )
 
     def send(self, intent: Intent) -> str:  # noqa: ARG002
@@ -211,20 +219,20 @@ class SendMessage(Effect[str]):
             or message["state"] == "sent"
         ):
             return Unneeded("link_over")
-        decision = what_to_ask(self.rt, work, bill)
+        decision = still_asked(self.rt, work, link)
         if not isinstance(decision, Ask):
-            return Unneeded(decision.reason)
-        if link["state"] != LinkState.LIVE or decision.amount_cents != link["amount_cents"]:
-            return Unneeded("bill_changed")
-        return None
+            return Unneeded("bill_changed" if decision.reason == "link_replaced" else decision.reason)
+        return Unneeded("bill_changed") if link["state"] != LinkState.LIVE else None
 
-    def _letter(self, work: Work) -> Letter:
+    def _letter(self, work: Work) -> Letter | Reminder:
         message = work.messages.get(self.job.payload["message_id"])
         link = work.links.get(self.job.payload["link_id"])
         bill = work.mirror.bills([self.job.payload["bill_id"]])[self.job.payload["bill_id"]]
         assert message is not None
         assert link is not None
         assert bill.client is not None
+        if link["client_id"] is not None:
+            return self._of_several(work, message, link, bill.client)
         matters = list(work.mirror.matters(bill.matter_ids).values())
         matter = matters[0] if len(matters) == 1 else None
         return Letter(
@@ -241,6 +249,27 @@ class SendMessage(Effect[str]):
             key=message["key"],
             **manner(self.rt, matters),
         )
+
+    def _of_several(self, work: Work, message: Row, link: Row, client: Client) -> Reminder:
+        """All that the client owes, bill by bill, over the one link that collects it."""
+        parts = work.links.parts(link)
+        bills = work.mirror.bills(parts)
+        matters = work.mirror.matters({ident for bill in bills.values() for ident in bill.matter_ids})
+        today = self.rt.local_date(work.now)
+
+        def line(bill: Bill, cents: int) -> DueBill:
+            numbers = [matters[ident].display_number for ident in bill.matter_ids if ident in matters]
+            return DueBill(
+                bill_id=bill.id, number=bill.number, matter_number=numbers[0] if len(numbers) == 1 else None,
+                amount=Money(cents, link["currency"]), issued_on=bill.issued_on, due_on=bill.due_on,
+                days_overdue=max(0, (today - bill.due_on).days) if bill.due_on else 0, pay_url=None, step="invoice",
+            )  # fmt: skip
+
+        return Reminder(
+            template="invoices", to=str(client.email), client_name=client.name,
+            bills=tuple(line(bills[bill_id], cents) for bill_id, cents in parts.items()), pay_url=link["url"],
+            key=message["key"], **manner(self.rt, list(matters.values())),
+        )  # fmt: skip
 
 
 def _words(work: Work, message: Row, link: Row) -> str:

@@ -243,7 +243,7 @@ class SendReminder(Effect[str]):
     def _due_bill(self, work: Work, one: _Spoken, fresh: Fresh) -> DueBill:
         bill, link, matters = one.judged.bill, fresh.link, one.judged.facts.standing.matters
         due_on = one.judged.facts.sequence.due_on(bill)
-        cents = link["amount_cents"] if link is not None else bill.open_cents
+        cents = work.links.parts(link)[bill.id] if link is not None else bill.open_cents
         return DueBill(
             bill_id=bill.id,
             number=bill.number,
@@ -252,7 +252,8 @@ class SendReminder(Effect[str]):
             issued_on=bill.issued_on,
             due_on=bill.due_on,
             days_overdue=max(0, (self.rt.local_date(work.now) - due_on).days) if due_on is not None else 0,
-            pay_url=link["url"] if link is not None else None,
+            # One for several bills is the letter's own, or none: it collects more than this bill.
+            pay_url=link["url"] if link is not None and link["client_id"] is None else None,
             step=one.step.key,
         )
 
@@ -269,7 +270,7 @@ class SendReminder(Effect[str]):
             to=str(client.email),
             client_name=client.name,
             bills=bills,
-            pay_url=None,
+            pay_url=_one_for_all(work, links, bills),
             key=effect_key("reminder", letter["client_id"], letter["on"], *facts),
             thread=tuple(work.reminders.thread_of([one.row["bill_id"] for one in spoken])),
         )
@@ -279,6 +280,13 @@ class SendReminder(Effect[str]):
         if letter is None:
             raise Stale(f"Letter {self.job.payload['letter_id']} is not there.")
         return letter
+
+
+def _one_for_all(work: Work, links: Sequence[Fresh], bills: Sequence[DueBill]) -> str | None:
+    """The address at which exactly the bills of this letter are paid together, if their link is one for several."""
+    shared = {fresh.link["id"]: fresh.link for fresh in links if fresh.link is not None and fresh.link["client_id"]}
+    covered = {bill.bill_id for bill in bills}
+    return next((link["url"] for link in shared.values() if set(work.links.parts(link)) == covered), None)
 
 
 def _types(judged: Sequence[Judged]) -> tuple[str, ...]:

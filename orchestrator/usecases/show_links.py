@@ -11,7 +11,7 @@ from orchestrator.usecases.show_status import budget
 
 LINK = (
     "id", "bill_id", "cycle", "rail", "state", "amount_cents", "currency", "clio_id", "url", "reason", "reserved_at",
-    "expires_at", "created_at", "updated_at",
+    "expires_at", "created_at", "updated_at", "client_id", "brought_by",
 )  # fmt: skip
 
 

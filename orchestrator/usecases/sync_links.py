@@ -59,7 +59,7 @@ def close_link(work: Work, row: Row, link: RemoteLink) -> None:
     state = LinkState.USED if link.payment_id is not None else LinkState.EXPIRED
     work.links.move(row, state, etag=link.etag)
     work.audit.line(f"link.{state}", "link", row["id"], clio_id=link.id, payment_id=link.payment_id)
-    work.dirty.mark(Kind.BILL, [row["bill_id"]])
+    work.dirty.mark(Kind.BILL, work.links.parts(row))
 
 
 def _keyed(link: RemoteLink, rt: Runtime) -> bool:

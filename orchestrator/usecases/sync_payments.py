@@ -34,7 +34,7 @@ class Payments:
         bill_ids = {bill_id for payment in read for bill_id in payment.bill_ids}
         with rt.read() as work:
             ours = work.links.by_clio_ids([payment.link_id for payment in read if payment.link_id is not None])
-        bill_ids |= {link["bill_id"] for link in ours.values()}
+            bill_ids |= {bill_id for link in ours.values() for bill_id in work.links.parts(link)}
         bills = sync_bills.Bills()
         found = practice.bills.by_ids(sorted(bill_ids)) if bill_ids else ()
         return Reading([_divided(practice, payment) for payment in read], bills.complete(rt, practice, found))
@@ -78,7 +78,7 @@ class Payments:
         work.journal.post(event, payment.id, sequence, lines, currency=payment.currency)
         work.mirror.booked(payment.id, standing_cents(payment))
         work.audit.line(event, "payment", payment.id, cents=delta, bills=list(payment.bill_ids))
-        bills = work.mirror.bills(payment.bill_ids or ([link["bill_id"]] if link else []))
+        bills = work.mirror.bills(payment.bill_ids or (work.links.parts(link) if link else ()))
         for bill in bills.values() if delta else ():
             write_note(rt, work, event, bill, cents=abs(delta), fact=f"{payment.id}:{sequence}")
             if delta < 0:

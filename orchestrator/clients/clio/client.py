@@ -187,7 +187,7 @@ class Clio:
 
     def create_link(self, ask: LinkAsk) -> RemoteLink:
         body: dict[str, Any] = {
-            "subject": {"id": ask.bill_id, "type": "Bill"},
+            "subject": {"id": ask.contact_id or ask.bill_id, "type": "Contact" if ask.contact_id else "Bill"},
             "amount": Money(ask.amount_cents, ask.currency).amount,
             "currency": ask.currency,
             "destination_account": {"id": ask.account_id},

@@ -304,6 +304,7 @@ class LinkRecord(Record):
     created_at: Moment
     expires_at: Moment | None
     bill: Ref | None = None
+    contact: Ref | None = None
     clio_payments_payment: Ref | None = None
 
     def to_domain(self) -> RemoteLink:
@@ -319,6 +320,7 @@ class LinkRecord(Record):
             payment_id=_id(self.clio_payments_payment),
             created_at=self.created_at,
             expires_at=self.expires_at,
+            contact_id=_id(self.contact) if self.bill is None else None,
         )
 
 

@@ -1,0 +1,169 @@
+"""W5, `[links] several = "contact"`: one link for all that a client owes, made anew whenever that changes."""
+
+import pytest
+
+from orchestrator.domain.links import FOR_REMINDER
+from tests.journeys.test_w8_reminders import DUE, FIRST, at, letters
+from tests.usecases.test_renew_link import wish
+
+
+@pytest.fixture
+def together(opened):
+    return opened(links={"several": "contact"})
+
+
+def seen(firm):
+    firm.later(minutes=16)
+    firm.later(minutes=2)
+
+
+def two_bills(firm):
+    bills = [firm.issued_bill(dollars=300), firm.issued_bill(dollars=500)]
+    seen(firm)
+    return bills
+
+
+def live(firm):
+    return list(firm.rt.practice(1).active_links())
+
+
+def test_two_open_bills_of_a_client_share_one_link_one_place_of_the_quota_and_one_message(together):
+    firm = together
+    bills = two_bills(firm)
+    [made] = firm.links()
+    assert (made["bill_id"], made["amount"]) == (None, 800)
+    [asked] = [
+        one for one in firm.sandbox.requests() if one["method"] == "POST" and one["path"] == "/clio_payments/links"
+    ]
+    assert '"type":"Contact"' in asked["body"]
+    [mail] = firm.mails()
+    assert made["url"] in mail["text"]
+    assert all(str(bill["number"]) in mail["text"] for bill in bills)
+    assert "$800.00" in mail["text"]
+    with firm.rt.read() as work:
+        assert work.links.budget().active == 1
+        alive = work.links.alive([bill["id"] for bill in bills])
+        assert {link["id"] for link in alive.values()} == {alive[bills[0]["id"]]["id"]}
+    firm.check()
+    assert firm.sandbox.oracle()["missing"] == []
+
+
+def test_one_open_bill_has_a_link_of_its_own(together):
+    bill = together.issued_bill(dollars=300)
+    seen(together)
+    assert [link["bill_id"] for link in together.links()] == [bill["id"]]
+    together.check()
+
+
+def test_a_second_bill_ends_the_first_one_s_link_before_they_share_one(together):
+    firm = together
+    first = firm.mailed_bill(dollars=300)
+    firm.issued_bill(dollars=500)
+    seen(firm)
+    assert [(link["bill_id"], link["amount"]) for link in firm.links()] == [(first["id"], 300), (None, 800)]
+    assert [link.contact_id is not None for link in live(firm)] == [True]
+    assert len(firm.mails()) == 2
+    firm.check()
+
+
+def test_a_payment_on_it_is_divided_as_clio_divided_it(together):
+    firm = together
+    bills = two_bills(firm)
+    [made] = firm.links()
+    firm.sandbox.act("pay_link", link_id=made["id"], settle_after_seconds=0)
+    seen(firm)
+    with firm.rt.read() as work:
+        assert work.journal.held() == 80_000
+        known = work.mirror.bills([bill["id"] for bill in bills])
+        assert {bill.state for bill in known.values()} == {"paid"}
+        assert [row["state"] for row in work.links.of_bill(bills[1]["id"])] == ["used"]
+    assert firm.exceptions() == {}
+    assert len(firm.links()) == 1
+    firm.check()
+
+
+def test_when_one_of_them_is_paid_otherwise_the_link_is_replaced_by_one_for_the_rest(together):
+    firm = together
+    first, second = two_bills(firm)
+    firm.sandbox.act("record_payment", bill_id=first["id"])
+    seen(firm)
+    [shared, alone] = firm.links()
+    assert (shared["amount"], alone["bill_id"], alone["amount"]) == (800, second["id"], 500)
+    assert [link.id for link in live(firm)] == [alone["id"]]
+    firm.check()
+
+
+def test_a_bill_that_should_not_be_paid_now_keeps_all_from_sharing_one(together):
+    """What is paid on a client's link goes to the oldest bill first, whichever was meant."""
+    firm = together
+    disputed = firm.mailed_bill(dollars=300)
+    with firm.rt.uow() as work:
+        work.exceptions.open(
+            "payment_reversed", f"bill:{disputed['id']}", "A chargeback.", subject=("bill", disputed["id"])
+        )
+    other = firm.issued_bill(dollars=500)
+    seen(firm)
+    assert [link["bill_id"] for link in firm.links()] == [disputed["id"], other["id"]]
+    assert [link.bill_id for link in live(firm)] == [other["id"]]
+    firm.check()
+
+
+def test_a_payment_on_it_that_falls_through_leads_to_one_link_again(together):
+    firm = together
+    bills = two_bills(firm)
+    [made] = firm.links()
+    firm.sandbox.act("pay_link", link_id=made["id"], settle_after_seconds=0, final_state="failed")
+    seen(firm)
+    assert [link["amount"] for link in firm.links()] == [800, 800]
+    assert len(live(firm)) == 1
+    with firm.rt.read() as work:
+        assert [row["state"] for row in work.links.of_bill(bills[0]["id"])] == ["used", "live"]
+    firm.check()
+
+
+def test_a_reminder_of_either_renews_the_one_they_share(together):
+    firm = together
+    bills = two_bills(firm)
+    firm.later(days=80)
+    assert wish(firm, bills[1], days=14).pending
+    assert wish(firm, bills[0], days=14).why == FOR_REMINDER
+    firm.work()
+    assert wish(firm, bills[0], days=14).link["clio_id"] == wish(firm, bills[1], days=14).link["clio_id"]
+    assert [link["amount"] for link in firm.links()] == [800, 800]
+    assert len(firm.mails()) == 1
+    firm.check()
+
+
+def test_a_reminder_of_all_that_share_a_link_brings_it_once_with_the_sum(together):
+    firm = together
+    bills = [firm.issued_bill(dollars=dollars, due_at=DUE) for dollars in (300, 500)]
+    seen(firm)
+    at(firm, FIRST)
+    assert letters(firm) == [{bill["id"]: "overdue-7" for bill in bills}]
+    [link] = firm.links()
+    text = firm.mails()[-1]["text"]
+    assert text.count(link["url"]) == 1
+    assert all(amount in text for amount in ("$300.00", "$500.00", "$800.00"))
+    firm.check()
+
+
+def test_a_reminder_of_one_of_them_does_not_bring_a_link_that_collects_more_than_it_says(together):
+    firm = together
+    late = firm.issued_bill(dollars=300, due_at=DUE)
+    firm.issued_bill(dollars=500, due_at="2026-06-01")
+    seen(firm)
+    at(firm, FIRST)
+    assert letters(firm) == [{late["id"]: "overdue-7"}]
+    text = firm.mails()[-1]["text"]
+    assert "$300.00" in text
+    assert firm.links()[0]["url"] not in text
+    firm.check()
+
+
+def test_F09_after_a_lost_answer_it_is_found_again_by_its_key(together):
+    firm = together
+    firm.sandbox.fault("POST /clio_payments/links", "lose_answer", times=1)
+    two_bills(firm)
+    firm.later(minutes=5)
+    assert len(firm.links()) == len(firm.mails()) == 1
+    firm.check()
