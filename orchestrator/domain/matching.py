@@ -206,7 +206,7 @@ def clean(looks: Iterable[Look], named: Named) -> FirstLook:
         elif ident == last:
             several.add(ident)
         elif theirs == cents and status == standing == _SETTLED and kind not in COSTS:
-            ours = matter or only(named.get(reference, ()))
+            ours = matter or (whose and only(named.get(reference, ())))
             if ours is None or whose is None or ours == whose:
                 pairs.append((ident, line, on))
             else:

@@ -45,6 +45,11 @@ class Repository:
     def rows(self, statement: sa.Select[Any]) -> list[sa.RowMapping]:
         return list(self.connection.execute(statement).mappings())
 
+    @property
+    def hole(self) -> str:
+        """Where a value goes in a statement that is handed to the driver as it is."""
+        return "?" if self.connection.dialect.paramstyle == "qmark" else "%s"
+
     def tuples(self, statement: sa.Select[Any]) -> list[tuple[Any, ...]]:
         """The rows as the driver has them, days as text on SQLite: for tens of thousands, cheaper read than wrapped."""
         result = self.connection.execute(statement)
@@ -56,8 +61,7 @@ class Repository:
     def add_all(self, table: sa.Table, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
         """Insert rows handed to the driver as they are, for tens of thousands; nothing is filled in or converted."""
         if rows:
-            hole = "?" if self.connection.dialect.paramstyle == "qmark" else "%s"
-            named, holes = ", ".join(f'"{name}"' for name in columns), ", ".join([hole] * len(columns))
+            named, holes = ", ".join(f'"{name}"' for name in columns), ", ".join([self.hole] * len(columns))
             into = f"INSERT INTO {table.name} ({named}) VALUES ({holes})"  # noqa: S608  names of our own tables
             self.connection.exec_driver_sql(into, rows)
 

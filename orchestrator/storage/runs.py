@@ -276,12 +276,11 @@ class Runs(Repository):
 
     def leave(self, run_id: int, leg: Leg, movement_ids: Collection[int], *, state: str | None = None) -> None:
         """Take these out of a leg's pool, or let them stand there in another state."""
-        wanted = sorted(set(movement_ids))
-        for start in range(0, len(wanted), CHUNK):
-            some = unmatched.c.movement_id.in_(wanted[start : start + CHUNK])
-            mine = sa.and_(unmatched.c.run_id == run_id, unmatched.c.leg == leg, some)
-            changed = sa.delete(unmatched).where(mine) if state is None else sa.update(unmatched).where(mine)
-            self.change(changed.values(state=state) if isinstance(changed, sa.Update) else changed)
+        what = "DELETE FROM unmatched" if state is None else "UPDATE unmatched SET state = ?"
+        mine = f"{what} WHERE run_id = ? AND leg = ? AND movement_id = ?".replace("?", self.hole)
+        first = (run_id, leg.value) if state is None else (state, run_id, leg.value)
+        if wanted := sorted(set(movement_ids)):
+            self.connection.exec_driver_sql(mine, [(*first, ident) for ident in wanted])
 
     def rest_of(self, run_id: int) -> sa.Select[Any]:
         """Everything of a run that stands unmatched, with what was seen of it."""
@@ -535,10 +534,9 @@ class Runs(Repository):
     def watched_since(self, account: str) -> datetime | None:
         """When the first line of an account's ledger was read here."""
         mine = sa.and_(movements.c.account == account, movements.c.source == Source.CLIO_LEDGER)
-        first: datetime | None = self.connection.execute(
-            sa.select(sa.func.min(movements.c.seen_at)).where(mine)
-        ).scalar_one()
-        return first
+        # Rows are only ever added: the first has been here longest, and is found without looking at the others.
+        first = sa.select(movements.c.seen_at).where(mine).order_by(movements.c.id).limit(1)
+        return self.connection.execute(first).scalar_one_or_none()
 
     def draws_waiting(self, account: str, before: datetime) -> list[Row]:
         """Draws that were authorised before a moment and are in no ledger yet."""

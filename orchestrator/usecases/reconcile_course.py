@@ -6,7 +6,7 @@ the run's inputs and the steps before it (T42).
 
 import hashlib
 from array import array
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from functools import partial
@@ -127,33 +127,34 @@ class Course:
     def _link(self, after: int | None) -> int | None:
         """Ledger lines that name their transaction, and every movement that the processor has."""
         looks = self._work.runs.first_looks(self._window, after or 0, PAGE)
-        self._count_days(looks)
-        texts: dict[str, set[str]] = {}
-        for _, _, _, _, _, source, reference, matter, _, _, _, _, whose in looks:
-            # Only where a ledger line stands beside it does a name matter yet.
-            if whose is not None and matter is None and reference and source in ASKED:
-                texts.setdefault(source, set()).add(reference)
-        named = self._named_as(texts)
+        named = self._named_as(self._heard(looks))
         found = matching.clean(looks, named)
         self._work.runs.keep_pairs(self._run["id"], found.pairs)
-        self._chain(array("q", [ident for pair in found.pairs for ident in pair[:2]]).tobytes())
+        self._chain(array("q", [ident for one, other, _ in found.pairs for ident in (one, other)]).tobytes())
         verdict = matching.decide(LADDER[0], self._work.runs.linked(self._window, found.rest), named)
         self._keep(Leg.PROCESSOR, verdict)
         self._pool(Leg.PROCESSOR, verdict.left_over)
         self._work.runs.pool(self._run["id"], Leg.PROCESSOR, map(_alone, found.alone))
         return looks[-1][0] if len(looks) >= PAGE else None
 
-    def _count_days(self, looks: Sequence[matching.Look]) -> None:
-        """What settled on each day at each processor, coming in: the bank may show it as one sum."""
-        settled: Counter[tuple[str, Any]] = Counter()
+    def _heard(self, looks: Sequence[matching.Look]) -> dict[str, set[str]]:
+        """The references whose matters could contradict a ledger line's, by source.
+
+        On the way it counts what settled on each day at each processor, coming in: the bank may show it as one sum.
+        """
+        texts: dict[str, set[str]] = {source: set() for source in ASKED}
+        settled: dict[tuple[str, Any], int] = defaultdict(int)
         last = 0
-        for ident, on, cents, status, _, source, *_ in looks:
-            if ident != last and cents > 0 and status == "settled":
+        for ident, on, cents, status, _, source, reference, matter, _, _, _, _, whose in looks:
+            if cents > 0 and status == "settled" and ident != last:
                 settled[source, on] += cents
+            if whose is not None and matter is None and reference and source in texts:
+                texts[source].add(reference)
             last = ident
         days: dict[str, int] = self._place["days"]
         for (source, on), cents in settled.items():
             days[f"{source}|{on}"] = days.get(f"{source}|{on}", 0) + cents
+        return texts
 
     def _name(self, after: int | None) -> int | None:
         """What no id and no reference tied to Clio's ledger: the lookup table may know its matter."""
