@@ -17,6 +17,7 @@ from orchestrator.usecases.enter_line import EnterLine
 from orchestrator.usecases.expire_link import ExpireLink
 from orchestrator.usecases.flag_to_attorney import FlagToAttorney
 from orchestrator.usecases.keep_buttons import CreateButton, DeleteButton, MoveButton, keep_buttons
+from orchestrator.usecases.keep_links import keep_links
 from orchestrator.usecases.keep_webhooks import (
     CreateWebhook,
     DeleteWebhook,
@@ -102,6 +103,11 @@ def plan(job: Job, rt: Runtime) -> None:
 @workflow("links.allot")
 def allot(job: Job, rt: Runtime) -> None:
     allot_links(job, rt)
+
+
+@workflow("links.upkeep")
+def upkeep_of_links(job: Job, rt: Runtime) -> None:
+    keep_links(job, rt)
 
 
 @workflow("reconcile.nightly")

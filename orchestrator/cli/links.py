@@ -87,7 +87,8 @@ def budget(ctx: typer.Context, as_json: JsonOption = False) -> None:
     The forecast is at the latest: links that are paid or void sooner make room sooner.
 
     JSON: users, limit, active, created (each ours, others, free), reserved, counted_at, shut_until, next_frees_at,
-    next_new_link_at, waiting (a list of link_id, bill_id, bill_number, amount_cents, currency, since, at_the_latest).
+    next_new_link_at, forecast (days, wanted_by_bills, wanted_by_reminders, most_active, most_created, tight_quota, tight_at,
+    short_at), waiting (a list of link_id, bill_id, bill_number, amount_cents, currency, since, at_the_latest).
     """
     from orchestrator.cli.firm import opened, required
     from orchestrator.usecases.show_links import show_budget
@@ -113,6 +114,18 @@ def budget(ctx: typer.Context, as_json: JsonOption = False) -> None:
                 "Next place frees": found["next_frees_at"],
                 "A new link is made": found["next_new_link_at"] or "when somebody else's links end",
                 "Users counted": found["counted_at"],
+            },
+        )
+        ahead = found["forecast"]
+        page.facts(
+            f"Next {ahead['days']} days, if nobody pays",
+            {
+                "Wanted by bills": ahead["wanted_by_bills"],
+                "Wanted by reminders": ahead["wanted_by_reminders"],
+                "Most active at once": ahead["most_active"],
+                "Most made in 24 hours": ahead["most_created"],
+                "80 % used from": ahead["tight_at"] or "not within these days",
+                "Links wait from": ahead["short_at"] or "not within these days",
             },
         )
         page.table("\nWaiting, highest amount first", WAITING, found["waiting"], none="nobody.")

@@ -2,7 +2,7 @@
 
 import calendar
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 
 from orchestrator.domain.matters import BillingMethod, Matter, MatterStatus
@@ -97,6 +97,17 @@ def last_billing_day(today: date, day: int) -> date:
         return this_month
     year, month = (today.year, today.month - 1) if today.month > 1 else (today.year - 1, 12)
     return date(year, month, min(day, calendar.monthrange(year, month)[1]))
+
+
+def next_billing_day(today: date, day: int) -> date:
+    """The first billing day after `today`."""
+    first_of_next = (today.replace(day=1) + timedelta(days=32)).replace(day=1)
+    this_month = last_billing_day(first_of_next - timedelta(days=1), day)
+    return this_month if this_month > today else last_billing_day(_month_end(first_of_next), day)
+
+
+def _month_end(day: date) -> date:
+    return day.replace(day=calendar.monthrange(day.year, day.month)[1])
 
 
 def _date(value: str | None) -> date | None:

@@ -157,6 +157,10 @@ REASONS: dict[str, Reason] = {
         "Clio's limit of payment links is reached; the rest follow in order, highest balance first",
         "Nothing is lost. More Clio users raise the limit; old links can be expired.",
     ),
+    "link_budget_tight": Reason(
+        "more than four fifths of Clio's limit of payment links will be used within thirty days",
+        "Add users in Clio, let one link serve all bills of a client, or let links wait: `orchestrator links budget`.",
+    ),
     "link_ended_unseen": Reason(
         "its payment link ended in the time that a restored database forgot, by us or by a person, and the same is still owed",
         "If the client should get another link: `orchestrator exceptions resolve ID`. If not, leave it open.",

@@ -31,6 +31,7 @@ TOPICS: dict[str, Urgency] = {
     "time.approve": Urgency.SWEEPS,
     "billing.plan": Urgency.SWEEPS,
     "links.allot": Urgency.MONEY,
+    "links.upkeep": Urgency.SWEEPS,
     "reminders.plan": Urgency.SWEEPS,
     "reconcile.window": Urgency.SWEEPS,
     "reconcile.nightly": Urgency.SWEEPS,
@@ -66,7 +67,7 @@ TOPICS: dict[str, Urgency] = {
 }
 
 PASSING = frozenset({"sweep", "reconcile.nightly", "account.read", "matters.backfill", "lawpay.poll", "time.approve",
-                     "billing.plan", "links.allot", "reminders.plan", "webhooks.upkeep", "buttons.upkeep",
+                     "billing.plan", "links.allot", "links.upkeep", "reminders.plan", "webhooks.upkeep", "buttons.upkeep",
                      "engine.heartbeat", "engine.tidy", "trust.watch",
                      *(topic for topic in TOPICS if topic.startswith("sync."))})  # fmt: skip
 """Topics whose keys are moments or generations: their finished rows can be forgotten without anything happening twice."""

@@ -30,6 +30,7 @@ def ticks(sweep_seconds: int, *, lawpay_seconds: int | None = None, trust: bool 
         Tick("sweep", timedelta(seconds=sweep_seconds)),
         Tick("billing.plan", timedelta(hours=1)),
         Tick("links.allot", timedelta(hours=1)),
+        Tick("links.upkeep", timedelta(hours=12)),
         Tick("reminders.plan", timedelta(hours=1), at_start=timedelta(minutes=10)),
         Tick("webhooks.upkeep", timedelta(hours=6), at_start=timedelta(minutes=10)),
         Tick("account.read", timedelta(hours=12)),

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from orchestrator.domain.bills import UNISSUED, BillState
+from orchestrator.domain.bills import UNISSUED, BillKind, BillState
 from orchestrator.storage.repository import Repository
 from orchestrator.storage.tables import billing_decisions, billing_requests, bills
 
@@ -67,6 +67,16 @@ class Billing(Repository):
             for matter_id in row["matter_ids"]:
                 found.setdefault(matter_id, []).append(row)
         return found
+
+    def expected(self) -> tuple[int, int]:
+        """Bills that are drafted or asked for, and matters whose work waits for the billing day."""
+        asked = sa.select(sa.func.count()).select_from(billing_requests).where(billing_requests.c.state == "asked")
+        revenue = sa.and_(bills.c.state.in_(UNISSUED), bills.c.kind == BillKind.REVENUE)
+        drafted = sa.select(sa.func.count()).select_from(bills).where(revenue, bills.c.request_id.is_(None))
+        waits = sa.and_(billing_decisions.c.reason == "below_threshold", billing_decisions.c.amount_cents > 0)
+        gathered = sa.select(sa.func.count()).select_from(billing_decisions).where(waits)
+        one, two, three = (self.connection.execute(chosen).scalar_one() for chosen in (asked, drafted, gathered))
+        return int(one) + int(two), int(three)
 
     def counts(self) -> dict[str, int]:
         """Requests made, and bills of ours by state."""

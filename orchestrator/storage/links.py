@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orchestrator.domain.ids import effect_key
-from orchestrator.domain.links import LINK_TRANSITIONS, RENEWALS, Bringer, LinkState, Rail
+from orchestrator.domain.links import LINK_TRANSITIONS, RENEWALS, RENEWED, Bringer, LinkState, Rail
 from orchestrator.domain.quota import WINDOW, Use
 from orchestrator.errors import Stale
 from orchestrator.storage.repository import Repository
@@ -182,6 +182,12 @@ class Links(Repository):
         renewing = sa.and_(links.c.state == LinkState.LIVE, links.c.reason.in_(RENEWALS))
         chosen = sa.select(sa.func.count()).where(sa.or_(links.c.state == LinkState.WAITING, renewing))
         return int(self.connection.execute(chosen).scalar_one())
+
+    def ending_before(self, moment: datetime, *, limit: int) -> list[sa.RowMapping]:
+        """Links at Clio that are live, end by then, and are not being replaced already; the highest amount first."""
+        mine = sa.and_(_COUNTED, links.c.state == LinkState.LIVE, links.c.expires_at > self.now)
+        ending = sa.and_(mine, links.c.expires_at <= moment, links.c.reason.is_distinct_from(RENEWED))
+        return self.rows(sa.select(links).where(ending).order_by(links.c.amount_cents.desc(), links.c.id).limit(limit))
 
     def overdue(self) -> list[sa.RowMapping]:
         """Links that we call live although their time is over."""

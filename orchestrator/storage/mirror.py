@@ -148,6 +148,12 @@ class Mirror(Repository):
         chosen = sa.select(bills).order_by(bills.c.id.desc()).limit(limit)
         return self.rows(chosen.where(bills.c.state.in_(states)) if states else chosen)
 
+    def open_bills_after(self, bill_id: int, limit: int) -> list[sa.RowMapping]:
+        """Issued revenue bills with something open, in the order of their ids, from the one after this."""
+        owed = sa.and_(bills.c.state == BillState.AWAITING_PAYMENT, bills.c.balance_cents > 0)
+        chosen = sa.select(bills).where(owed, bills.c.kind == BillKind.REVENUE, bills.c.id > bill_id)
+        return self.rows(chosen.order_by(bills.c.id).limit(limit))
+
     def open_bill_ids_of_clients(self, client_ids: Collection[int]) -> list[int]:
         chosen = sa.select(bills.c.id).where(
             bills.c.client_id.in_(client_ids), bills.c.state.not_in([BillState.PAID, BillState.VOID, BillState.DELETED])

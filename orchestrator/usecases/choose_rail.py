@@ -44,6 +44,11 @@ def page_for(rt: Runtime, work: Work, bill: Bill) -> OnPage | Silence | None:
     return OnPage(account)
 
 
+def rail_of(rt: Runtime, work: Work, bill: Bill) -> Rail:
+    """The rail that collects this bill."""
+    return _rule(rt, work, bill).rail
+
+
 def refused(rt: Runtime, known: Mapping[str, GatewayAccount]) -> set[str]:
     """Configured accounts for which LawPay does not vouch under every one of their ids: nothing is collected there (T1)."""
     return {

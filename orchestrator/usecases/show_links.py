@@ -7,6 +7,7 @@ from orchestrator.domain.links import LinkState
 from orchestrator.domain.quota import forecast
 from orchestrator.engine.runtime import Runtime
 from orchestrator.storage.repository import Row
+from orchestrator.usecases.forecast_links import foreseen, told
 from orchestrator.usecases.show_status import budget
 
 LINK = (
@@ -38,6 +39,7 @@ def show_budget(rt: Runtime) -> dict[str, Any] | None:
         row, use = used
         now, counts, waiting = work.now, work.links.counts(), work.links.waiting()
         bills = work.mirror.bill_rows([link["bill_id"] for link in waiting])
+        foresight = told(*foreseen(rt, work, use))
     life = timedelta(days=rt.settings.links.days)
     # One more than wait: the last of the forecast is when the next new link would find room.
     moments = forecast(use, waiting=len(waiting) + 1, life=life, now=now)
@@ -54,6 +56,7 @@ def show_budget(rt: Runtime) -> dict[str, Any] | None:
         "shut_until": row["shut_until"] if row["shut_until"] is not None and row["shut_until"] > now else None,
         "next_frees_at": min(over, default=None),
         "next_new_link_at": moments[-1],
+        "forecast": foresight,
         "waiting": [
             {
                 "link_id": link["id"], "bill_id": link["bill_id"],

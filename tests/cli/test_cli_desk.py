@@ -43,7 +43,7 @@ def test_the_budget_says_who_uses_what_and_when_the_next_one_waits_no_longer(des
     firm.later(minutes=16)
     found = cli.json("links", "budget")
     assert set(found) == {
-        "users", "limit", "active", "created", "reserved", "counted_at", "shut_until", "next_frees_at", "next_new_link_at", "waiting",
+        "users", "limit", "active", "created", "reserved", "counted_at", "shut_until", "next_frees_at", "next_new_link_at", "forecast", "waiting",
     }  # fmt: skip
     assert (found["users"], found["limit"]) == (1, 50)
     assert found["created"] == {"ours": 3, "others": 47, "free": 0}
