@@ -33,7 +33,7 @@ DEVIATIONS = {
 }
 
 EXPECTED = {
-    "GET /activities", "GET /bank_accounts", "GET /bank_transactions", "POST /bank_transactions", "GET /bills", "GET /bills/{id}", "GET /clio_payments/links",
+    "GET /contacts", "GET /credit_memos", "GET /outstanding_client_balances", "GET /activities", "GET /bank_accounts", "GET /bank_transactions", "POST /bank_transactions", "GET /bills", "GET /bills/{id}", "GET /clio_payments/links",
     "GET /clio_payments/links/{id}", "GET /clio_payments/payments", "GET /communications", "GET /custom_fields",
     "GET /matters", "GET /matters/{id}", "GET /notes", "GET /tasks", "GET /users", "GET /users/who_am_i", "GET /webhooks",
     "PATCH /bills/{id}", "PATCH /clio_payments/links/{id}", "PATCH /matters/{id}", "PATCH /webhooks/{id}",
@@ -105,6 +105,11 @@ def live(firm: Firm) -> None:
         reference="T-1", why="interest", by="Ada Quill", dry_run=False,
     )  # fmt: skip
     firm.later(minutes=2)
+    firm.later(minutes=2)
+    firm.issued_bill(due_at="2026-03-05")
+    hear(firm)
+    firm.later(minutes=2)
+    firm.later(days=1)
     firm.later(minutes=2)
 
 

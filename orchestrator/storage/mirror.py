@@ -160,6 +160,12 @@ class Mirror(Repository):
         )
         return list(self.connection.execute(chosen).scalars())
 
+    def oldest_reading(self) -> datetime | None:
+        """When the unpaid bill was read that was not read for the longest."""
+        unpaid = sa.select(sa.func.min(bills.c.read_at)).where(bills.c.state == BillState.AWAITING_PAYMENT)
+        found: datetime | None = self.connection.execute(unpaid).scalar_one()
+        return found
+
     def open_bill_ids_of_matter(self, matter_id: int) -> list[int]:
         joined = sa.select(bills.c.id).join(bill_matters, bill_matters.c.bill_id == bills.c.id)
         over = [BillState.PAID, BillState.VOID, BillState.DELETED]

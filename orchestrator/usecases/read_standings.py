@@ -29,8 +29,10 @@ BALANCES = "client_balances"
 CREDITS = "credit_memos"
 CONTACTS = "contacts"
 
+SOME_TIME = timedelta(minutes=2)
 KEPT = timedelta(minutes=15)
-"""For so long a list of the whole account serves every judging: what it says changes by a person's hand, not by a payment's."""
+"""How long a reading of the account's changes, and of a list that must be read whole, serves every judging: what they say
+changes by a person's hand, and never means that a bill was paid."""
 
 EVER = datetime(2000, 1, 1, tzinfo=UTC)
 """Before anything that Clio keeps."""
@@ -110,12 +112,20 @@ def _read_credits(rt: Runtime, practice: PracticeManagement, last: datetime | No
 
 
 def _read_contacts(rt: Runtime, practice: PracticeManagement, last: datetime | None) -> None:
-    """Contacts for their custom fields, for a firm that named one; their addresses come fresh with each bill (F71)."""
-    if not rt.settings.reminders.fields:
-        return
-    for page in practice.contacts.changed(_overlapped(rt, last or EVER)):
+    """Contacts that changed: the bills of their clients are read again, for a webhook may be lost and no sweep lists them.
+
+    Their custom fields are kept for a firm that named one.
+    """
+    named = bool(rt.settings.reminders.fields)
+    with rt.read() as work:
+        since = last or work.mirror.oldest_reading() or rt.clock()
+    for page in practice.contacts.changed(_overlapped(rt, last or (EVER if named else since))):
         with rt.uow(quietly=True) as work:
-            work.clients.put_contacts(page.rows)
+            if named:
+                work.clients.put_contacts(page.rows)
+            changed = [contact.id for contact in page.rows if contact.updated_at >= _overlapped(rt, since)]
+            stale = work.mirror.open_bill_ids_of_clients(changed)
+        _read_bills(rt, practice, stale, rt.clock())
 
 
 def _overlapped(rt: Runtime, since: datetime) -> datetime:
@@ -125,8 +135,8 @@ def _overlapped(rt: Runtime, since: datetime) -> datetime:
 LISTS: tuple[tuple[str, timedelta | None, Callable[[Runtime, PracticeManagement, datetime | None], None]], ...] = (
     (MATTERS, None, _read_matters),
     (BALANCES, KEPT, _read_balances),
-    (CREDITS, KEPT, _read_credits),
-    (CONTACTS, KEPT, _read_contacts),
+    (CREDITS, SOME_TIME, _read_credits),
+    (CONTACTS, SOME_TIME, _read_contacts),
 )
 """What is read of the whole account, how long a reading serves (None: as long as that of a bill), and how."""
 

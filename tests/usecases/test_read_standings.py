@@ -226,7 +226,7 @@ def test_a_hold_on_a_matter_holds_bills_that_come_later(firm):
     assert judged(firm, overdue(firm)) == ["client_bankrupt"]
 
 
-def test_F70_a_hold_stays_with_its_matter_when_that_is_renumbered_and_with_its_client_when_that_changes(firm):
+def test_F70_holds_stay_with_their_matter_and_client_when_the_matter_is_renumbered(firm):
     bill = overdue(firm)
     judged(firm, bill)
     on_client = holding(firm, Subject.CLIENT, firm.ids["contacts"]["bo"], HoldKind.PAUSE)
