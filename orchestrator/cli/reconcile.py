@@ -192,7 +192,8 @@ def breaks(
     """List the breaks that stand, the worst first. Exit code 3 when there are any.
 
     JSON: a list of id, kind, severity, account, state, money_cents, currency, cause, fix, reference, matter_id, since,
-    age_days, owner, why, cure_by, overdue, run_id, opened_at, candidates, movement_ids.
+    age_days, owner, why, cure_by, overdue, run_id, opened_at, candidates, movement_ids, consequences (kind, money_cents,
+    cause: what is wrong only because of it).
     """
     from orchestrator.cli.firm import one_of, opened
     from orchestrator.domain.breaks import BREAKS as KINDS
@@ -359,7 +360,7 @@ def _draw(page: Page, found: dict[str, Any]) -> None:
     title = f"{run['account']} from {run['opened_on']} to {run['cut_off']}, run {run['id']}, version {run['version']}"
     if statement is not None:
         page.facts(title, _statement(statement))
-    page.table("\nBreaks", SAID, found["breaks"])
+    page.table("\nBreaks", SAID, _with_consequences(found["breaks"]))
     page.table("\nOutstanding", LINES, found["outstanding"])
     matched = ", ".join(f"{count} by {rule.replace('_', ' ')}" for rule, count in found["matches"].items())
     page.line(f"\nMatched: {matched or 'nothing'}.\n")
@@ -380,6 +381,15 @@ def _statement(said: dict[str, Any]) -> dict[str, Any]:
         "Book less ledgers": money(said["ledger_difference_cents"]),
         "All three": verdict,
     }
+
+
+def _with_consequences(breaks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each break, and below it what only follows from it."""
+    return [
+        row
+        for one in breaks
+        for row in (one, *(follows | {"kind": f"therefore {follows['kind']}"} for follows in one["consequences"]))
+    ]
 
 
 def _cents(value: Any) -> str:

@@ -69,6 +69,7 @@ BREAK = (
     "owner",
     "why",
     "cure_by",
+    "consequences",
 )
 LINE = (
     "id",

@@ -365,8 +365,8 @@ class Runs(Repository):
             self.connection.execute(once, [{"run_id": run_id, **row} for row in found])
 
     def differences_of(self, run_id: int) -> list[Row]:
-        """What a run said does not fit, the most money first."""
-        mine = sa.select(differences).where(differences.c.run_id == run_id)
+        """What a run said does not fit, the most money first, without what only follows from it."""
+        mine = sa.select(differences).where(differences.c.run_id == run_id, differences.c.root.is_(None))
         return self.rows(mine.order_by(differences.c.money_cents.desc(), differences.c.id))
 
     def differences_in_pages(self, run_id: int) -> Iterator[list[Row]]:
@@ -377,10 +377,27 @@ class Runs(Repository):
             yield page
             after = page[-1]["id"]
 
-    def fingerprints(self, run_id: int) -> list[tuple[str, str]]:
-        """The fingerprints of what a run found, each with its kind, in their order."""
-        mine = sa.select(differences.c.fingerprint, differences.c.kind).where(differences.c.run_id == run_id)
-        return sorted((row[0], row[1]) for row in self.connection.execute(mine))
+    def fingerprints(self, run_id: int) -> list[tuple[str, str, str | None]]:
+        """The fingerprints of what a run found, each with its kind and its root's, in their order."""
+        named = (differences.c.fingerprint, differences.c.kind, differences.c.root)
+        mine = sa.select(*named).where(differences.c.run_id == run_id).order_by(differences.c.fingerprint)
+        return [(row[0], row[1], row[2]) for row in self.connection.execute(mine)]
+
+    def put_under(self, run_id: int, found: Mapping[str, str]) -> None:
+        """Consequences stand under their roots, by fingerprint."""
+        if found:
+            mine = sa.and_(differences.c.run_id == run_id, differences.c.fingerprint == sa.bindparam("one"))
+            moved = sa.update(differences).where(mine).values(root=sa.bindparam("under"))
+            self.connection.execute(moved, [{"one": one, "under": root} for one, root in sorted(found.items())])
+
+    def consequences(self, run_ids: Collection[int]) -> dict[tuple[int, str], list[Row]]:
+        """What some runs found that follows from something else, by run and root."""
+        found: dict[tuple[int, str], list[Row]] = defaultdict(list)
+        for part in _parts(run_ids):
+            mine = sa.and_(differences.c.run_id.in_(part), differences.c.root.is_not(None))
+            for row in self.rows(sa.select(differences).where(mine).order_by(differences.c.id)):
+                found[row["run_id"], row["root"]].append(row)
+        return found
 
     # ── what is around a movement without a partner ──
 

@@ -922,6 +922,8 @@ differences = Table(
     Column("candidates", Json, nullable=False),
     Column("movement_ids", Json, nullable=False),
     Column("since", Date, nullable=False),
+    # The fingerprint of the difference of the same run that this one only follows from.
+    Column("root", String(64)),
     UniqueConstraint("run_id", "fingerprint"),
 )
 

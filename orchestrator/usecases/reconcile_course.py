@@ -17,6 +17,7 @@ from orchestrator.domain import matching
 from orchestrator.domain.accounts import FirmAccount
 from orchestrator.domain.batches import Credit, batches, nets
 from orchestrator.domain.breaks import BREAKS, TRANSIT_DAYS
+from orchestrator.domain.consequences import Found, Seen, roots
 from orchestrator.domain.ids import effect_key
 from orchestrator.domain.leftovers import FROM_TRUST, Around, explain, joined
 from orchestrator.domain.matching import (
@@ -56,6 +57,9 @@ LEFTOVERS = 300
 ASKED: dict[str, str] = {Source.LAWPAY: Provider.LAWPAY, Source.BANK: Provider.BANK, Source.CLIO_LEDGER: Provider.CLIO}
 OPAQUE = pattern(r"(?=.*\d)(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9_-]{20,24}")
 """LawPay's ids look like this: about 22 letters and digits of both cases."""
+
+MOST_GATHERED = 20_000
+"""Differences of a run that are held against each other: whoever has more of them looks at none by itself."""
 
 CANDIDATE_DAYS = 30
 MOST_CANDIDATES = 5
@@ -120,6 +124,7 @@ class Course:
             self._negative,
             self._draws,
             self._after_lock,
+            self._gather,
         ]
 
     # ── the ladder ──
@@ -469,6 +474,20 @@ class Course:
             said = Difference("changed_after_lock", (), money, cause, row["reference"], row["matter_id"])
             self._say(said, row["on"], [row["id"]], f"{row['source']}:{row['external_id']}:{row['version']}")
 
+    def _gather(self, _after: None) -> None:
+        """Several differences with one root are one for a person, with its consequences under it."""
+        run_id, found = self._run["id"], []
+        for page in self._work.runs.differences_in_pages(run_id):
+            lines = self._work.movements.rows_of([ident for row in page for ident in row["movement_ids"]])
+            for row in page:
+                about = (lines[ident] for ident in row["movement_ids"] if ident in lines)
+                seen = tuple(Seen(line["id"], line["source"], line["on"], line["amount_cents"]) for line in about)
+                near = (one["movement_id"] for one in row["candidates"])
+                found.append(Found(row["fingerprint"], row["kind"], seen, tuple(ident for ident in near if ident)))
+            if len(found) > MOST_GATHERED:
+                return
+        self._work.runs.put_under(run_id, roots(found))
+
     def _say(self, difference: Difference, since: date, ids: Sequence[int], about: str) -> None:
         self._work.runs.keep_differences(self._run["id"], [self._row(difference, since, ids, [about])])
 
@@ -492,9 +511,9 @@ class Course:
             corrected_cents=self._corrected(before),
         )
         found = self._work.runs.fingerprints(run_id)
-        kinds = Counter(kind for _, kind in found)
+        kinds = Counter(kind for _, kind, root in found if root is None)
         digest = hashlib.sha256(self._place["chain"].encode())
-        for fingerprint, _ in found:
+        for fingerprint, _, _ in found:
             digest.update(fingerprint.encode())
         digest.update(repr(statement.told()).encode())
         counts = {
@@ -515,7 +534,7 @@ class Course:
                 "run_confirmed", "run", alike["id"], digest=alike["digest"], inputs=self._run["inputs_digest"]
             )
             return ended | {"state": "same", "version": -run_id, "place": {"same_as": alike["id"]}}
-        self._work.audit.line("run_finished", "run", run_id, digest=digest.hexdigest(), breaks=len(found))
+        self._work.audit.line("run_finished", "run", run_id, digest=digest.hexdigest(), breaks=sum(kinds.values()))
         return ended | {"state": "finished", "statement": statement.told(), "counts": counts}
 
     def _bank_figure(self) -> int | None:

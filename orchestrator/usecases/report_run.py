@@ -10,7 +10,7 @@ from orchestrator.storage.repository import Row
 from orchestrator.storage.three_way import Cut
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.reconcile import account_named
-from orchestrator.usecases.show_runs import difference, show_run_in, worst_first
+from orchestrator.usecases.show_runs import show_run_in
 
 WORTHLESS = ("failed", "voided")
 
@@ -31,10 +31,7 @@ def report_run(rt: Runtime, work: Work, run_id: int) -> dict[str, Any] | None:
             "time_zone": account.time_zone,
         },
         "bank_file": dict(file) if file is not None else None,
-        "breaks": [
-            difference(work, run, row) | _looked_after(said.get(row["fingerprint"]))
-            for row in worst_first(work.runs.differences_of(run_id))
-        ],
+        "breaks": [one | _looked_after(said.get(one["fingerprint"])) for one in shown["breaks"]],
         "cards": _cards(work, run),
         "bank": _bank(work, run),
     }  # fmt: skip

@@ -71,9 +71,20 @@ def show_run_in(work: Work, run: Row) -> dict[str, Any]:
         "inputs": dict(run["inputs"]),
         "matches": dict(run["counts"].get("matches", {})),
         "statement": told(run, Statement(**run["statement"])) if run["statement"] else None,
-        "breaks": [difference(work, run, row) for row in worst_first(work.runs.differences_of(run["id"]))],
+        "breaks": breaks_of(work, run),
         "outstanding": [_line(row, run["cut_off"]) for row in work.runs.standing(run["id"], "outstanding")],
     }
+
+
+def breaks_of(work: Work, run: Row) -> list[dict[str, Any]]:
+    """What a run says does not fit, the worst first, each with its fingerprint and what follows from it."""
+    under = work.runs.consequences([run["id"]])
+    return [
+        difference(work, run, row)
+        | {"fingerprint": row["fingerprint"]}
+        | {"consequences": [difference(work, run, one) for one in under.get((run["id"], row["fingerprint"]), ())]}
+        for row in worst_first(work.runs.differences_of(run["id"]))
+    ]
 
 
 def worst_first(rows: Sequence[Row]) -> list[Row]:
@@ -105,6 +116,7 @@ def show_breaks(rt: Runtime, *, account: str | None, kind: str | None = None) ->
     """What stands now, the worst first, then the most money."""
     with rt.read() as work:
         rows = work.breaks.standing(account=account, kinds=(kind,) if kind else ())
+        under = work.runs.consequences({row["run_id"] for row in rows})
     today = rt.local_date(rt.clock())
     listed = [
         {
@@ -117,6 +129,10 @@ def show_breaks(rt: Runtime, *, account: str | None, kind: str | None = None) ->
             "fix": BREAKS[row["kind"]].fix,
             "age_days": (today - row["since"]).days,
             "overdue": row["cure_by"] is not None and row["cure_by"] < today,
+            "consequences": [
+                {name: one[name] for name in ("kind", "money_cents", "cause")}
+                for one in under.get((row["run_id"], row["fingerprint"]), ())
+            ],
         }
         for row in rows
     ]  # fmt: skip

@@ -176,6 +176,32 @@ def test_T42_the_same_facts_find_the_run_that_has_decided(firm):
     assert changed["matches_gone"] == changed["matches_new"] == []
 
 
+def test_an_unmapped_deposit_that_clio_knows_is_one_break_until_it_is_mapped(firm):
+    firm.knows(M1=5)
+    firm.sees(lawpay("ch_1", 1000, 2, "nobody"), clio(1, 1000, 3), bank("b1", 1000, 4))
+    firm.statement(1000)
+    (said,) = firm.run()["breaks"]
+    assert (said["kind"], [one["kind"] for one in said["consequences"]]) == ("unmapped_reference", ["missing_at_bank"])
+    (standing,) = show_breaks(firm.rt, account=None)
+    assert [one["money_cents"] for one in standing["consequences"]] == [1000]
+    with firm.rt.read() as work:
+        assert work.exceptions.open_counts() == {"break_unmapped_reference": 1}
+    with firm.rt.uow() as work:
+        work.references.add(Entry("lawpay", ReferenceKind.MAPPED, "nobody", 5), source="operator")
+    found = firm.run()
+    assert (found["breaks"], found["statement"]["equal"]) == ([], True)
+
+
+def test_a_line_that_clio_has_twice_is_one_break_with_what_the_bank_cannot_show(here):
+    here.knows(M1=5)
+    here.sees(
+        lawpay("ch_1", 1000, 2, "M1"), clio(1, 1000, 3, **LINKED), clio(2, 1000, 3, **LINKED), bank("b1", 1000, 4)
+    )
+    here.statement(1000)
+    (said,) = here.run()["breaks"]
+    assert (said["kind"], {one["kind"] for one in said["consequences"]}) == ("duplicate", {"missing_at_bank"})
+
+
 def test_W15_more_that_is_known_and_says_the_same_makes_no_new_version(firm):
     firm.knows(M1=5)
     firm.sees(clio(1, 100, 2), bank("b1", 100, 2), lawpay("ch_1", 700, 5, "nobody"))
