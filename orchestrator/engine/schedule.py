@@ -27,7 +27,7 @@ def ticks(sweep_seconds: int, *, lawpay_seconds: int | None = None, trust: bool 
         *(() if lawpay_seconds is None else (Tick("lawpay.poll", timedelta(seconds=lawpay_seconds)),)),
         *((Tick("trust.watch", timedelta(hours=24)), Tick("reconcile.nightly", timedelta(hours=24))) if trust else ()),
         Tick("engine.heartbeat", timedelta(seconds=15), real=True),
-        Tick("sweep", timedelta(seconds=sweep_seconds)),
+        Tick("sweep", timedelta(seconds=sweep_seconds), at_start=min(AT_START, timedelta(seconds=sweep_seconds))),
         Tick("billing.plan", timedelta(hours=1)),
         Tick("links.allot", timedelta(hours=1)),
         Tick("links.upkeep", timedelta(hours=12)),
@@ -36,6 +36,10 @@ def ticks(sweep_seconds: int, *, lawpay_seconds: int | None = None, trust: bool 
         Tick("account.read", timedelta(hours=12)),
         Tick("engine.tidy", timedelta(hours=24)),
     )
+
+
+AT_START = timedelta(minutes=5)
+"""A beat that starts again and again has the gap swept no more often than this."""
 
 
 def slot(moment: datetime, every: timedelta) -> str:

@@ -10,9 +10,10 @@ import pytest
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.run import run
 from orchestrator.errors import Paced
+from tests.firm import open_firm
 from workflows.book import BOOK
 
-KINDS = ("/bills", "/clio_payments/links", "/clio_payments/payments")
+KINDS = ("/bills", "/clio_payments/links", "/clio_payments/payments", "/activities")
 
 
 def calls(firm):
@@ -34,7 +35,7 @@ def many(tiny):
 
 
 def changed_while_deaf(firm, count):
-    """So many bills paid through our links while nobody told us; returns list calls on return, by kind."""
+    """So many bills paid through our links, and entries made, while nobody told us; returns list calls on return, by kind."""
     firm.sandbox.act("bulk", bills=count, clients=count // 10, amount="50.00")
     work_on(firm, minutes=15)
     work_on(firm, minutes=2)
@@ -42,12 +43,14 @@ def changed_while_deaf(firm, count):
     firm.sandbox.clock_advance(3 * 3600)
     paid = firm.sandbox.act("bulk", pay_links=count, settle_after_seconds=0)["payment_ids"]
     assert len(paid) == count
+    worked = [firm.log_time(dollars=0.02)["id"] for _ in range(count)]
     before = calls(firm)
     work_on(firm, minutes=15)
     with firm.rt.read() as work:
         assert work.journal.held() == 5_000 * count
         assert work.mirror.payment_counts() == {"completed": count}
         assert work.billing.counts()["paid"] == count
+        assert len(work.mirror.entries(worked)) == count
     firm.check()
     assert firm.sandbox.oracle()["missing"] == []
     return {kind: spent - before[kind] for kind, spent in calls(firm).items()}
@@ -55,13 +58,13 @@ def changed_while_deaf(firm, count):
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_F26_five_hundred_payments_that_no_webhook_told_are_all_found_with_few_calls(opened, many):
+def test_F26_five_hundred_payments_bills_and_entries_that_no_webhook_told_are_all_found_with_few_calls(opened, many):
     firm = opened(many)
     spent = changed_while_deaf(firm, 500)
     assert all(number <= 3 * ceil(500 / 200) for number in spent.values()), spent
 
 
-def test_F26_twenty_payments_that_no_webhook_told_are_all_found_with_few_calls(firm):
+def test_F26_twenty_payments_bills_and_entries_that_no_webhook_told_are_all_found_with_few_calls(firm):
     spent = changed_while_deaf(firm, 20)
     assert all(number <= 3 for number in spent.values()), spent
     with firm.rt.read() as work:
@@ -76,6 +79,27 @@ def test_time_bills_and_matters_that_no_webhook_told_are_found_by_the_next_sweep
     with firm.rt.read() as work:
         assert work.mirror.entries([entry["id"]])
         assert work.mirror.bills([bill["id"]])[bill["id"]].state == "awaiting_payment"
+
+
+def test_a_firm_that_was_away_sweeps_as_soon_as_it_starts_and_not_at_every_start(sandbox, database_url, firm):
+    def sweeps():
+        return len(
+            [
+                one
+                for one in firm.sandbox.requests()
+                if one["path"] == "/bills" and "updated_since" in dict(one["params"])
+            ]
+        )
+
+    bill = firm.issued_bill()
+    sandbox.clock_advance(7 * 60)  # its slot has been swept; the next is far away
+    before = sweeps()
+    for _ in range(3):
+        with open_firm(sandbox, database_url) as again:
+            again.work()
+            with again.rt.read() as work:
+                assert bill["id"] in work.mirror.bills([bill["id"]])
+    assert sweeps() == before + 1
 
 
 def test_a_sweep_overlaps_the_one_before(firm):
