@@ -132,6 +132,10 @@ class PracticeManagement(Protocol):
         """The account's matter custom fields by name, each with its type."""
         ...
 
+    def contact_fields(self) -> Mapping[str, str]:
+        """The account's contact custom fields by name, each with its type."""
+        ...
+
     def set_matter_field(self, matter_id: int, name: str, value: str) -> None:
         """Set a matter's custom field under If-Match; `Stale` when the matter changed meanwhile."""
         ...

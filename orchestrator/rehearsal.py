@@ -285,6 +285,9 @@ class ImaginedPractice:
     def matter_fields(self) -> Mapping[str, str]:
         return self._real.matter_fields()
 
+    def contact_fields(self) -> Mapping[str, str]:
+        return self._real.contact_fields()
+
     def matter_field(self, matter_id: int, name: str) -> str | None:
         present = self._real.matter_field(matter_id, name)
         written = [

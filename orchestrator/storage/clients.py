@@ -5,7 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from orchestrator.domain.contacts import ClientBalance, Contact
+from orchestrator.domain.contacts import Contact
 from orchestrator.domain.payments import CreditMemo
 from orchestrator.storage.repository import CHUNK, Repository
 from orchestrator.storage.tables import clients, credit_memos, readings
@@ -27,15 +27,12 @@ class Clients(Repository):
 
     # ── what they say ──
 
-    def put_balances(self, read: Iterable[ClientBalance]) -> None:
-        """The whole list: Clio reminds whom it says there, and nobody else."""
+    def put_reminded(self, ids: Iterable[int]) -> None:
+        """Clio itself reminds these clients, and nobody else."""
         self.change(sa.update(clients).where(clients.c.clio_reminds.is_(True)).values(clio_reminds=False))
-        for balance in read:
-            if balance.clio_reminds:
-                statement = self.insert(clients).values(id=balance.client_id, clio_reminds=True, custom_fields={})
-                self.connection.execute(
-                    statement.on_conflict_do_update(index_elements=["id"], set_={"clio_reminds": True})
-                )
+        for ident in ids:
+            statement = self.insert(clients).values(id=ident, clio_reminds=True, custom_fields={})
+            self.connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_={"clio_reminds": True}))
 
     def put_contacts(self, read: Iterable[Contact]) -> None:
         for contact in read:

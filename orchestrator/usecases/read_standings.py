@@ -92,9 +92,9 @@ def _read_matters(rt: Runtime, practice: PracticeManagement, last: datetime | No
 
 
 def _read_balances(rt: Runtime, practice: PracticeManagement, last: datetime | None) -> None:  # noqa: ARG001
-    read = list(practice.client_balances())
+    reminded = [balance.client_id for balance in practice.client_balances() if balance.clio_reminds]
     with rt.uow(quietly=True) as work:
-        work.clients.put_balances(read)
+        work.clients.put_reminded(reminded)
 
 
 def _read_credits(rt: Runtime, practice: PracticeManagement, last: datetime | None) -> None:

@@ -171,7 +171,7 @@ READS = {
     "ledger", "ledger_of", "contacts", "credits", "client_balances", "lines_described",
     "activities", "bills", "matters", "tasks", "links", "connection", "users", "bank_accounts", "bills_in_state", "payments",
     "payments_of_bill", "allocations_of_bill", "links_created_since", "active_links", "link", "bill", "tasks_named",
-    "notes_about", "communications_keyed", "matter_field", "matter_fields", "webhooks",
+    "notes_about", "communications_keyed", "matter_field", "matter_fields", "contact_fields", "webhooks",
     "custom_actions",
 }  # fmt: skip
 

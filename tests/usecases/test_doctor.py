@@ -106,3 +106,14 @@ def test_a_firm_with_trust_money_is_told_to_read_its_old_matters_once(sandbox, d
         assert examined(firm)["matter numbers"].do == "Run `orchestrator matters backfill`."
         backfill_matters(firm.rt, Urgency.SWEEPS, told=lambda _: None, turned=lambda _: None)
         assert examined(firm)["matter numbers"].said == "1 numbers and references name a matter."
+
+
+@pytest.mark.parametrize(("named", "level"), [("Payment Plan", Level.PROBLEM), ("Do not contact", Level.OK)])
+def test_a_field_that_should_hold_reminders_and_is_nowhere_is_found(sandbox, database_url, named, level):
+    sandbox.act("create_custom_field", name="Do not contact", type="checkbox", parent="Contact")
+    environment = {"reminders": {"fields": {"do_not_contact": named}}}
+    with open_firm(sandbox, database_url, environment=environment) as firm:
+        firm.work()
+        found = examined(firm)["custom fields"]
+    assert found.level is level
+    assert (repr(named) in found.said) is (level is Level.PROBLEM)

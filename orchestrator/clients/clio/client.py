@@ -286,7 +286,10 @@ class Clio:
         return None if value is None else value.value
 
     def matter_fields(self) -> Mapping[str, str]:
-        return {row.name: row.field_type for row in self._matter_field_rows() if not row.deleted}
+        return {row.name: row.field_type for row in self._field_rows("matter") if not row.deleted}
+
+    def contact_fields(self) -> Mapping[str, str]:
+        return {row.name: row.field_type for row in self._field_rows("contact") if not row.deleted}
 
     def set_matter_field(self, matter_id: int, name: str, value: str) -> None:
         field_id = self._field_id(name)
@@ -309,10 +312,10 @@ class Clio:
         return found
 
     def _matter_fields(self) -> dict[str, int]:
-        return {row.name: row.id for row in self._matter_field_rows() if not row.deleted}
+        return {row.name: row.id for row in self._field_rows("matter") if not row.deleted}
 
-    def _matter_field_rows(self) -> Iterator[CustomFieldRecord]:
-        params = {"parent_type": "matter", **BY_ID}
+    def _field_rows(self, parent: str) -> Iterator[CustomFieldRecord]:
+        params = {"parent_type": parent, **BY_ID}
         return self._searches.rows("custom_field", "/custom_fields.json", CustomFieldRecord, params)
 
     def webhooks(self) -> list[RemoteWebhook]:

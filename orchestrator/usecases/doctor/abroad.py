@@ -1,6 +1,6 @@
 """What is not ours: Clio's account, permissions and fields, LawPay, webhooks, the public address, mail, quotas."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -103,6 +103,11 @@ def custom_fields(patient: Patient) -> Finding:
         return problem(
             f"Clio has no matter field {paid!r}.", "Create it (checkbox, matters), or correct [notes] paid_field."
         )
+    if missing := _missing_holds(patient, there):
+        return problem(
+            f"No matter and no contact in Clio has a field {', '.join(map(repr, missing))}: nobody is held back by it.",
+            "Create it, or correct [reminders.fields].",
+        )
     wanted = {
         name: types for name, types in ((paid, PAID_TYPES), (dated, DATE_TYPES)) if name is not None and name in there
     }
@@ -111,6 +116,12 @@ def custom_fields(patient: Patient) -> Finding:
         return problem(f"Of the wrong type: {', '.join(wrong)}.", "Make them anew, as checkbox and as date.")
     without = "" if dated in there else f" Without {dated!r} flat fees fall due by stage or close only."
     return ok(f"{', '.join(map(repr, wanted)) or 'None wanted'}: there, and of the right type.{without}")
+
+
+def _missing_holds(patient: Patient, of_matters: Mapping[str, str]) -> list[str]:
+    """Fields that should hold reminders and are nowhere: a name mistyped would let every client with a plan be chased."""
+    named = sorted(set(patient.settings.reminders.fields.values()) - of_matters.keys())
+    return sorted(set(named) - _clio(patient).contact_fields().keys()) if named else []
 
 
 def webhooks(patient: Patient) -> Finding:
