@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
+from orchestrator import bounce_hooks
 from orchestrator.clients.clio.auth import REGIONS, App, ClioLogin, OwnAccount, ReadyToken, credentials
 from orchestrator.clients.clio.client import HEADERS, REDIRECTS, Clio
 from orchestrator.clients.clio.people import ClioPeople
@@ -21,6 +22,7 @@ from orchestrator.clients.http import ApiClient, Credentials, knock
 from orchestrator.clients.lawpay.client import LawPay, SecretKey
 from orchestrator.clients.pacing import LocalPacer, RedisPacer, redis_store
 from orchestrator.clocks import DatabaseClock, MovedClock, wall_clock
+from orchestrator.delivery.imap import ImapReturns
 from orchestrator.delivery.letters import TemplateLetters
 from orchestrator.delivery.smtp import SmtpMailer
 from orchestrator.domain.accounts import Connection
@@ -104,6 +106,10 @@ def build(
         gateway=LawPay(lawpay) if lawpay is not None else None,
         mailer=mailer,
         letters=letters or letters_of(settings),
+        returns=_returns(settings),
+        bounce_hook=bounce_hooks.load(settings.config_dir, settings.mail.bounce_hook)
+        if settings.mail.bounce_hook
+        else None,
         cipher=cipher,
         subscriptions=() if settings.dry_run else SUBSCRIPTIONS,
         holder=f"{socket.gethostname()}:{os.getpid()}",
@@ -281,6 +287,13 @@ def _mailer(settings: Settings) -> SmtpMailer | None:
     if settings.mail.url is None or settings.mail.sender is None:
         return None
     return SmtpMailer(settings.mail.url.get_secret_value(), timeout_seconds=settings.mail.timeout_seconds)
+
+
+def _returns(settings: Settings) -> ImapReturns | None:
+    """The mailbox of bounces; a dry run sends nothing that could come back."""
+    if settings.mail.bounces_url is None or settings.dry_run:
+        return None
+    return ImapReturns(settings.mail.bounces_url.get_secret_value(), timeout_seconds=settings.mail.timeout_seconds)
 
 
 def letters_of(settings: Settings) -> TemplateLetters:

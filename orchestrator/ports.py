@@ -276,6 +276,35 @@ class Mailer(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """One message of the mailbox that bounces come back to, by its number there; no more of it than its beginning."""
+
+    uid: int
+    raw: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Returns:
+    """Messages that came since a number; numbers of another `validity` mean nothing here. `more` came than were fetched."""
+
+    validity: int
+    letters: Sequence[Returned]
+    more: bool = False
+
+
+class ReturnBox(Protocol):
+    """The mailbox that bounces come back to. Errors: `Away`, and `Rejected` when it refuses us."""
+
+    def fresh(self, *, validity: int | None, after: int, since: date) -> Returns:
+        """Messages numbered after `after`, the lowest first; from this day on when the numbers are no longer the same."""
+        ...
+
+    def seen(self, uids: Sequence[int]) -> None:
+        """Mark these as read; no other message of the mailbox is ever touched."""
+        ...
+
+
 class Letters(Protocol):
     """The firm's words."""
 

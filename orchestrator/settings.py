@@ -135,6 +135,9 @@ class MailSettings(Group):
     unsubscribe: str | None = None
     key_header: str | None = Field(default=None, pattern=r"^[A-Za-z][A-Za-z0-9-]{0,62}$")
     relay_knows_keys: bool = False
+    bounces_url: SecretStr | None = None
+    bounces_seconds: int = Field(default=300, ge=10)
+    bounce_hook: str | None = Field(default=None, pattern=r"^[a-z0-9-]{1,40}$")
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True)
 

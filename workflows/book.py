@@ -28,11 +28,13 @@ from orchestrator.usecases.keep_webhooks import (
 from orchestrator.usecases.log_communication import LogCommunication
 from orchestrator.usecases.mark_matter import MarkMatter
 from orchestrator.usecases.move_bill import MoveBill
+from orchestrator.usecases.note_bounce import note_posted
 from orchestrator.usecases.open_page import open_page
 from orchestrator.usecases.plan_billing import plan_billing
 from orchestrator.usecases.plan_reminders import plan_reminders
 from orchestrator.usecases.poll_lawpay import poll
 from orchestrator.usecases.read_account import read_account
+from orchestrator.usecases.read_bounces import read_bounces
 from orchestrator.usecases.reconcile_nightly import reconcile_nightly, reconcile_run
 from orchestrator.usecases.reconcile_window import reconcile_window
 from orchestrator.usecases.recover import adopt_links, finish_recovery
@@ -73,6 +75,16 @@ def sweep(job: Job, rt: Runtime) -> None:
 @workflow("trust.watch")
 def trust(job: Job, rt: Runtime) -> None:
     watch_trust(job, rt)
+
+
+@workflow("bounces.read")
+def bounces(job: Job, rt: Runtime) -> None:
+    read_bounces(job, rt)
+
+
+@workflow("bounces.note")
+def bounces_posted(job: Job, rt: Runtime) -> None:
+    note_posted(job, rt)
 
 
 @workflow("account.read")

@@ -1,7 +1,7 @@
-"""The web process: `POST /webhooks/clio/{token}` and `…/lawpay/{token}`, `/health/*`, and the page after paying."""
+"""The web process: `POST /webhooks/clio/{token}`, `…/lawpay/…` and `…/mail/…`, `/health/*`, and the page after paying."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
@@ -22,7 +22,7 @@ from orchestrator.domain.front_door import DOOR_HEADER, DOOR_PATH
 from orchestrator.engine.runtime import Runtime
 from orchestrator.telemetry import counters
 from orchestrator.usecases.read_health import Health, read_health
-from orchestrator.usecases.receive_webhook import LAWPAY, Heard, Knock, Tally, receive
+from orchestrator.usecases.receive_webhook import LAWPAY, MAIL, Heard, Knock, Tally, receive
 
 BODY_CAP = 256 * 1024
 LONGEST_NONCE = 64
@@ -45,6 +45,7 @@ def create_app(rt: Runtime) -> Starlette:
             Route(DOOR_PATH, _self_check, methods=["POST"]),
             Route("/webhooks/clio/{token}", _webhook, methods=["POST"]),
             Route("/webhooks/lawpay/{token}", _bell, methods=["POST"]),
+            Route("/webhooks/mail/{token}", _returned, methods=["POST"]),
             Route("/metrics", metrics),
             Route("/health/live", _live),
             Route("/health/ready", _ready),
@@ -104,14 +105,23 @@ async def _hear(request: Request) -> Response:
 
 async def _bell(request: Request) -> Response:
     """LawPay's, which has no signature and no handshake; it counts nothing but a 200 as heard."""
+    return await _unsigned(request, LAWPAY, lawpay_webhooks.outline)
+
+
+async def _returned(request: Request) -> Response:
+    """The mail relay's, which says that letters came back."""
+    return await _unsigned(request, MAIL, bytes)
+
+
+async def _unsigned(request: Request, source: str, kept: Callable[[bytes], bytes]) -> Response:
+    """A delivery whose sender proves himself by the path alone."""
     try:
         body = await _capped(request)
     except ClientDisconnect:
         return Response(status_code=HTTPStatus.BAD_REQUEST)
     if body is None:
         return Response(status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    token, kept = request.path_params["token"], lawpay_webhooks.outline(body)
-    knock = Knock(path_token=token, body=kept, signatures=(), secret=None, source=LAWPAY)
+    knock = Knock(path_token=request.path_params["token"], body=kept(body), signatures=(), secret=None, source=source)
     return Response(status_code=await request.app.state.intake.submit(knock))
 
 

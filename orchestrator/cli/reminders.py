@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli import reminder_holds
+from orchestrator.cli import bounces, reminder_holds
 from orchestrator.cli.render_letters import render
 from orchestrator.cli.show import (
     ByOption,
@@ -83,6 +83,7 @@ BillArgument = Annotated[int, typer.Argument(metavar="BILL", help="The bill's id
 
 
 app.add_typer(reminder_holds.app)
+app.add_typer(bounces.app, name="bounces")
 app.command("render")(render)
 
 

@@ -189,6 +189,34 @@ def lawpay(ctx: typer.Context, as_json: JsonOption = False) -> None:
         )
 
 
+@app.command("mail")
+def mail(ctx: typer.Context, as_json: JsonOption = False) -> None:
+    """Show the mail relay's webhook for bounces: the address to enter there, and how far the mailbox of bounces was read.
+
+    JSON: relay, address, mailbox, read_at, told_by_webhook, told_by_mailbox.
+    """
+    from orchestrator.cli.firm import opened
+    from orchestrator.usecases.show_webhooks import show_mail
+
+    with opened(ctx) as rt:
+        found = show_mail(rt)
+        if as_json:
+            say_json(found)
+            return
+        waiting = "made by the first look" if found["relay"] else "no [mail] bounce_hook is set"
+        Page(rt.settings.firm.zone).facts(
+            "Bounces",
+            {
+                "Relay": found["relay"],
+                "Address": found["address"] or waiting,
+                "Mailbox": "read by IMAP" if found["mailbox"] else "none",
+                "Last read": found["read_at"],
+                "Addresses told by webhook": found["told_by_webhook"],
+                "Addresses told by mailbox": found["told_by_mailbox"],
+            },
+        )
+
+
 @app.command("replay")
 def replay(
     *,

@@ -93,7 +93,7 @@ def _cases(letters: TemplateLetters, step: str, currency: str, host: str) -> Ite
             Reminder(step, matter_types, "ada@client.example", "Ada Quill", one_link, link, effect_key("sample", step)),
         )
         return
-    if step.startswith(("invoice", "trust_notice")):
+    if step.startswith(("invoice", "trust_notice")) and step != "invoices":
         letter = Letter(
             step, matter_types, "ada@client.example", "Ada Quill", 1042, "1042", "00012-Quill", bill.amount,
             TODAY + timedelta(30), TODAY, link, effect_key("sample", step),

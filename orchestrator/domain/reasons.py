@@ -126,7 +126,7 @@ REASONS: dict[str, Reason] = {
     "client_paused": Reason("reminders to the client are paused", "Release the pause when its cause is settled."),
     "address_bounced": Reason(
         "messages to the client's address come back, or the relay keeps it on its list of addresses not to write to",
-        "Ask the client for the right address and correct the contact in Clio.",
+        "Reach the client another way, correct the address in Clio, or `orchestrator reminders bounces release` if it is right.",
     ),
     "client_not_read": Reason("Clio has not been asked yet whether it reminds the client itself"),
     "clio_reminders_on": Reason(
@@ -368,6 +368,14 @@ REASONS: dict[str, Reason] = {
     ),
     "mail_address_refused": Reason(
         "the client's mail server refuses the address", "Correct the address in Clio, then retry."
+    ),
+    "mailbox_away": Reason(
+        "the mailbox that bounces come back to has not answered for hours",
+        "Look at it and at ORCH_MAIL__BOUNCES_URL; it is read from where it stopped once it answers.",
+    ),
+    "mailbox_refused": Reason(
+        "the mailbox that bounces come back to does not let us in",
+        "Correct the user and password in ORCH_MAIL__BOUNCES_URL; it is read again by itself.",
     ),
     "mail_not_configured": Reason("no mail relay is configured", "Set ORCH_MAIL__URL and ORCH_MAIL__FROM, then retry."),
     "mail_address_invalid": Reason(

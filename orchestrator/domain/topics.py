@@ -27,6 +27,8 @@ TOPICS: dict[str, Urgency] = {
     "lawpay.poll": Urgency.MONEY,
     "matters.backfill": Urgency.SWEEPS,
     "trust.watch": Urgency.SWEEPS,
+    "bounces.read": Urgency.SWEEPS,
+    "bounces.note": Urgency.MESSAGES,
     # deciding
     "time.approve": Urgency.SWEEPS,
     "billing.plan": Urgency.SWEEPS,
@@ -68,7 +70,7 @@ TOPICS: dict[str, Urgency] = {
 
 PASSING = frozenset({"sweep", "reconcile.nightly", "account.read", "matters.backfill", "lawpay.poll", "time.approve",
                      "billing.plan", "links.allot", "links.upkeep", "reminders.plan", "webhooks.upkeep", "buttons.upkeep",
-                     "engine.heartbeat", "engine.tidy", "trust.watch",
+                     "engine.heartbeat", "engine.tidy", "trust.watch", "bounces.read",
                      *(topic for topic in TOPICS if topic.startswith("sync."))})  # fmt: skip
 """Topics whose keys are moments or generations: their finished rows can be forgotten without anything happening twice."""
 

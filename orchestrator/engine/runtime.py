@@ -5,12 +5,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from orchestrator.domain.bounces import Hook
 from orchestrator.domain.front_door import DoorAnswer
 from orchestrator.domain.money import CURRENCY
 from orchestrator.domain.topics import Urgency
 from orchestrator.domain.webhooks import Subscription
 from orchestrator.engine.points import Passing, unharmed
-from orchestrator.ports import Clock, Gateway, Letters, Mailer, People, PracticeManagement
+from orchestrator.ports import Clock, Gateway, Letters, Mailer, People, PracticeManagement, ReturnBox
 from orchestrator.settings import Settings
 from orchestrator.storage.lineage import Heads, Mark
 from orchestrator.storage.unit_of_work import UnitOfWork, Work
@@ -34,6 +35,10 @@ class Runtime:
     clio_url: str = ""
     gateway: Gateway | None = None
     """LawPay, where the firm has it."""
+    returns: ReturnBox | None = None
+    """The mailbox that bounces come back to, where the firm named one."""
+    bounce_hook: Hook | None = None
+    """How the relay's webhook says that a letter came back, where the firm uses one."""
     people: People | None = None
     """Clio through the eyes of each person who signed in; None in a dry run, where nobody approves anything."""
     door: Callable[[], DoorAnswer] | None = None

@@ -21,9 +21,12 @@ class Tick:
     """Also done when a beat starts, at most once in so long: a firm that was away must not wait for its next slot."""
 
 
-def ticks(sweep_seconds: int, *, lawpay_seconds: int | None = None, trust: bool = False) -> tuple[Tick, ...]:
-    """Every tick; slots that were missed collapse into the present one. LawPay's and trust's are for a firm that has them."""
+def ticks(
+    sweep_seconds: int, *, lawpay_seconds: int | None = None, trust: bool = False, bounces_seconds: int | None = None
+) -> tuple[Tick, ...]:
+    """Every tick; missed slots collapse into the present one. LawPay's, trust's and bounces' only for a firm that has them."""
     return (
+        *(() if bounces_seconds is None else (Tick("bounces.read", timedelta(seconds=bounces_seconds)),)),
         *(() if lawpay_seconds is None else (Tick("lawpay.poll", timedelta(seconds=lawpay_seconds)),)),
         *((Tick("trust.watch", timedelta(hours=24)), Tick("reconcile.nightly", timedelta(hours=24))) if trust else ()),
         Tick("engine.heartbeat", timedelta(seconds=15), real=True),
@@ -58,7 +61,11 @@ class Beat:
         self._rt = rt
         lawpay = rt.settings.lawpay.poll_seconds if rt.gateway is not None else None
         trust = bool(rt.settings.trust.accounts)
-        self._ticks = ticks(rt.settings.sweep.interval_seconds, lawpay_seconds=lawpay, trust=trust)
+        told = rt.returns is not None or rt.bounce_hook is not None
+        bounces = rt.settings.mail.bounces_seconds if told else None
+        self._ticks = ticks(
+            rt.settings.sweep.interval_seconds, lawpay_seconds=lawpay, trust=trust, bounces_seconds=bounces
+        )
         self._last: dict[str, int] = {}
 
     def tick(self, real_now: datetime) -> int:

@@ -1,6 +1,6 @@
 """Letters that left, by the key in their Message-ID, and what came back of them. An address is only ever its digest."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from orchestrator.domain.bounces import AFTER, AddressState, Bounced, Report
 from orchestrator.domain.ids import address_key
 from orchestrator.storage.repository import Repository, Row
-from orchestrator.storage.tables import bounces, posted
+from orchestrator.storage.tables import bounce_box, bounces, messages, posted, reminder_letters
 
 
 class Bounces(Repository):
@@ -25,6 +25,10 @@ class Bounces(Repository):
         """Why nothing more goes to this address: a letter to it came back for good, and nobody has released it since (F76)."""
         hard = sa.and_(bounces.c.address == address_key(address), bounces.c.state == AddressState.HARD)
         return self.one(sa.select(bounces).where(hard))
+
+    def held(self, digest: str) -> Row:
+        """The row of an address that a letter came back from, by the digest."""
+        return self.connection.execute(sa.select(bounces).where(bounces.c.address == digest)).mappings().one()
 
     def add(self, report: Report, *, source: str) -> Row | None:
         """Note what came back; the address as it was before, None when it is no letter of ours or no news of it.
@@ -45,6 +49,12 @@ class Bounces(Repository):
         )
         before = self.one(sa.select(bounces).where(bounces.c.address == letter["address"]))
         assert before is not None
+        if report.bounced is Bounced.HARD:
+            mine = sa.update(messages).where(messages.c.message_id == letter["message_id"])
+            self.change(mine.values(state="bounced", reason="address_bounced"))
+            # Its steps were done all the same: none of them goes again because of it.
+            reminder = sa.update(reminder_letters).where(reminder_letters.c.message_id == letter["message_id"])
+            self.change(reminder.values(reason="address_bounced"))
         after = AFTER[AddressState(before["state"]), report.bounced]
         soft = before["soft"] + (report.bounced is Bounced.SOFT)
         mine = sa.update(bounces).where(bounces.c.address == letter["address"])
@@ -68,6 +78,24 @@ class Bounces(Repository):
         """Addresses that a letter came back from, the newest first."""
         chosen = sa.select(bounces).order_by(bounces.c.last_at.desc(), bounces.c.id)
         return self.rows(chosen.where(bounces.c.state == state) if state else chosen)
+
+    # ── where they are read ──
+
+    def open_box(self, path_token: Callable[[], str]) -> Row:
+        """The one row of the mailbox, made by whoever comes first."""
+        box = self.box()
+        if box is None:
+            self.add_once(bounce_box, id=1, path_token=path_token(), uid=0)
+            box = self.box()
+        assert box is not None
+        return box
+
+    def box(self) -> Row | None:
+        return self.one(sa.select(bounce_box))
+
+    def read_to(self, validity: int, uid: int) -> None:
+        """The mailbox was read up to this message."""
+        self.change(sa.update(bounce_box).values(validity=validity, uid=uid, read_at=self.now))
 
     def _last(self, letter: Row, report: Report, source: str) -> dict[str, Any]:
         told = {"code": report.code[:32], "source": source, "key": letter["key"], "bill_ids": letter["bill_ids"]}

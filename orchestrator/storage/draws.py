@@ -58,6 +58,11 @@ class Draws(Repository):
     def get(self, draw_id: int) -> Row | None:
         return self.one(sa.select(draws).where(draws.c.id == draw_id))
 
+    def told_by(self, notice: str) -> Row | None:
+        """The proposed draw that this message gave notice of."""
+        mine = sa.and_(draws.c.notice == notice, draws.c.state == DrawState.PROPOSED)
+        return self.one(sa.select(draws).where(mine, draws.c.noticed_at.is_not(None)))
+
     def keyed(self, key: str) -> Row | None:
         return self.one(sa.select(draws).where(draws.c.key == key))
 

@@ -56,6 +56,11 @@ class Messages(Repository):
     def move(self, row_id: int, state: str, **values: Any) -> None:
         self.change(sa.update(messages).where(messages.c.id == row_id).values(state=state, **values))
 
+    def logged(self, row_id: int, communication_id: int) -> None:
+        """Clio knows of it, whatever became of it since."""
+        mine = sa.update(messages).where(messages.c.id == row_id)
+        self.change(mine.values(communication_id=communication_id))
+
     def doubt(self, reason: str) -> int:
         """Of every message still wanted whose link has existed, note that it may have been sent; returns of how many."""
         existed = sa.select(links.c.id).where(links.c.clio_id.is_not(None))

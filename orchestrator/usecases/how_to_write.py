@@ -18,9 +18,10 @@ class Manner(TypedDict):
 
 
 def manner(rt: Runtime, matters: Sequence[Matter]) -> Manner:
-    """The manner that all these matters share; where two differ, the firm's own."""
+    """What all these matters have in common; where two differ, the firm's own."""
+    types = (_one([one.practice_area for one in matters]), _one([str(one.billing_method) for one in matters]))
     return {
-        "matter_types": _one([tuple(filter(None, (one.practice_area, one.billing_method))) for one in matters]) or (),
+        "matter_types": tuple(filter(None, types)),
         "office": _one([one.custom_fields.get(rt.settings.links.office_field) for one in matters]),
         "region": _one([_language(rt, one) for one in matters]),
     }

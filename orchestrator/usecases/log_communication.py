@@ -61,5 +61,5 @@ class LogCommunication(Effect[int]):
         if "letter_id" in self.job.payload:
             work.reminders.logged(self.job.payload["letter_id"], made)
         else:
-            work.messages.move(self.job.payload["message_id"], "sent", communication_id=made)
+            work.messages.logged(self.job.payload["message_id"], made)
         work.audit.line("communication.logged", "bill", self.job.payload["bill_id"], communication_id=made)

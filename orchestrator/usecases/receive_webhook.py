@@ -1,6 +1,7 @@
 """A delivery → a stored receipt and a dirty mark, in one commit; nothing is done with it here (style rule 10)."""
 
 import hmac
+import json
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -9,6 +10,7 @@ from http import HTTPStatus
 
 import structlog
 
+from orchestrator.domain.bounces import read_post
 from orchestrator.domain.ids import effect_key
 from orchestrator.domain.kinds import Kind
 from orchestrator.engine.points import Point
@@ -22,6 +24,7 @@ log = structlog.get_logger()
 
 SOURCE = "clio"
 LAWPAY = "lawpay"
+MAIL = "mail"
 LONGEST_SECRET = 256
 OFFERS = 3
 """Secrets kept while a creation is pending; a stranger who guessed the path cannot crowd out Clio with more."""
@@ -136,6 +139,8 @@ class Desk:
     def answer(self, knock: Knock) -> HTTPStatus:
         if knock.source == LAWPAY:
             return self._bell(knock)
+        if knock.source == MAIL:
+            return self._returned(knock)
         row = self._subscriptions.get(knock.path_token)
         if row is not None and knock.secret is not None:
             return self._handshake(row, knock.secret)
@@ -157,6 +162,17 @@ class Desk:
             event=None, status="hint",
         )  # fmt: skip
         self.rung = True
+        return HTTPStatus.OK
+
+    def _returned(self, knock: Knock) -> HTTPStatus:
+        """The relay's word that letters came back; of what it says only their keys and codes are kept (F76)."""
+        hook, box = self._rt.bounce_hook, self._work.bounces.box()
+        if hook is None or box is None:
+            return HTTPStatus.NOT_FOUND
+        if not hmac.compare_digest(box["path_token"].encode(), knock.path_token.encode()):
+            return HTTPStatus.NOT_FOUND
+        if reports := [[one.key, str(one.bounced), one.code] for one in read_post(hook, knock.body)]:
+            self._work.jobs.add("bounces.note", effect_key("bounces", json.dumps(reports)), reports=reports)
         return HTTPStatus.OK
 
     def _handshake(self, row: Row, secret: str) -> HTTPStatus:

@@ -102,6 +102,8 @@ class SendMessage(Effect[str]):
                 return Unneeded(PUT_OFF)
             self._require_young(work)
             letter = self._letter(work)
+            if work.bounces.of(letter.to) is not None:
+                raise Rejected("Letters to the client's address come back.", reason="address_bounced")
         letters, now = self.rt.letters, self.rt.clock()
         self.finished = (
             letters.remind(letter, now=now) if isinstance(letter, Reminder) else letters.write(letter, now=now)

@@ -123,6 +123,8 @@ class SendNotice(Effect[str]):
             return Unneeded("client_missing")
         if bill.client.email_problem is not None:
             return Unneeded(bill.client.email_problem)
+        if work.bounces.of(str(bill.client.email)) is not None:
+            return Unneeded("address_bounced")
         return _Told(draw, bill, matter, account, profile)
 
     def _letter(self, work: Work, told: _Told) -> Letter:

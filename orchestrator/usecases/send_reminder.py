@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from orchestrator.domain.ids import effect_key
+from orchestrator.domain.ids import address_key, effect_key
 from orchestrator.domain.letters import DueBill, Finished, Reminder
 from orchestrator.domain.money import Money
 from orchestrator.domain.reminders import LetterState, Step
@@ -17,6 +17,7 @@ from orchestrator.storage.audit import WORKER
 from orchestrator.storage.lineage import Life
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
+from orchestrator.usecases.how_to_write import manner
 from orchestrator.usecases.judge_reminders import Judged, decide, facts_of
 from orchestrator.usecases.plan_reminders import DAY_PASSED, WRITTEN_TODAY, want_letter
 from orchestrator.usecases.read_standings import read_standings
@@ -104,7 +105,7 @@ class SendReminder(Effect[str]):
         return {
             "key": reminder.key,
             "message_id": self.finished.message_id,
-            "recipient": effect_key("address", self.finished.recipient.lower()),
+            "recipient": address_key(self.finished.recipient),
             "subject": self.finished.subject,
             "thread": list(reminder.thread),
             "bills": [{"row": one.row["id"], "bill_id": one.row["bill_id"], "step": one.step.key} for one in spoken],
@@ -114,6 +115,8 @@ class SendReminder(Effect[str]):
         """Until the relay's answer is stored the client may have it, so nothing else is decided about its bills (F75)."""
         said = {name: intent[name] for name in ("key", "message_id", "subject", "thread")}
         work.reminders.leaving(self._letter(work), **said, reason="mail_outcome_unknown")
+        bills = [one["bill_id"] for one in intent["bills"]]
+        work.bounces.post(intent["message_id"], address=intent["recipient"], kind="reminder", bill_ids=bills)
         self._silence(work)
 
     def send(self, intent: Intent) -> str:  # noqa: ARG002
@@ -131,6 +134,8 @@ class SendReminder(Effect[str]):
 
     def search(self, intent: Intent) -> Sequence[str]:
         """A relay cannot be asked what it took: only a person can say, or the communication that was logged of it (F57)."""
+        if self.lost is None and self.rt.settings.mail.relay_knows_keys:
+            return []  # the firm says that its relay drops a second copy, so to send it again is to look
         if self.lost is None:
             raise NeedsReview(
                 f"No answer for {intent['message_id']} after the message was handed over.",
@@ -266,13 +271,13 @@ class SendReminder(Effect[str]):
         facts = [fact for one in spoken for fact in (one.row["bill_id"], one.step.key)]
         return Reminder(
             template=sternest.step.template,
-            matter_types=_types([one.judged for one in spoken]),
             to=str(client.email),
             client_name=client.name,
             bills=bills,
             pay_url=_one_for_all(work, links, bills),
             key=effect_key("reminder", letter["client_id"], letter["on"], *facts),
             thread=tuple(work.reminders.thread_of([one.row["bill_id"] for one in spoken])),
+            **manner(self.rt, [matter for one in spoken for matter in one.judged.facts.standing.matters]),
         )
 
     def _letter(self, work: Work) -> Row:
@@ -287,12 +292,3 @@ def _one_for_all(work: Work, links: Sequence[Fresh], bills: Sequence[DueBill]) -
     shared = {fresh.link["id"]: fresh.link for fresh in links if fresh.link is not None and fresh.link["client_id"]}
     covered = {bill.bill_id for bill in bills}
     return next((link["url"] for link in shared.values() if set(work.links.parts(link)) == covered), None)
-
-
-def _types(judged: Sequence[Judged]) -> tuple[str, ...]:
-    """What all matters of a letter have in common: their practice area, their billing method."""
-    matters = [matter for one in judged for matter in one.facts.standing.matters]
-    areas = {matter.practice_area for matter in matters}
-    methods = {str(matter.billing_method) for matter in matters}
-    alike = (next(iter(found)) for found in (areas, methods) if len(found) == 1)
-    return tuple(filter(None, alike))

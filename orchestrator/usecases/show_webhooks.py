@@ -91,6 +91,22 @@ def show_lawpay(rt: Runtime) -> dict[str, Any]:
     }
 
 
+def show_mail(rt: Runtime) -> dict[str, Any]:
+    """The mail relay's webhook: the secret address to enter there, and how far the mailbox of bounces was read."""
+    with rt.read() as work:
+        box = work.bounces.box()
+        told = [row["source"] for row in work.bounces.listed()]
+    hooked = rt.bounce_hook is not None
+    return {
+        "relay": rt.settings.mail.bounce_hook,
+        "address": f"{rt.settings.public_address}/webhooks/mail/{box['path_token']}" if hooked and box else None,
+        "mailbox": rt.returns is not None,
+        "read_at": box["read_at"] if box else None,
+        "told_by_webhook": told.count("webhook"),
+        "told_by_mailbox": told.count("imap"),
+    }
+
+
 TROUBLES = ("webhook_unconfirmed", "webhook_unrenewed", "webhook_signatures")
 
 

@@ -7,7 +7,7 @@ import typer.main
 
 from orchestrator.cli.app import app
 
-READS = {"list", "verify", "unmapped", "deliveries", "lawpay", "show", "check", "budget", "would", "status", "doctor", "health"} | {
+READS = {"list", "verify", "unmapped", "deliveries", "lawpay", "mail", "show", "check", "budget", "would", "status", "doctor", "health"} | {
     "why", "accounts", "ledgers", "ledger", "draws", "holds", "breaks", "diff", "preview",
 }  # fmt: skip
 """Verbs that only look; whatever they print, nothing is different afterwards."""

@@ -1,0 +1,106 @@
+"""F76: a letter of ours came back → the address is left alone, and the firm is told, as its other way to the client."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from orchestrator.domain.bounces import Bounced, Report
+from orchestrator.domain.reasons import advice
+from orchestrator.engine.effects import step
+from orchestrator.engine.runtime import Runtime
+from orchestrator.errors import Rejected
+from orchestrator.storage.jobs import Job
+from orchestrator.storage.repository import Row
+from orchestrator.storage.unit_of_work import Work
+from orchestrator.usecases.trial import trial
+
+BOUNCED = "address_bounced"
+ADDRESS = "address:"
+"""How the key of an exception about an address begins; the bounce's number follows."""
+
+
+def note_posted(job: Job, rt: Runtime) -> None:
+    """Believe what the relay's webhook said of our letters; who knows our secret path may say it."""
+    with step(rt, job) as work:
+        for key, bounced, code in job.payload["reports"]:
+            note_bounce(work, Report(key, Bounced(bounced), code), source="webhook")
+
+
+def note_bounce(work: Work, report: Report, *, source: str) -> bool:
+    """Note it, once; False when it is no letter of ours, or no news.
+
+    A soft bounce is counted, and no more: the letter may still arrive. After a hard one nothing more goes to the address.
+    """
+    letter = work.bounces.letter(report.key)
+    if letter is None or work.bounces.add(report, source=source) is None:
+        return False
+    for bill_id in letter["bill_ids"]:
+        said = {"message": letter["message_id"], "bounced": str(report.bounced), "code": report.code, "source": source}
+        work.audit.line("message.bounced", "bill", bill_id, **said)
+    if report.bounced is Bounced.HARD:
+        _came_back(work, letter, report)
+    return True
+
+
+def _came_back(work: Work, letter: Row, report: Report) -> None:
+    if letter["kind"] == "notice":
+        _no_notice(work, letter)
+    bills = work.mirror.bills(letter["bill_ids"])
+    numbers = ", ".join(bill.number for bill in bills.values()) or "no bill that we know"
+    held = work.bounces.held(letter["address"])
+    work.exceptions.open(
+        BOUNCED, exception_key(held["id"]),
+        f"A message about {numbers} came back ({report.code}); nothing more is sent to that address. {advice(BOUNCED)}",
+        subject=("bill", letter["bill_ids"][0]) if letter["bill_ids"] else None,
+        money_cents=sum(bill.balance_cents for bill in bills.values()) or None,
+    )  # fmt: skip
+
+
+def _no_notice(work: Work, letter: Row) -> None:
+    """A notice that did not arrive is none: the draw waits until a person has told the client (T18)."""
+    draw = work.draws.told_by(letter["message_id"])
+    if draw is None:
+        return
+    work.draws.noticed(draw["id"], notice=letter["message_id"], channel="email", at=None, draw_from=None)
+    work.audit.line("draw.noticed", "draw", draw["id"], channel="email", notice=letter["message_id"], delivered=None)
+    work.exceptions.open(
+        "trust_notice_missing", f"draw:{draw['id']}", f"The notice of draw {draw['id']} came back.",
+        subject=("bill", draw["bill_id"]), money_cents=draw["amount_cents"],
+    )  # fmt: skip
+
+
+def exception_key(bounce_id: int) -> str:
+    """Under which a bounced address is asked about."""
+    return f"{ADDRESS}{bounce_id}"
+
+
+def release_address(rt: Runtime, bounce_id: int, *, by: str, dry_run: bool) -> dict[str, Any]:
+    """A person says that the address can be written to again: its reminders go on, and the exception closes."""
+    with trial(rt, dry_run=dry_run) as work:
+        row = work.bounces.get(bounce_id)
+        if row is None or not work.bounces.release(bounce_id, by=by):
+            raise Rejected(f"No address is held under {bounce_id}: see `orchestrator reminders bounces list`.")
+        work.exceptions.close(BOUNCED, exception_key(bounce_id))
+        work.audit.line("address.released", "bounce", bounce_id, actor=by, bills=row["bill_ids"])
+        return shown(row) | {"state": "released", "dry_run": dry_run}
+
+
+def show_bounces(rt: Runtime, *, state: str | None = None) -> list[dict[str, Any]]:
+    """Addresses that a letter came back from, the newest first; an address is known by its number here alone."""
+    with rt.read() as work:
+        return [shown(row) for row in work.bounces.listed(state=state)]
+
+
+def shown(row: Row) -> dict[str, Any]:
+    names: Sequence[str] = (
+        "id",
+        "state",
+        "code",
+        "source",
+        "soft",
+        "bill_ids",
+        "first_at",
+        "last_at",
+        "released_by",
+        "released_at",
+    )
+    return {name: row[name] for name in names}
