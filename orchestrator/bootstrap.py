@@ -33,6 +33,7 @@ from orchestrator.engine.points import Passing, kill_at, unharmed
 from orchestrator.engine.runtime import Runtime
 from orchestrator.ports import Clock, Letters, Mailer, Pacer, PracticeManagement, Token, TokenVault
 from orchestrator.rehearsal import ImaginedMailer, ImaginedPractice, Rehearsal
+from orchestrator.sequences import load as load_sequence
 from orchestrator.settings import LOOPBACK, MAIN, Misconfigured, Settings
 from orchestrator.storage.lineage import Mark
 from orchestrator.storage.marks import FileMark, HeadFile, RedisMark
@@ -57,6 +58,7 @@ def build(
     It keeps up to `connections` to the database open while idle; under load it may have sixteen.
     """
     redaction.hide(settings.secrets)
+    _require_words(settings)
     engine = connect(settings.database_url, kept=connections)
     clock = clock or _clock(settings, engine)
     uow = UnitOfWork(engine, clock, on_commit)
@@ -311,6 +313,18 @@ def letters_of(settings: Settings) -> TemplateLetters:
     base_url = settings.clio.base_url or REGIONS[settings.clio.region]
     hosts = _pay_hosts(settings, base_url)
     return TemplateLetters(settings.config_dir / "templates", own, hosts, rules=rules, headers=headers)
+
+
+def _require_words(settings: Settings) -> None:
+    """A step without its words would fail on the day it falls due, weeks from now: it is refused at the start."""
+    there = letters_of(settings).pages.steps
+    for name in settings.reminders.sequences:
+        for step in load_sequence(settings.config_dir, name).steps:
+            if step.is_letter and step.template not in there:
+                raise Misconfigured(
+                    f"config/reminders/{name}.toml: step {step.key} needs the template {step.template!r}, which is not in "
+                    f"config/templates; there are {', '.join(there)}."
+                )
 
 
 def _brand(settings: Settings) -> Brand:

@@ -255,6 +255,11 @@ class ReminderSettings(Group):
     stuck_days: int = Field(default=10, ge=1)
     fields: dict[HoldKind, str] = Field(default_factory=dict)
 
+    @property
+    def sequences(self) -> list[str]:
+        """Every sequence that some bill of this firm may have; none where unpaid bills are not followed up."""
+        return sorted({self.sequence, *(rule.sequence for rule in self.rules)}) if self.enabled else []
+
     @model_validator(mode="after")
     def open_long_enough(self) -> Self:
         """Plans are made on the hour: a window between two of them would never be open."""

@@ -136,14 +136,11 @@ def sequences_of(rt: Runtime, work: Work, bills: Sequence[Bill]) -> dict[int, St
 
 def _reaches(rt: Runtime, today: date) -> list[Reach]:
     """How far back each step of each sequence reaches today: what the database needs to leave the other bills alone."""
-    told = rt.settings.reminders
-    names = {told.sequence, *(rule.sequence for rule in told.rules)}
     return [
         Reach(
             step.key, Anchor(step.anchor), today - timedelta(days=step.days),
             today - timedelta(days=step.days + sequence.days_to_pay),
         )
-        for name in sorted(names)
-        for sequence in [load(rt.settings.config_dir, name)]
+        for sequence in (load(rt.settings.config_dir, name) for name in rt.settings.reminders.sequences)
         for step in sequence.steps
     ]  # fmt: skip
