@@ -32,6 +32,7 @@ from orchestrator.errors import (
     Transient,
 )
 from orchestrator.jurisdictions import UnreadableProfile
+from orchestrator.sequences import UnreadableSequence
 from orchestrator.settings import Misconfigured, UnknownFirm
 from orchestrator.storage.jobs import JobState, LostLease
 from orchestrator.storage.tables import jobs
@@ -431,6 +432,7 @@ OUTSIDE_THE_TABLE = {
     LostLease: "somebody else has the job: nothing may be recorded",
     Misconfigured: "stops the process at its start",
     UnreadableProfile: "the same: a file of config/jurisdictions",
+    UnreadableSequence: "the same: a file of config/reminders",
     RunTaken: "another worker takes the run on: it never leaves the run's own loop",
     UnknownFirm: "there is no database that it could be recorded in",
 }
