@@ -31,6 +31,12 @@ OPEN = 3
 AccountOption = Annotated[
     str | None, typer.Option("--account", metavar="KEY", help="One account of [[trust.accounts]]; all by default.")
 ]
+FromOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--from", formats=["%Y-%m-%d"], metavar="DAY", help="Show only what concerns this day and later ones."
+    ),
+]
 RunArgument = Annotated[int, typer.Argument(metavar="RUN", help="The run's id, as `reconcile list` shows it.")]
 
 RUNS = (
@@ -64,6 +70,7 @@ def run(
         datetime | None,
         typer.Option("--to", formats=["%Y-%m-%d"], metavar="DAY", help="The cut-off, included; yesterday by default."),
     ] = None,
+    since: FromOption = None,
     matter: Annotated[int | None, typer.Option(help="Show only what concerns this matter.")] = None,
     bill: Annotated[int | None, typer.Option(help="Show only what concerns this bill.")] = None,
     by: ByOption = None,
@@ -74,7 +81,7 @@ def run(
     """Reconcile the open period of each account, up to a day.
 
     With the same facts it finds the run that has decided about them; with new ones it makes the next version. A run that was
-    killed goes on where it stopped. A matter or a bill is decided with everything else in view, and shown alone.
+    killed goes on where it stopped. A matter, a bill or some days are decided with everything else in view, and shown alone.
 
     Exit code 3 when breaks stand.
     """
@@ -90,7 +97,7 @@ def run(
         for one in accounts:
             with _steps(one.key) as say:
                 done = reconcile(rt, one, cut_off=_day(to), by=who(by), say=say)
-            shown = show_run(rt, done["id"], matter=matter, bill=bill)
+            shown = show_run(rt, done["id"], since=_day(since), matter=matter, bill=bill)
             assert shown is not None
             found.append(shown)
         if file is not None:
@@ -127,6 +134,7 @@ def show(
     *,
     ctx: typer.Context,
     run_id: RunArgument,
+    since: FromOption = None,
     matter: Annotated[int | None, typer.Option(help="Only what concerns this matter.")] = None,
     bill: Annotated[int | None, typer.Option(help="Only what concerns this bill.")] = None,
     as_json: JsonOption = False,
@@ -139,7 +147,9 @@ def show(
     from orchestrator.usecases.show_runs import show_run
 
     with opened(ctx) as rt:
-        found = required(show_run(rt, run_id, matter=matter, bill=bill), f"There is no run {run_id}.")
+        found = required(
+            show_run(rt, run_id, since=_day(since), matter=matter, bill=bill), f"There is no run {run_id}."
+        )
         if as_json:
             say_json(found)
         else:
@@ -192,8 +202,7 @@ def breaks(
     """List the breaks that stand, the worst first. Exit code 3 when there are any.
 
     JSON: a list of id, kind, severity, account, state, money_cents, currency, cause, fix, reference, matter_id, since,
-    age_days, owner, why, cure_by, overdue, run_id, opened_at, candidates, movement_ids, consequences (kind, money_cents,
-    cause: what is wrong only because of it).
+    age_days, owner, why, cure_by, overdue, run_id, opened_at, candidates, movement_ids, consequences.
     """
     from orchestrator.cli.firm import one_of, opened
     from orchestrator.domain.breaks import BREAKS as KINDS
@@ -224,15 +233,24 @@ def explain(
     ] = None,
     by: ByOption = None,
     dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Say who looks after a break, why it is there, and until when it is cured. Nothing that was found is edited."""
+    """Say who looks after a break, why it is there, and until when it is cured. Nothing that was found is edited.
+
+    JSON: dry_run, id, kind, account, owner, why, cure_by.
+    """
     from orchestrator.cli.firm import opened
     from orchestrator.usecases.explain_break import explain_break
 
     if owner is None and why is None and cure_by is None:
         raise typer.BadParameter("Say something: --owner, --why or --cure-by.")
     with opened(ctx) as rt:
-        explain_break(rt, break_id, owner=owner, why=why, cure_by=_day(cure_by), by=who(by), dry_run=dry_run)
+        row = explain_break(rt, break_id, owner=owner, why=why, cure_by=_day(cure_by), by=who(by), dry_run=dry_run)
+    if as_json:
+        said = {"owner": owner, "why": why, "cure_by": _day(cure_by)}
+        kept = {name: row[name] if value is None else value for name, value in said.items()}
+        say_json({"dry_run": dry_run, **{name: row[name] for name in ("id", "kind", "account")}, **kept})
+        return
     print(f"Break {break_id} {'would be' if dry_run else 'is'} explained.")
 
 
@@ -276,17 +294,24 @@ def sign(
         str, typer.Option("--reviewer", metavar="NAME", help="Who signs: a name of [trust] reviewers.")
     ],
     dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Sign what a run says, and lock its period: what comes later about these days belongs to the open one.
 
     Refused, in one sentence, while bank, book and ledgers differ by a cent, while breaks stand, or to whoever alone authorised
     the period's draws.
+
+    JSON: dry_run, run_id, account, opened_on, closed_on, reviewer, digest, inputs_digest.
     """
     from orchestrator.cli.firm import opened
     from orchestrator.usecases.sign_period import sign_period
 
     with opened(ctx) as rt:
         run = sign_period(rt, run_id, reviewer=reviewer, dry_run=dry_run)
+    if as_json:
+        said = {name: run[name] for name in ("account", "opened_on", "digest", "inputs_digest")}
+        say_json({"dry_run": dry_run, "run_id": run_id, "closed_on": run["cut_off"], "reviewer": reviewer, **said})
+        return
     print(f"{run['account']} up to {run['cut_off']} {'would be' if dry_run else 'is'} signed by {reviewer}.")
 
 
@@ -311,10 +336,13 @@ def import_(
     ] = None,
     by: ByOption = None,
     dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Import a bank's statement. Its own balances prove it complete, or nothing of it is kept.
 
     The same file again, and the lines of an overlapping period, add nothing.
+
+    JSON: dry_run, account, new, begins_on, ends_on, lines, added.
     """
     from orchestrator.cli.firm import opened
     from orchestrator.usecases.import_statement import import_statement
@@ -333,6 +361,9 @@ def import_(
             dry_run=dry_run,
             **balances,
         )
+    if as_json:
+        say_json({"dry_run": dry_run, "account": account, "new": done.known is None, "added": done.added} | done.span)
+        return
     if done.statement is None:
         print("This file was imported before: nothing to add.")
         return

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 from orchestrator.domain.accounts import FirmAccount
 from orchestrator.domain.bank_statements import BankStatement, UnusableStatement, movements_of, prove
@@ -20,6 +21,14 @@ class Imported:
     statement: BankStatement | None
     added: int
     known: Row | None = None
+
+    @property
+    def span(self) -> dict[str, Any]:
+        """Which days the file is of, and how many lines it has."""
+        if self.statement is not None:
+            said = self.statement
+            return {"begins_on": said.begins_on, "ends_on": said.ends_on, "lines": len(said.lines)}
+        return {name: self.known[name] for name in ("begins_on", "ends_on", "lines")} if self.known is not None else {}
 
 
 def import_statement(

@@ -48,8 +48,10 @@ def told(run: Row, statement: Statement) -> dict[str, Any]:
     }
 
 
-def show_run(rt: Runtime, run_id: int, *, matter: int | None = None, bill: int | None = None) -> dict[str, Any] | None:
-    """Everything a run says; of one matter or one bill only what concerns it, decided with everything else in view."""
+def show_run(
+    rt: Runtime, run_id: int, *, since: date | None = None, matter: int | None = None, bill: int | None = None
+) -> dict[str, Any] | None:
+    """Everything a run says; of some days, one matter or one bill only what concerns it, decided with all else in view."""
     with rt.read() as work:
         run = work.runs.get(run_id)
         if run is None:
@@ -59,7 +61,15 @@ def show_run(rt: Runtime, run_id: int, *, matter: int | None = None, bill: int |
         if value is not None:
             found["breaks"] = [one for one in found["breaks"] if value in _named(one, key)]
             found["outstanding"] = [one for one in found["outstanding"] if one[key] == value]
+    if since is not None:
+        found["breaks"] = [one for one in found["breaks"] if _last_day(one) >= since]
+        found["outstanding"] = [one for one in found["outstanding"] if one["on"] >= since]
     return found
+
+
+def _last_day(said: dict[str, Any]) -> date:
+    days: list[date] = [said["since"], *(line["on"] for line in said["movements"])]
+    return max(days)
 
 
 def show_run_in(work: Work, run: Row) -> dict[str, Any]:
