@@ -127,8 +127,8 @@ def draft_by_hand(scene: Scene, facts: Mapping[str, Any]) -> str | None:
 
 
 def bulk_bills(scene: Scene, facts: Mapping[str, Any]) -> str | None:
-    given = {"bills": facts["bills"], "amount": facts["amount"], "webhooks": True}
-    made = scene.sandbox.act("bulk", matter_ids=[scene.matter(facts["matter"])], **given)
+    given = {name: facts[name] for name in ("bills", "amount", "due_at")}
+    made = scene.sandbox.act("bulk", matter_ids=[scene.matter(facts["matter"])], webhooks=True, **given)
     return f"{len(made['bill_ids'])} bills for one client issued at once"
 
 

@@ -148,13 +148,19 @@ def _saved_in_parts(cast: Cast, dice: Random, day: int) -> Iterator[Moment]:
         yield moment(day, NOON, minutes=minutes), "edit_time", {"entry": name, "hours": hours}
 
 
+SHORT_TERMS = 5
+"""Days to pay of the bills that are issued all at once."""
+
+
 def _turns(cast: Cast, days: int) -> Iterator[Moment]:
     """What happens once, spread over the days: each needs an occasion, and waits a day when there is none."""
     client, home = cast.payers[0], cast.hourly[-1]
     flat = {"billing_method": "flat", "entries": [{"price": 1400, "flat_rate": True, "note": "Agreed fee"}]}
     extra = {"client": client, "key": "second-look", "description": "A second look", "entries": [{"hours": 1}]}
+    soon = date_of(workday(0.04, days) + SHORT_TERMS)
     rows: list[tuple[float, time, str, Mapping[str, Any]]] = [
-        (0.04, CLOSING, "bulk_bills", {"matter": home, "bills": 5, "amount": "250.00"}),
+        # Due so soon that a short story sees what follows an unpaid bill.
+        (0.04, CLOSING, "bulk_bills", {"matter": home, "bills": 5, "amount": "250.00", "due_at": soon.isoformat()}),
         (0.08, MORNING, "trust_request", {"matter": home, "amount": "1500.00"}),
         (0.12, EVENING, "payment_fails", {}),
         (0.18, MORNING, "open_matter", extra),
