@@ -158,9 +158,10 @@ def _turns(cast: Cast, days: int) -> Iterator[Moment]:
     flat = {"billing_method": "flat", "entries": [{"price": 1400, "flat_rate": True, "note": "Agreed fee"}]}
     extra = {"client": client, "key": "second-look", "description": "A second look", "entries": [{"hours": 1}]}
     soon = date_of(workday(0.04, days) + SHORT_TERMS)
+    chased = next((matter for matter in reversed(cast.hourly) if matter not in cast.trusted), home)
     rows: list[tuple[float, time, str, Mapping[str, Any]]] = [
-        # Due so soon that a short story sees what follows an unpaid bill.
-        (0.04, CLOSING, "bulk_bills", {"matter": home, "bills": 5, "amount": "250.00", "due_at": soon.isoformat()}),
+        # Due so soon, and with no trust money to pay them from, that a short story sees what follows an unpaid bill.
+        (0.04, CLOSING, "bulk_bills", {"matter": chased, "bills": 5, "amount": "250.00", "due_at": soon.isoformat()}),
         (0.08, MORNING, "trust_request", {"matter": home, "amount": "1500.00"}),
         (0.12, EVENING, "payment_fails", {}),
         (0.18, MORNING, "open_matter", extra),

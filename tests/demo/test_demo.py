@@ -116,6 +116,7 @@ def test_forty_five_days_end_clean(demo, seed):
     assert done.figures["payments"]["completed"] > 10
     assert done.figures["payments"]["reversed"] >= 4
     assert done.figures["clio"]["calls_429"] >= 2
+    assert done.figures["mails"]["by_step"]["overdue-7"] >= 1
     trust, reconciled = done.figures["trust"], done.figures["reconciliation"]
     assert trust["draws"]["reconciled"] >= 1
     assert trust["draws"]["withdrawn"] == 0
@@ -139,7 +140,9 @@ def test_two_months_of_the_year_survive_every_outage(demo):
     done = demo("--firm", "year", "--days", "60", seconds=580)
     clean(done)
     assert len(done.figures["story"]["outages"]) == 4
-    assert "no broker that could be away" not in done.out
+    assert done.figures["mails"]["by_step"].keys() == {"overdue-7", "overdue-21"}
+    assert done.figures["reminders"]["flagged"] >= 1
+    assert {"matter_closed", "payment_promised"} <= done.figures["reminders"]["silent"].keys()
 
 
 @pytest.mark.slow
