@@ -30,7 +30,7 @@ ISSUED_THAT_DAY = 400
 DUE = range(-45, 15, 3)
 """Days from today on which the open bills are due, an equal part on each."""
 
-PATIENCE = 300.0
+PATIENCE = 900.0
 STEPS = (0.25, 1, 6, 18)
 """Hours in which the day goes by, each ended by all the work that it brought."""
 

@@ -54,7 +54,8 @@ class Links(Repository):
             sa.select(sa.func.max(links.c.cycle)).where(links.c.bill_id == bill_id)
         ).scalar_one()
         cycle = (last or 0) + 1
-        key = effect_key("link", bill_id, cycle, amount_cents, currency)
+        while self.keys([key := effect_key("link", bill_id, cycle, amount_cents, currency)]):
+            cycle += 1  # a restored database knows of a link by its key alone, and not whose it was (F57)
         added = self.add_once(
             links,
             bill_id=bill_id,
@@ -85,6 +86,12 @@ class Links(Repository):
         for row in self.rows(shared.where(link_parts.c.bill_id.in_(bill_ids), links.c.state.in_(ALIVE))):
             found[row["part_of"]] = row
         return found
+
+    def adrift(self, client_ids: Collection[int]) -> list[sa.RowMapping]:
+        """Live links for all that one of these clients owes, of which nothing says what that was."""
+        known = sa.select(link_parts.c.link_id).where(link_parts.c.link_id == links.c.id).exists()
+        theirs = sa.and_(links.c.client_id.in_(client_ids), links.c.state == LinkState.LIVE)
+        return self.rows(sa.select(links).where(theirs, ~known))
 
     def parts(self, link: sa.RowMapping) -> dict[int, int]:
         """What a link collects, in cents by bill."""

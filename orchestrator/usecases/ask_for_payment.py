@@ -33,6 +33,9 @@ LOUD = (
     "link_ended_unseen",
 )
 
+NOTHING: Mapping[int, int] = {0: 0}
+"""What no link collects, not even one of which nobody knows what it was for."""
+
 A_REMINDER_WAITS = timedelta(days=1)
 """No longer than its day's sending window: a link made after that would be in nobody's hands."""
 
@@ -40,7 +43,7 @@ A_REMINDER_WAITS = timedelta(days=1)
 def ask_for_payment(rt: Runtime, work: Work, bill_ids: Collection[int]) -> None:
     """For each of these mirrored bills, bring its one link in line with what should be asked now, and say why not."""
     bills = work.mirror.bills(_with_siblings(rt, work, bill_ids))
-    alive = work.links.alive(bills)
+    alive = _adrift(work, bills.values()) | work.links.alive(bills)
     plan_draws(rt, work, bills.values())
     decided: dict[int, Ask | Silence] = {}
     for bill in bills.values():
@@ -48,10 +51,9 @@ def ask_for_payment(rt: Runtime, work: Work, bill_ids: Collection[int]) -> None:
         decided[bill.id] = what_to_ask(rt, work, bill)
     shared = _shared(rt, work, bills, decided, alive)
     for link in {link["id"]: link for link in alive.values()}.values():
-        parts = work.links.parts(link)
-        if parts == _wanted(decided, shared, link):
+        if work.links.parts(link) == _wanted(decided, shared, link):
             continue
-        whose = link["bill_id"] if link["bill_id"] in decided else min(parts)
+        whose = next(bill_id for bill_id, one in alive.items() if one["id"] == link["id"])
         # Where the last one takes its time to end, another takes its place once it has.
         if _let_go(work, link, decided[whose]):
             alive = {bill_id: one for bill_id, one in alive.items() if one["id"] != link["id"]}
@@ -128,6 +130,18 @@ def allot(work: Work) -> None:
         _quota_over(work)
 
 
+def bills_of(work: Work, link: Row) -> Collection[int]:
+    """What a link asks for: its bills, or whatever the client owes where nobody knows what it was for (F57)."""
+    return work.links.parts(link) or work.mirror.open_bill_ids_of_clients([link["client_id"]])
+
+
+def _adrift(work: Work, bills: Collection[Bill]) -> dict[int, Row]:
+    """Links of these clients of which a restored database does not know what they were for, under each of their bills."""
+    clients = {bill.client.id for bill in bills if bill.client is not None}
+    found = {row["client_id"]: row for row in work.links.adrift(clients)} if clients else {}
+    return {bill.id: found[bill.client.id] for bill in bills if bill.client is not None and bill.client.id in found}
+
+
 def about(work: Work, link: Row) -> dict[str, Any]:
     """What the job of a link says of it; `bill_ids` where it is for several."""
     said = {"link_id": link["id"], "bill_id": link["bill_id"]}
@@ -149,7 +163,7 @@ def allot_links(job: Job, rt: Runtime) -> None:
         for link in over:
             work.links.move(link, LinkState.EXPIRED, reason="time")
             work.audit.line("link.expired", "link", link["id"], why="time")
-        ask_for_payment(rt, work, [bill_id for link in over for bill_id in work.links.parts(link)])
+        ask_for_payment(rt, work, [bill_id for link in over for bill_id in bills_of(work, link)])
 
 
 def _shared(
@@ -173,13 +187,13 @@ def _shared(
 
 
 def _wanted(decided: Mapping[int, Ask | Silence], shared: Mapping[int, Together], link: Row) -> Mapping[int, int]:
-    """What a link of its kind would have to collect now, in cents by bill; nothing if there should be none."""
+    """What a link of its kind would have to collect now, in cents by bill; no cents of its bill if there should be none."""
     one = shared.get(link["bill_id"])
     if one is not None:
-        return one.parts if link["client_id"] is not None else {}
+        return one.parts if link["client_id"] is not None else NOTHING
     decision = decided.get(link["bill_id"])
     single = isinstance(decision, Ask) and link["client_id"] is None
-    return {link["bill_id"]: decision.amount_cents} if single and isinstance(decision, Ask) else {}
+    return {link["bill_id"]: decision.amount_cents} if single and isinstance(decision, Ask) else NOTHING
 
 
 def all_together(rt: Runtime, work: Work, bill: Bill) -> Together | None:

@@ -7,7 +7,7 @@ from orchestrator.domain.links import LinkState, RemoteLink
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.effects import Effect, Intent, Unneeded
 from orchestrator.storage.unit_of_work import Work
-from orchestrator.usecases.ask_for_payment import ask_for_payment
+from orchestrator.usecases.ask_for_payment import ask_for_payment, bills_of
 
 
 class ExpireLink(Effect[RemoteLink]):
@@ -52,6 +52,6 @@ class ExpireLink(Effect[RemoteLink]):
         work.audit.line(f"link.{state}", "link", row["id"], clio_id=seen.id, why=row["reason"])
         if seen.payment_id is not None:
             work.dirty.mark(Kind.PAYMENT, [seen.payment_id])
-            work.dirty.mark(Kind.BILL, work.links.parts(row))
+            work.dirty.mark(Kind.BILL, bills_of(work, row))
         else:
-            ask_for_payment(self.rt, work, work.links.parts(row))
+            ask_for_payment(self.rt, work, bills_of(work, row))

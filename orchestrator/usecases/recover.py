@@ -21,6 +21,7 @@ from orchestrator.errors import Transient
 from orchestrator.storage.jobs import Job
 from orchestrator.storage.lineage import Cause
 from orchestrator.storage.unit_of_work import Work
+from orchestrator.usecases.ask_for_payment import bills_of
 from orchestrator.usecases.send_message import want_message
 
 OURS = re.compile(r"/thanks/([0-9a-f]{64})/?$")
@@ -77,30 +78,22 @@ def adopt_links(job: Job, rt: Runtime) -> None:
 def adopt(rt: Runtime, work: Work, links: Iterable[RemoteLink]) -> int:
     """Give every link of ours that this database does not know its row; those that are over first. Returns how many."""
     work.messages.doubt(IN_DOUBT)
-    seen = [
-        link
-        for link in (_placed(work, link) for link in links)
-        if link.bill_id is not None and link.amount_cents is not None
-    ]
+    seen = [link for link in map(_placed, links) if link.bill_id is not None and link.amount_cents is not None]
     ours = work.links.by_clio_ids([link.id for link in seen])
     for link in seen:
         row = ours.get(link.id)
         if row is not None and not link.active and row["state"] == LinkState.LIVE:
             work.links.move(row, _state(link), etag=link.etag, reason=_end(work, link))
-            work.dirty.mark(Kind.BILL, [row["bill_id"]])
+            work.dirty.mark(Kind.BILL, bills_of(work, row))
             if link.payment_id is not None:
                 work.dirty.mark(Kind.PAYMENT, [link.payment_id])
     forgotten = [link for link in seen if link.id not in ours and key_of(link) is not None]
     return sum(_adopt(rt, work, link) for link in sorted(forgotten, key=lambda link: (link.active, link.created_at)))
 
 
-def _placed(work: Work, link: RemoteLink) -> RemoteLink:
-    """A link for all that a client owes stands under one of those bills; what it was for is asked anew, and it replaced."""
-    if link.contact_id is None:
-        return link
-    known = work.links.by_clio_ids([link.id]).get(link.id)
-    owed = sorted(work.mirror.open_bill_ids_of_clients([link.contact_id]))
-    return replace(link, bill_id=known["bill_id"] if known is not None else next(iter(owed), None))
+def _placed(link: RemoteLink) -> RemoteLink:
+    """A forgotten link for all that a client owes stands under no bill: what it was for nobody knows, and it is replaced."""
+    return link if link.contact_id is None else replace(link, bill_id=-link.contact_id)
 
 
 def _adopt(rt: Runtime, work: Work, link: RemoteLink) -> bool:
@@ -125,10 +118,11 @@ def _adopt(rt: Runtime, work: Work, link: RemoteLink) -> bool:
         etag=link.etag, url=link.url, expires_at=link.expires_at, reserved_at=link.created_at, client_id=link.contact_id,
         reason=None if link.active else _end(work, link),
     )  # fmt: skip
-    want_message(rt, work, row)
+    if link.contact_id is None:
+        want_message(rt, work, row)
+        work.dirty.mark(Kind.BILL, [link.bill_id])
     work.messages.doubt(IN_DOUBT)  # before the next link's: a client who may have this message gets a revised one
     work.audit.line("link.adopted", "link", row["id"], clio_id=link.id, bill_id=link.bill_id, state=row["state"])
-    work.dirty.mark(Kind.BILL, [link.bill_id])
     if link.payment_id is not None:
         work.dirty.mark(Kind.PAYMENT, [link.payment_id])
     return True

@@ -9,6 +9,7 @@ from orchestrator.engine.runtime import Runtime
 from orchestrator.ports import Page, PracticeManagement
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
+from orchestrator.usecases.ask_for_payment import bills_of
 from orchestrator.usecases.recover import notice_forgotten
 
 
@@ -59,7 +60,7 @@ def close_link(work: Work, row: Row, link: RemoteLink) -> None:
     state = LinkState.USED if link.payment_id is not None else LinkState.EXPIRED
     work.links.move(row, state, etag=link.etag)
     work.audit.line(f"link.{state}", "link", row["id"], clio_id=link.id, payment_id=link.payment_id)
-    work.dirty.mark(Kind.BILL, work.links.parts(row))
+    work.dirty.mark(Kind.BILL, bills_of(work, row))
 
 
 def _keyed(link: RemoteLink, rt: Runtime) -> bool:

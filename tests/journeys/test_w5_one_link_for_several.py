@@ -4,6 +4,7 @@ import pytest
 
 from orchestrator.domain.links import FOR_REMINDER
 from tests.journeys.test_w8_reminders import DUE, FIRST, at, letters
+from tests.recovery.past import Past, look_in_the_relay_s_log, to_its_end
 from tests.usecases.test_renew_link import wish
 
 
@@ -166,4 +167,35 @@ def test_F09_after_a_lost_answer_it_is_found_again_by_its_key(together):
     two_bills(firm)
     firm.later(minutes=5)
     assert len(firm.links()) == len(firm.mails()) == 1
+    firm.check()
+
+
+def test_F57_one_that_a_restored_database_forgot_is_replaced_and_never_lives_beside_another(
+    sandbox, database_url, tmp_path
+):
+    past = Past(sandbox, database_url, tmp_path, links={"several": "contact"})
+    with past.firm() as firm:
+        firm.work()
+        past.take()
+        two_bills(firm)
+        assert [link["amount"] for link in firm.links()] == [800]
+    past.restore()
+    with past.firm() as firm:
+        to_its_end(firm, look_in_the_relay_s_log)
+        assert [link["amount"] for link in firm.links()] == [800, 800]
+        assert len(live(firm)) == 1
+        assert sandbox.oracle()["missing"] == []
+        firm.check()
+
+
+def test_on_the_rail_of_pages_each_bill_keeps_its_own(at_lawpay):
+    firm = at_lawpay(links={"several": "contact"})
+    bills = [firm.issued_bill(dollars=dollars) for dollars in (300, 500)]
+    seen(firm)
+    with firm.rt.read() as work:
+        found = [work.links.of_bill(bill["id"]) for bill in bills]
+    assert [[(row["rail"], row["state"], row["client_id"]) for row in rows] for rows in found] == [
+        [("lawpay_page", "live", None)]
+    ] * 2
+    assert len(firm.mails()) == 2
     firm.check()
