@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from orchestrator.domain.bills import Bill
 from orchestrator.domain.gateway import ON_ITS_WAY, Method
 from orchestrator.domain.kinds import Kind
-from orchestrator.domain.payments import UNDER_WAY
+from orchestrator.domain.payments import UNDER_WAY, CreditMemo
 from orchestrator.domain.silence import Hold, HoldKind, Rules, Standing, Subject
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.runtime import Runtime
@@ -28,6 +28,7 @@ MATTERS = "matters"
 BALANCES = "client_balances"
 CREDITS = "credit_memos"
 CONTACTS = "contacts"
+CONTACT_FIELDS = "contact_fields"
 
 SOME_TIME = timedelta(minutes=2)
 KEPT = timedelta(minutes=15)
@@ -97,6 +98,13 @@ def _read_balances(rt: Runtime, practice: PracticeManagement, last: datetime | N
         work.clients.put_reminded(reminded)
 
 
+class Credits:
+    """Credit memos by id, as `read_twice` asks for them."""
+
+    def read(self, practice: PracticeManagement, ids: Sequence[int]) -> Sequence[CreditMemo]:
+        return practice.credits.by_ids(ids)
+
+
 def _read_credits(rt: Runtime, practice: PracticeManagement, last: datetime | None) -> None:
     """Memos that changed, and those with something left: nobody says that applying one changes it."""
     for page in practice.credits.changed(_overlapped(rt, last or EVER)):
@@ -105,27 +113,31 @@ def _read_credits(rt: Runtime, practice: PracticeManagement, last: datetime | No
     with rt.read() as work:
         open_ = work.clients.open_credits()
     if open_:
-        again = practice.credits.by_ids(open_)
+        again, gone = read_twice(Credits(), practice, open_)
         with rt.uow(quietly=True) as work:
             work.clients.put_credits(again)
-            work.clients.credits_gone(set(open_) - {memo.id for memo in again})
+            work.clients.credits_gone(gone)
 
 
 def _read_contacts(rt: Runtime, practice: PracticeManagement, last: datetime | None) -> None:
     """Contacts that changed: the bills of their clients are read again, for a webhook may be lost and no sweep lists them.
 
-    Their custom fields are kept for a firm that named one.
+    Their custom fields are kept for a firm that named one; from the day on which it did, those of every contact.
     """
-    named = bool(rt.settings.reminders.fields)
+    named, began = bool(rt.settings.reminders.fields), rt.clock()
     with rt.read() as work:
-        since = last or work.mirror.oldest_reading() or rt.clock()
-    for page in practice.contacts.changed(_overlapped(rt, last or (EVER if named else since))):
+        since = last or work.mirror.oldest_reading() or began
+        kept_since = work.clients.read_at(CONTACT_FIELDS) or EVER
+    for page in practice.contacts.changed(_overlapped(rt, min(since, kept_since) if named else since)):
         with rt.uow(quietly=True) as work:
             if named:
                 work.clients.put_contacts(page.rows)
             changed = [contact.id for contact in page.rows if contact.updated_at >= _overlapped(rt, since)]
             stale = work.mirror.open_bill_ids_of_clients(changed)
         _read_bills(rt, practice, stale, rt.clock())
+    if named:
+        with rt.uow(quietly=True) as work:
+            work.clients.was_read(CONTACT_FIELDS, at=began)
 
 
 def _overlapped(rt: Runtime, since: datetime) -> datetime:

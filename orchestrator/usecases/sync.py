@@ -26,10 +26,15 @@ BATCH = 200
 """Objects in one call to Clio (API notes §9) and marks in one drain."""
 
 
-class Syncing(Protocol):
-    """How one kind is read and what follows: `complete` may read more, `apply` only writes."""
+class Reading(Protocol):
+    """How one kind is read by its ids; each object has an `id`."""
 
     def read(self, practice: PracticeManagement, ids: Sequence[int]) -> Sequence[Any]: ...
+
+
+class Syncing(Reading, Protocol):
+    """What follows from a reading: `complete` may read more, `apply` only writes."""
+
     def complete(self, rt: Runtime, practice: PracticeManagement, read: Sequence[Any]) -> Any: ...
     def apply(self, rt: Runtime, work: Work, reading: Any) -> None: ...
     def gone(self, rt: Runtime, work: Work, ids: Sequence[int]) -> None: ...
@@ -71,7 +76,7 @@ def drain(job: Job, rt: Runtime) -> None:
         work.dirty.drained(kind, marks)
 
 
-def read_twice(syncing: Syncing, practice: PracticeManagement, ids: Iterable[int]) -> tuple[list[Any], list[int]]:
+def read_twice(syncing: Reading, practice: PracticeManagement, ids: Iterable[int]) -> tuple[list[Any], list[int]]:
     """What there is of these objects, and which are gone: one absence may be a lagging replica, two are not (F40)."""
     wanted = set(ids)
     read = list(syncing.read(practice, sorted(wanted)))

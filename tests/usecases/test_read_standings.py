@@ -141,6 +141,15 @@ def test_credit_that_a_bill_took_silences_nobody_any_more(firm):
     assert judged(firm, bill) == []
 
 
+def test_F40_credit_that_one_answer_leaves_out_is_still_there(firm):
+    bill = overdue(firm)
+    firm.sandbox.act("give_credit", client_id=firm.ids["contacts"]["bo"], amount=100)
+    assert judged(firm, bill) == ["credit_unapplied"]
+    # The list of what changed is empty anyway; the second answer is the one by id.
+    firm.sandbox.fault("GET /credit_memos", "empty_data", skip=1)
+    assert judged(firm, bill) == ["credit_unapplied"]
+
+
 def test_credit_of_another_client_silences_nobody_else(firm):
     bill = overdue(firm)
     other = firm.sandbox.act("create_contact", name="Ann Other", email="bo@clients.test")
@@ -250,6 +259,21 @@ def test_custom_fields_that_the_firm_named_hold_the_bills_of_a_matter_or_a_conta
     firm.sandbox.act("set_custom_field", contact_id=firm.ids["contacts"]["bo"], name="Do not contact", value=False)
     firm.sandbox.act("set_custom_field", matter_id=firm.matter(), name="Payment Plan")
     assert judged(firm, bill) == []
+
+
+def test_a_field_that_the_firm_names_later_is_read_of_contacts_that_have_not_changed_since(firm, database_url):
+    bill = overdue(firm)
+    firm.sandbox.act("create_custom_field", name="Do not contact", type="checkbox", parent="Contact")
+    firm.sandbox.act("set_custom_field", contact_id=firm.ids["contacts"]["bo"], name="Do not contact", value=True)
+    assert judged(firm, bill) == []
+    with open_firm(firm.sandbox, database_url, environment={"reminders": {"fields": FIELDS}}) as later:
+        assert judged(later, bill) == ["do_not_contact"]
+    with open_firm(firm.sandbox, database_url) as without:
+        assert judged(without, bill) == []
+        firm.sandbox.act("set_custom_field", contact_id=firm.ids["contacts"]["bo"], name="Do not contact", value=False)
+        assert judged(without, bill) == []
+    with open_firm(firm.sandbox, database_url, environment={"reminders": {"fields": FIELDS}}) as again:
+        assert judged(again, bill) == []
 
 
 # ── trust money (T8, T26) ──
