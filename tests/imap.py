@@ -38,6 +38,11 @@ class Mailbox:
                 said, _ = box.append("INBOX", "", imaplib.Time2Internaldate(time.time()), message)
                 assert said == "OK"
 
+    def empty(self) -> None:
+        with self.open() as box:
+            box.store("1:*", "+FLAGS", r"(\Deleted)")
+            box.expunge()
+
     def unread(self) -> int:
         with self.open() as box:
             _, found = box.search(None, "UNSEEN")

@@ -1,4 +1,7 @@
-"""The mailbox that bounces come back to, read by IMAP: nothing in it is moved, deleted or marked, but bounces of ours as read."""
+"""The mailbox that bounces come back to, read by IMAP.
+
+Only reports are read; nothing is moved or deleted, and nothing is marked but bounces of ours, as read.
+"""
 
 import imaplib
 import re
@@ -16,9 +19,6 @@ from orchestrator.ports import Returned, Returns
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 AWAY_SECONDS = 300.0
-MOST = 200
-"""Messages read at once; what is left comes with the next tick."""
-
 FAULTS = (imaplib.IMAP4.abort, OSError)
 
 
@@ -54,9 +54,10 @@ class Place:
 class ImapReturns:
     """`ports.Returns` over one connection for each call."""
 
-    def __init__(self, url: str, *, timeout_seconds: float) -> None:
+    def __init__(self, url: str, *, timeout_seconds: float, most: int = 200) -> None:
+        """Up to `most` messages are read at once; what is left comes with the next look."""
         self._place = Place.parse(url)
-        self._timeout = timeout_seconds
+        self._timeout, self._most = timeout_seconds, most
 
     def fresh(self, *, validity: int | None, after: int, since: date) -> Returns:
         with self._open() as box:
@@ -66,8 +67,8 @@ class ImapReturns:
             listed = _said(box.uid("SEARCH", asked))
             # `9:*` answers with the last message even if that is number 3.
             uids = sorted(int(uid) for uid in listed.split() if not known or int(uid) > after)
-            letters = [Returned(uid, _letter(box, uid)) for uid in uids[:MOST]]
-            return Returns(found, letters, more=len(uids) > MOST)
+            letters = [Returned(uid, _letter(box, uid)) for uid in uids[: self._most]]
+            return Returns(found, letters, more=len(uids) > self._most)
 
     def seen(self, uids: Sequence[int]) -> None:
         with self._open() as box:
@@ -103,8 +104,13 @@ class ImapReturns:
 
 
 def _letter(box: imaplib.IMAP4, uid: int) -> bytes:
-    """The beginning of one message, which stays unread."""
-    _, parts = box.uid("FETCH", str(uid), f"(BODY.PEEK[]<0.{LONGEST}>)")
+    """The beginning of a report, which stays unread; of any other message nothing but what kind it is."""
+    kind = _fetched(box, uid, "BODY.PEEK[HEADER.FIELDS (CONTENT-TYPE)]")
+    return _fetched(box, uid, f"BODY.PEEK[]<0.{LONGEST}>") if b"multipart/report" in kind.lower() else b""
+
+
+def _fetched(box: imaplib.IMAP4, uid: int, what: str) -> bytes:
+    _, parts = box.uid("FETCH", str(uid), f"({what})")
     return next((part[1] for part in parts if isinstance(part, tuple) and isinstance(part[1], bytes)), b"")
 
 

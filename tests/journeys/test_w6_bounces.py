@@ -20,9 +20,7 @@ def server():
 
 @pytest.fixture
 def mailbox(server):
-    with server.open() as box:
-        box.store("1:*", "+FLAGS", r"(\Deleted)")
-        box.expunge()
+    server.empty()
     return server
 
 
