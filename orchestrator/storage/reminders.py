@@ -1,6 +1,6 @@
 """What became of each step of each bill's sequence (W8), and each day's message to each client."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -16,8 +16,9 @@ from orchestrator.storage.tables import bills, link_parts, messages, reminder_le
 IN_DOUBT = sa.select(reminder_letters.c.id).where(reminder_letters.c.state == LetterState.UNKNOWN)
 """Letters that may have reached their client: nothing about their bills is decided before that is known (F75)."""
 
+_STANDING = sorted(set(ReminderState) - OVER)
 _MOVABLE = sa.and_(
-    reminders.c.state.not_in(OVER), sa.or_(reminders.c.letter_id.is_(None), reminders.c.letter_id.not_in(IN_DOUBT))
+    reminders.c.state.in_(_STANDING), sa.or_(reminders.c.letter_id.is_(None), reminders.c.letter_id.not_in(IN_DOUBT))
 )
 
 
@@ -136,7 +137,7 @@ class Reminders(Repository):
 
     def let_go(self, letter_ids: Collection[int], *, reason: str) -> None:
         """The bills of these letters are silent for this reason, until they are judged again."""
-        mine = sa.and_(reminders.c.letter_id.in_(letter_ids), reminders.c.state.not_in(OVER))
+        mine = sa.and_(reminders.c.letter_id.in_(letter_ids), reminders.c.state.in_(_STANDING))
         self.change(
             sa.update(reminders).where(mine).values(
                 state=ReminderState.SILENT, reason=reason, reasons=[_plain(reason)], letter_id=None,
@@ -147,9 +148,9 @@ class Reminders(Repository):
     def end_settled_bills(self) -> None:
         """Nothing more follows a bill that was paid or is gone: its steps that were not done never will be (W7)."""
         for states, reason in (([BillState.PAID], "bill_paid"), (sorted(GONE), "bill_gone")):
-            settled = sa.select(bills.c.id).where(bills.c.state.in_(states))
+            settled = sa.exists().where(bills.c.id == reminders.c.bill_id, bills.c.state.in_(states))
             self.change(
-                sa.update(reminders).where(_MOVABLE, reminders.c.bill_id.in_(settled)).values(
+                sa.update(reminders).where(_MOVABLE, settled).values(
                     state=ReminderState.SKIPPED, reason=reason, reasons=[_plain(reason)], letter_id=None,
                     updated_at=self.now,
                 )
@@ -160,10 +161,16 @@ class Reminders(Repository):
     def letter(self, letter_id: int) -> sa.RowMapping | None:
         return self.one(sa.select(reminder_letters).where(reminder_letters.c.id == letter_id))
 
-    def letters_on(self, on: date, *states: LetterState) -> list[sa.RowMapping]:
-        """Every letter of a day in one of these states, by id."""
-        mine = sa.and_(reminder_letters.c.on == on, reminder_letters.c.state.in_(states))
-        return self.rows(sa.select(reminder_letters).where(mine).order_by(reminder_letters.c.id))
+    def letters_on(self, on: date, *states: LetterState) -> Iterator[sa.RowMapping]:
+        """Every letter of a day in one of these states, by id, some at a time: their number grows with the firm."""
+        after: int | None = 0
+        while after is not None:
+            mine = sa.and_(
+                reminder_letters.c.on == on, reminder_letters.c.state.in_(states), reminder_letters.c.id > after
+            )
+            some = self.rows(sa.select(reminder_letters).where(mine).order_by(reminder_letters.c.id).limit(CHUNK))
+            yield from some
+            after = some[-1]["id"] if len(some) == CHUNK else None
 
     def move_letter(self, letter: sa.RowMapping, state: LetterState, **values: Any) -> None:
         """Along `LETTER_TRANSITIONS` only; a letter that has moved meanwhile raises `Stale`."""
@@ -184,7 +191,7 @@ class Reminders(Repository):
 
     def give_up(self, letter_id: int, *, reason: str) -> None:
         """The steps that this letter was to bring are over without having been done."""
-        mine = sa.and_(reminders.c.letter_id == letter_id, reminders.c.state.not_in(OVER))
+        mine = sa.and_(reminders.c.letter_id == letter_id, reminders.c.state.in_(_STANDING))
         over = {"state": ReminderState.SKIPPED, "reason": reason, "reasons": [_plain(reason)], "updated_at": self.now}
         self.change(sa.update(reminders).where(mine).values(**over))
 
@@ -197,7 +204,7 @@ class Reminders(Repository):
         """The bills' steps that these letters bring, in the order of their bills."""
         wanted = sorted(set(letter_ids))
         chosen = sa.select(reminders).order_by(reminders.c.bill_id)
-        return self.rows(chosen.where(reminders.c.letter_id.in_(wanted), reminders.c.state.not_in(OVER)))
+        return self.rows(chosen.where(reminders.c.letter_id.in_(wanted), reminders.c.state.in_(_STANDING)))
 
     def sent(self, row_ids: Collection[int], *, at: datetime) -> None:
         """These steps were done: counted when it is known, never before."""
@@ -209,7 +216,7 @@ class Reminders(Repository):
             "updated_at": self.now,
         }
         self.change(
-            sa.update(reminders).where(reminders.c.id.in_(row_ids), reminders.c.state.not_in(OVER)).values(**done)
+            sa.update(reminders).where(reminders.c.id.in_(row_ids), reminders.c.state.in_(_STANDING)).values(**done)
         )
 
     def done(self, bill_id: int, step: str, *, at: datetime) -> None:
@@ -222,7 +229,7 @@ class Reminders(Repository):
         row = self._of(bill_id, step)
         if row is not None:
             said = told_of(quiets, since=row["silent_since"], today=today)
-            mine = sa.and_(reminders.c.id == row["id"], reminders.c.state.not_in(OVER))
+            mine = sa.and_(reminders.c.id == row["id"], reminders.c.state.in_(_STANDING))
             values = {
                 "state": ReminderState.SILENT,
                 "letter_id": None,

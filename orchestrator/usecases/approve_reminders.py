@@ -21,7 +21,7 @@ def approve_reminders(rt: Runtime, on: date, *, by: str, dry_run: bool) -> dict[
             raise Rejected(f"Only today's batch ({today}) can be approved: no letter of another day is ever sent.")
         if work.now >= rt.settings.office.window(today)[1]:
             raise Rejected(f"The sending window of {today} is over: what is still due is in the next day's batch.")
-        held = work.reminders.letters_on(on, LetterState.HELD)
+        held = list(work.reminders.letters_on(on, LetterState.HELD))
         if not held:
             raise Rejected(f"No letter of {on} waits for approval.")
         bills = 0

@@ -98,8 +98,7 @@ def decide(
     due = due_steps(facts.sequence, facts.bill, today=today, done=done)
     quiets: tuple[Quiet, ...] = ()
     if due.step is not None:
-        found = quiet(facts.standing, today=today, rules=rules_of(rt))
-        quiets = (*_ours(rt, facts, due.step), *against(due.step, found, planning=planning))
+        quiets = _before_start(rt, facts.bill) or tuple(_against(rt, facts, due.step, today=today, planning=planning))
     return Judged(facts, due.step, due.skipped, quiets)
 
 
@@ -108,11 +107,15 @@ def _is_done(row: Row, letter_id: int | None) -> bool:
     return row["state"] in OVER or (row["letter_state"] == LetterState.UNKNOWN and row["letter_id"] != letter_id)
 
 
-def _ours(rt: Runtime, facts: Facts, step: Step) -> Iterator[Quiet]:
-    """Reasons that lie with the sequence, not with the bill."""
+def _before_start(rt: Runtime, bill: Bill) -> tuple[Quiet, ...]:
+    """What the firm never meant to follow up has no other reason: nobody is to be told of its address."""
     start = rt.settings.reminders.issued_from
-    if start is not None and (facts.bill.issued_on is None or facts.bill.issued_on < start):
-        yield Quiet("issued_before_start")
+    early = start is not None and (bill.issued_on is None or bill.issued_on < start)
+    return (Quiet("issued_before_start"),) if early else ()
+
+
+def _against(rt: Runtime, facts: Facts, step: Step, *, today: date, planning: bool) -> Iterator[Quiet]:
+    yield from against(step, quiet(facts.standing, today=today, rules=rules_of(rt)), planning=planning)
     if step.audience is Audience.ATTORNEY and not facts.standing.matters:
         yield Quiet("no_assignee", loud=True)
 

@@ -8,7 +8,7 @@ from typing import Any
 from orchestrator.domain.ids import address_key, effect_key
 from orchestrator.domain.letters import DueBill, Finished, Reminder
 from orchestrator.domain.money import Money
-from orchestrator.domain.reminders import LetterState, Step
+from orchestrator.domain.reminders import Action, LetterState, Step
 from orchestrator.domain.silence import Quiet
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.effects import Effect, Intent, Unneeded
@@ -27,6 +27,7 @@ from orchestrator.usecases.send_message import PUT_OFF, had_today, tell_when_lon
 TOPIC = "reminder.send"
 SILENT = "reminders_all_silent"
 LINK_PENDING = "link_on_its_way"
+NO_ROOM = "link_quota"
 
 AT_ONCE = 200
 """Bills of the due letters that one reading serves."""
@@ -97,8 +98,8 @@ class SendReminder(Effect[str]):
                 return Unneeded(PUT_OFF)
             links = [self._link(work, one) for one in spoken]
             closes = rt.settings.office.window(letter["on"])[1]
-            if any(fresh.pending for fresh in links) and work.now < closes - LAST_MINUTES:
-                self.again = LATER if any(fresh.why == "link_quota" for fresh in links) else SOON
+            if any(map(_worth_waiting, spoken, links)) and work.now < closes - LAST_MINUTES:
+                self.again = LATER if any(fresh.why == NO_ROOM for fresh in links) else SOON
                 return Unneeded(LINK_PENDING)
             reminder = self._reminder(work, letter, spoken, links)
         self.finished = rt.letters.remind(reminder, now=rt.clock())
@@ -285,6 +286,11 @@ class SendReminder(Effect[str]):
         if letter is None:
             raise Stale(f"Letter {self.job.payload['letter_id']} is not there.")
         return letter
+
+
+def _worth_waiting(one: _Spoken, fresh: Fresh) -> bool:
+    """A link that is being made is there in a moment; for room under the quota only the step waits whose point the link is."""
+    return fresh.pending and (fresh.why != NO_ROOM or one.step.action is Action.MESSAGE_WITH_LINK)
 
 
 def _one_for_all(work: Work, links: Sequence[Fresh], bills: Sequence[DueBill]) -> str | None:

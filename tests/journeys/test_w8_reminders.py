@@ -1,18 +1,23 @@
 """W8: what follows an unpaid bill, from the day it falls due to the attorney's task."""
 
 import json
+import sqlite3
 import time
 from datetime import UTC, date, datetime, timedelta
+from shutil import copytree
 
 import pytest
 
+from orchestrator.engine import lineage
 from orchestrator.errors import Rejected
 from orchestrator.storage.jobs import JobState
+from orchestrator.storage.lineage import Cause
 from orchestrator.usecases.approve_reminders import approve_reminders
 from orchestrator.usecases.preview_reminders import preview_reminders
 from orchestrator.usecases.settle_job import settle_job
 from orchestrator.usecases.show_reminders import show_reminders
 from orchestrator.usecases.skip_reminder import skip_reminder
+from tests.firm import CONFIG
 
 DUE = "2026-03-12"
 """A Thursday, ten days after the first day of every test; the first step falls due on Thursday the 19th."""
@@ -318,18 +323,14 @@ def test_F62_a_bill_partly_paid_is_asked_for_what_is_left(firm):
     firm.check()
 
 
-def test_F70_a_bill_whose_matter_got_another_client_leaves_the_first_one_s_letter(opened, tiny):
-    tiny["contacts"].append({"key": "cy", "name": "Cy Ferris", "email": "cy@clients.test"})
-    firm = opened(tiny)
+def test_F70_a_matter_renumbered_between_two_steps_is_the_same_matter(firm):
     bill = owed(firm)
-    to(firm, FIRST)
-    firm.sandbox.act("edit_matter", id=firm.matter(), client=firm.ids["contacts"]["cy"], display_number="00099-Ferris")
-    firm.later(minutes=1)
-    sent = [mail["to"] for mail in firm.mails()[1:]]
-    assert sent in ([], [["bo@clients.test"]])  # Clio leaves the client of an issued bill as it was
-    assert len(letters(firm)) == len(sent)
+    at(firm, FIRST)
+    firm.sandbox.act("edit_matter", id=firm.matter(), display_number="00099-Ferris")
+    at(firm, SECOND)
+    assert letters(firm) == [{bill["id"]: "overdue-7"}, {bill["id"]: "overdue-21"}]
+    assert "00099-Ferris" in firm.mails()[-1]["text"]
     firm.check()
-    assert bill["id"]
 
 
 def test_F71_the_address_of_the_present_moment_is_the_one_written_to(firm):
@@ -500,3 +501,52 @@ def test_bills_from_before_the_start_and_a_firm_that_wants_none_are_left_alone(o
     at(off, SECOND)
     assert letters(off) == []
     assert rows(off, bill) == {"overdue-7": ("silent", "issued_before_start")}
+
+
+def test_a_matter_or_a_practice_area_may_have_a_sequence_of_its_own(opened, tiny, tmp_path):
+    """One block is one step: a gentler firm writes after three days, and no Python knows."""
+    config = tmp_path / "config"
+    copytree(CONFIG, config)
+    gentle = (
+        (config / "reminders" / "standard.toml")
+        .read_text("utf-8")
+        .replace("overdue-7", "heads-up")
+        .replace("days = 7\n", "days = 3\n")
+    )
+    (config / "reminders" / "gentle.toml").write_text(gentle, encoding="utf-8")
+    tiny["practice_areas"].append(dict(tiny["practice_areas"][0], key="estates", name="Estates"))
+    tiny["matters"].append(dict(tiny["matters"][0], key="second", area="estates"))
+    firm = opened(tiny, config_dir=config, reminders={"rules": [{"practice_area": "Estates", "sequence": "gentle"}]})
+    usual, other = firm.ids["matters"].values()
+    bills = [owed(firm, matter_id=matter) for matter in (usual, other)]
+    at(firm, "2026-03-16")  # the 15th is a Sunday
+    assert letters(firm) == [{bills[1]["id"]: "heads-up"}]
+    at(firm, FIRST)
+    assert letters(firm)[1:] == [{bills[0]["id"]: "overdue-7"}]
+    firm.check()
+
+
+def test_F57_after_a_restore_a_step_of_the_lost_past_is_not_sent_again(firm, database_url, tmp_path):
+    """The database of the day before is put back after the reminder left: the client hears of the next step only."""
+    bill = owed(firm)
+    to(firm, "2026-03-18")
+    kept = tmp_path / "kept.sqlite3"
+    path = database_url.removeprefix("sqlite:///")
+    with sqlite3.connect(path) as source, sqlite3.connect(kept) as copy:
+        source.backup(copy)
+    at(firm, FIRST)
+    assert letters(firm) == [{bill["id"]: "overdue-7"}]
+    firm.rt.uow.engine.dispose()
+    with sqlite3.connect(kept) as source, sqlite3.connect(path) as copy:
+        source.backup(copy)
+    with firm.rt.uow() as work:
+        lineage.begin(work, Cause.RESTORED, settle_seconds=0)
+    for _ in range(4):
+        firm.later(minutes=16)
+    with firm.rt.read() as work:
+        assert work.lineage.life().recovered_at is not None
+    at(firm, "2026-03-20")
+    assert letters(firm) == [{bill["id"]: "overdue-7"}]
+    assert rows(firm, bill) == {"overdue-7": ("skipped", "mail_before_restore")}
+    at(firm, SECOND)
+    assert letters(firm)[1:] == [{bill["id"]: "overdue-21"}]
