@@ -90,13 +90,13 @@ def _unchanged(thing: Thing, since: str) -> bool:
         return False
 
 
-def paged(call: Call, kind: str, rows: Sequence[Any]) -> Reply:
-    """One page of rows with the fields asked for, and the address of the next page."""
+def paged(call: Call, kind: str, rows: Sequence[Any], made_of: Callable[[Any], Any] = lambda row: row) -> Reply:
+    """One page of rows with the fields asked for, and the address of the next page; only what is shown is `made_of` its row."""
     asked = plan(kind, call.param("fields"))
     cut = page(rows, kind, call.params, f"{call.origin}/api/v4{call.path}.json")
     paging = {"next": cut.next_url} if cut.next_url else {}
     body = {
-        "data": [shown(row, asked) for row in cut.rows],
+        "data": [shown(made_of(row), asked) for row in cut.rows],
         "meta": {"paging": paging, "records": cut.records},
     }
     return Reply(200, encoded(body))
@@ -168,12 +168,13 @@ def _billable(call: Call, matter: Matter, work: Sequence[Activity]) -> Facts:
 
 def outstanding_client_balances(call: Call) -> Reply:
     """One row per client with money open on issued bills."""
-    rows = []
-    for contact in call.books.table(Contact).values():
-        owed = links.owed_by(call.books, contact)
-        if owed and call.param("contact_id") in {None, str(contact.id)}:
-            rows.append(_outstanding(contact, owed))
-    return paged(call, "outstanding_client_balance", rows)
+    owed = links.owed_by_client(call.books)
+    owing = [
+        contact
+        for contact in call.books.table(Contact).values()
+        if contact.id in owed and call.param("contact_id") in {None, str(contact.id)}
+    ]
+    return paged(call, "outstanding_client_balance", owing, lambda contact: _outstanding(contact, owed[contact.id]))
 
 
 def _outstanding(contact: Contact, owed: Sequence[Bill]) -> Facts:

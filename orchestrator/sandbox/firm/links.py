@@ -108,9 +108,18 @@ def open_amount(books: Books, link: Link) -> Decimal | None:
 
 def owed_by(books: Books, contact: Contact) -> list[Bill]:
     """The contact's issued revenue bills with money open, oldest first."""
-    bills = (bill for bill in books.table(Bill).values() if bill.client is contact)
-    owed = [bill for bill in bills if bill.state == "awaiting_payment" and bill.kind == "revenue_kind"]
-    return sorted(owed, key=lambda bill: (str(bill.issued_at), bill.id))
+    return owed_by_client(books).get(contact.id, [])
+
+
+def owed_by_client(books: Books) -> dict[int, list[Bill]]:
+    """The same for every contact that owes something, by its id."""
+    owed: dict[int, list[Bill]] = {}
+    for bill in books.table(Bill).values():
+        if bill.state == "awaiting_payment" and bill.kind == "revenue_kind":
+            owed.setdefault(bill.client.id, []).append(bill)
+    for theirs in owed.values():
+        theirs.sort(key=lambda bill: (str(bill.issued_at), bill.id))
+    return owed
 
 
 def _check(books: Books, link: Link, wish: Wish) -> None:
