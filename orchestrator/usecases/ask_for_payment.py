@@ -43,7 +43,7 @@ A_REMINDER_WAITS = timedelta(days=1)
 def ask_for_payment(rt: Runtime, work: Work, bill_ids: Collection[int]) -> None:
     """For each of these mirrored bills, bring its one link in line with what should be asked now, and say why not."""
     bills = work.mirror.bills(_with_siblings(rt, work, bill_ids))
-    alive = _adrift(work, bills.values()) | work.links.alive(bills)
+    alive = work.links.alive(bills) | _adrift(work, bills.values())
     plan_draws(rt, work, bills.values())
     decided: dict[int, Ask | Silence] = {}
     for bill in bills.values():

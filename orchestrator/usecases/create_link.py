@@ -10,7 +10,7 @@ from orchestrator.engine.effects import Effect, Intent, Unneeded
 from orchestrator.errors import NeedsReview, Rejected
 from orchestrator.storage.lineage import Life
 from orchestrator.storage.unit_of_work import Work
-from orchestrator.usecases.ask_for_payment import ask_for_payment, still_asked
+from orchestrator.usecases.ask_for_payment import ask_for_payment, bills_of, still_asked
 from orchestrator.usecases.fresh_bills import refresh
 from orchestrator.usecases.send_message import want_message
 
@@ -75,7 +75,7 @@ class CreateLink(Effect[RemoteLink]):
             raise NeedsReview(f"A link for bill {bill_id} was made and may be ours.", reason="search_ambiguous")
         return []
 
-    def record(self, work: Work, intent: Intent, made: RemoteLink) -> None:
+    def record(self, work: Work, intent: Intent, made: RemoteLink) -> None:  # noqa: ARG002
         link = work.links.get(self.job.payload["link_id"])
         assert link is not None
         if link["clio_id"] == made.id:
@@ -89,12 +89,12 @@ class CreateLink(Effect[RemoteLink]):
             want_message(self.rt, work, link)
         work.links.reopen()
         # The bill may have moved while the link was being made.
-        ask_for_payment(self.rt, work, [intent["bill_id"]])
+        ask_for_payment(self.rt, work, bills_of(work, link))
 
     def unneeded(self, work: Work, reason: str) -> None:
         self._give_back(work, reason, wait=reason == "link_quota")
         if reason != "link_quota":
-            ask_for_payment(self.rt, work, [self.job.payload["bill_id"]])
+            ask_for_payment(self.rt, work, self.job.payload.get("bill_ids", [self.job.payload["bill_id"]]))
 
     def refused(self, work: Work, refusal: Rejected) -> str | None:
         """A quota's refusal sends the link back to wait and shuts the account's links for an hour; any other ends it."""

@@ -45,7 +45,7 @@ def warning(rt: Runtime, use: Use, found: Outlook) -> str:
         advice += ', or let one link serve all bills of a client ([links] several = "contact")'
     wait = f" From {rt.local_date(found.short_at):%Y-%m-%d} on, links will have to wait." if found.short_at else ""
     return (
-        f"From {rt.local_date(found.tight_at):%Y-%m-%d} on, more than 80 % of Clio's {use.limit} {what} will be used, "
+        f"From {rt.local_date(found.tight_at):%Y-%m-%d} on, 80 % or more of Clio's {use.limit} {what} will be used, "
         f"up to {most} within 30 days.{wait} To make room: {advice}."
     )
 

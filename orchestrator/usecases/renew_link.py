@@ -7,7 +7,7 @@ from orchestrator.domain.asking import Ask, Silence
 from orchestrator.domain.bills import Bill
 from orchestrator.domain.links import FOR_REMINDER, Bringer, LinkState, Rail
 from orchestrator.engine.runtime import Runtime
-from orchestrator.storage.jobs import LIVE, STOPPED
+from orchestrator.storage.jobs import LIVE
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.ask_for_payment import (
@@ -53,7 +53,7 @@ def _lived_out(rt: Runtime, work: Work, link: Row, until: datetime) -> Fresh:
     expiry = work.jobs.find("link.expire", link["id"])
     if expiry is not None and expiry["state"] in LIVE:
         return Fresh(pending=True, why=link["reason"])
-    if expiry is not None and expiry["state"] in STOPPED:
+    if expiry is not None:
         return Fresh(link, why="link_expiry_stopped")
     if _lives(rt, work, link, until):
         return Fresh(link)

@@ -73,7 +73,7 @@ def test_a_quota_that_will_be_short_is_told_once_with_the_day_and_what_to_do(fir
         work.jobs.add("links.upkeep", "first")
     firm.work()
     [told] = open_alert(firm)
-    assert "more than 80 % of Clio's 50 links active at once will be used, up to 41 within 30 days" in told["summary"]
+    assert "80 % or more of Clio's 50 links active at once will be used, up to 41 within 30 days" in told["summary"]
     assert "add users in Clio" in told["summary"]
     with firm.rt.uow() as work:
         work.jobs.add("links.upkeep", "second")
