@@ -333,6 +333,7 @@ class TrustSettings(Group):
     notices: Literal["person", "mail"] = "person"
     ledger_writes: bool = False
     firm_money_cap_cents: int = Field(default=20_000, ge=0)
+    keep_matches_days: int = Field(default=90, ge=1)
 
     @model_validator(mode="after")
     def each_account_once(self) -> Self:

@@ -107,5 +107,6 @@ MEANINGS = {
     "trust.trust_first": "propose a draw before a payment link is made for the rest",
     "trust.notices": "who tells the client of a draw: a person, who records it, or the worker by mail",
     "trust.ledger_writes": "enter lines into Clio's ledger ourselves; never bill payments",
+    "trust.keep_matches_days": "how long matches stay of runs that a newer or signed one has replaced; their figures always do",
     "trust.firm_money_cap_cents": "the most of the firm's own money that may lie in a trust account for bank charges",
 }

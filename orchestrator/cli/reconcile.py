@@ -188,7 +188,8 @@ def diff(
             )
         page.table("\nBreaks that are gone", SAID, found["breaks_gone"])
         page.table("\nNew breaks", SAID, found["breaks_new"])
-        page.line(f"\n{len(found['matches_new'])} new matches, {len(found['matches_gone'])} no longer.")
+        made = f"{len(found['matches_new'])} new matches, {len(found['matches_gone'])} no longer."
+        page.line(f"\n{made if found['matches_kept'] else 'The matches of one of the two are no longer kept.'}")
 
 
 @app.command("breaks")

@@ -148,6 +148,35 @@ class Runs(Repository):
         mine = sa.select(runs).where(runs.c.account == account, runs.c.state == "finished")
         return self.one(mine.order_by(runs.c.cut_off.desc(), runs.c.id.desc()).limit(1))
 
+    # ── what goes after a while ──
+
+    def superseded(self, before: datetime) -> list[Row]:
+        """Runs that were over before a moment, that nobody can sign any more, and that have matches still or never lost any.
+
+        A newer version of the same days has come to its end, or its days are signed by another; or it was abandoned. The
+        newest finished run of an account is none of them, and a signed one never is.
+        """
+        newer, other = runs.alias("newer"), periods.alias("other")
+        days = sa.and_(*(newer.c[name] == runs.c[name] for name in ("account", "opened_on", "cut_off")))
+        version = sa.exists().where(days, newer.c.version > runs.c.version, newer.c.state == "finished")
+        locked = sa.exists().where(other.c.account == runs.c.account, other.c.closed_on >= runs.c.cut_off)
+        over = sa.or_(runs.c.state == "abandoned", sa.and_(runs.c.state == "finished", sa.or_(version, locked)))
+        finished = sa.select(sa.func.max(newer.c.id)).where(newer.c.state == "finished").group_by(newer.c.account)
+        kept = sa.or_(runs.c.id.in_(sa.select(periods.c.run_id)), runs.c.id.in_(finished))
+        some = sa.or_(runs.c.pruned_at.is_(None), sa.exists().where(matches.c.run_id == runs.c.id))
+        old = sa.func.coalesce(runs.c.finished_at, runs.c.began_at) < before
+        return self.rows(sa.select(runs).where(over, old, some, sa.not_(kept)).order_by(runs.c.id))
+
+    def prune(self, run_id: int) -> bool:
+        """Say of a run that its matches are let go; False when that was said before."""
+        mine = sa.update(runs).where(runs.c.id == run_id, runs.c.pruned_at.is_(None))
+        return self.change(mine.values(pruned_at=self.now)) == 1
+
+    def forget_matches(self, run_id: int, size: int) -> int:
+        """Delete at most so many matches of a run; returns how many there were."""
+        some = sa.select(matches.c.id).where(matches.c.run_id == run_id).limit(size)
+        return self.change(sa.delete(matches).where(matches.c.id.in_(some)))
+
     # ── what it compares ──
 
     def first_looks(self, window: Window, after: int, size: int) -> list[Look]:

@@ -861,6 +861,8 @@ runs = Table(
     Column("digest", String(64)),
     Column("began_at", Instant, nullable=False),
     Column("finished_at", Instant),
+    # Since when its matches are let go; its figures stay.
+    Column("pruned_at", Instant),
     UniqueConstraint("account", "opened_on", "cut_off", "version"),
     _partial("uq_runs_inputs", "account", "opened_on", "cut_off", "inputs_digest", where="state <> 'abandoned'"),
 )

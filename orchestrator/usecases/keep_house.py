@@ -9,6 +9,7 @@ from orchestrator.engine.runtime import Runtime
 from orchestrator.storage.jobs import Job
 from orchestrator.storage.vault import rewrap
 from orchestrator.usecases.approve_in_clio import forget_presses
+from orchestrator.usecases.prune_runs import prune_runs
 from orchestrator.usecases.verify_audit import verify_newest
 
 KEEP_TICKS = timedelta(days=3)
@@ -27,9 +28,11 @@ def beat_heart(job: Job, rt: Runtime) -> None:
 def tidy(job: Job, rt: Runtime) -> None:
     """Forget ticks done so long ago that their keys cannot come again; put every secret under the newest key (F49).
 
-    Before that the day's audit lines are checked, and the head of the chain is noted outside the database (F82).
+    Before that the day's audit lines are checked, the head of the chain is noted outside the database (F82), and matches of
+    superseded runs are let go.
     """
     verify_newest(rt)
+    prune_runs(rt, each=lambda work: work.jobs.renew(job, lease_seconds=rt.settings.engine.lease_seconds))
     with step(rt, job) as work:
         work.jobs.tidy(before=work.now - KEEP_TICKS, topics=PASSING)
         forget_presses(work)

@@ -13,6 +13,7 @@ from orchestrator.usecases.reconcile import account_named
 from orchestrator.usecases.show_runs import show_run_in
 
 WORTHLESS = ("failed", "voided")
+LET_GO = "no longer kept: a newer run decided"
 
 
 def report_run(rt: Runtime, work: Work, run_id: int) -> dict[str, Any] | None:
@@ -95,5 +96,5 @@ def _bank(work: Work, run: Row) -> Iterator[dict[str, Any]]:
         ]
         yield {name: row[name] for name in ("id", "on", "amount_cents", "reference", "kind")} | {
             "rule": found[0]["rule"] if found else None,
-            "of": ", ".join(of),
+            "of": ", ".join(of) if run["pruned_at"] is None else LET_GO,
         }

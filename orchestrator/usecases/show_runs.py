@@ -14,7 +14,7 @@ SCHEMA = 1
 """Raised when a key changes its meaning or goes; new keys may come at any time (docs/reconcile-json.md)."""
 
 RUN = ("id", "account", "opened_on", "cut_off", "version", "state", "trigger", "asked_by", "inputs_digest", "digest",
-       "began_at", "finished_at")  # fmt: skip
+       "began_at", "finished_at", "pruned_at")  # fmt: skip
 LINE = ("id", "source", "external_id", "on", "amount_cents", "currency", "kind", "status", "reference", "matter_id",
         "client_id", "bill_id")  # fmt: skip
 
@@ -155,6 +155,8 @@ def show_diff(rt: Runtime, old: int, new: int) -> dict[str, Any] | None:
         before, after = work.runs.get(old), work.runs.get(new)
         if before is None or after is None:
             return None
+        # Of matches that are let go nobody can say which of them the other run has not.
+        kept = before["pruned_at"] is None and after["pruned_at"] is None
         was = {row["fingerprint"]: row for row in work.runs.differences_of(old)}
         is_ = {row["fingerprint"]: row for row in work.runs.differences_of(new)}
         return {
@@ -165,8 +167,9 @@ def show_diff(rt: Runtime, old: int, new: int) -> dict[str, Any] | None:
             "statement": _changes(before["statement"] or {}, after["statement"] or {}),
             "breaks_gone": [difference(work, before, was[one]) for one in was if one not in is_],
             "breaks_new": [difference(work, after, is_[one]) for one in is_ if one not in was],
-            "matches_gone": work.runs.matched_only_in(old, new),
-            "matches_new": work.runs.matched_only_in(new, old),
+            "matches_kept": kept,
+            "matches_gone": work.runs.matched_only_in(old, new) if kept else [],
+            "matches_new": work.runs.matched_only_in(new, old) if kept else [],
         }
 
 
