@@ -1,6 +1,6 @@
 """`orchestrator matters`: the matter-ID lookup table, by which money that names no id finds its matter."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -296,8 +296,8 @@ def import_(
         source = file.read_bytes().decode("utf-8")
     except UnicodeDecodeError as wrong:
         raise Refused(f"{file} is not UTF-8 text (byte {wrong.start}): save it as CSV UTF-8.") from wrong
-    with opened(ctx) as rt:
-        done = import_references(rt, source, by=who(by), dry_run=dry_run)
+    with opened(ctx) as rt, _bar("Lines") as told:
+        done = import_references(rt, source, by=who(by), dry_run=dry_run, say=told)
     if as_json:
         say_json(done)
         return
@@ -353,10 +353,10 @@ def _read_all(rt: Any) -> None:
     from orchestrator.errors import Transient
     from orchestrator.usecases.backfill_matters import backfill_matters
 
-    with _bar() as told:
+    with _bar("Matters") as bar:
         for _ in range(ATTEMPTS):
             try:
-                backfill_matters(rt, Urgency.SWEEPS, told=told, turned=lambda _: None)
+                backfill_matters(rt, Urgency.SWEEPS, told=lambda at: bar(at.read, at.total), turned=lambda _: None)
             except Transient as trouble:
                 last = trouble
                 time.sleep(min(LONGEST_PAUSE, trouble.retry_after or 1.0))
@@ -370,12 +370,12 @@ LONGEST_PAUSE = 60.0
 
 
 @contextmanager
-def _bar() -> Iterator[Any]:
+def _bar(of: str) -> Iterator[Callable[[int, int | None], None]]:
     """A progress bar on stderr; of a list whose length Clio does not tell, only how far it is."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("Matters"), BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn(of), BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=None)
-        yield lambda at: progress.update(task, completed=at.read, total=at.total)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

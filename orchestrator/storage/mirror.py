@@ -107,6 +107,15 @@ class Mirror(Repository):
     def matters(self, ids: Collection[int]) -> dict[int, Matter]:
         return {row["id"]: to_matter(row) for row in self._by_ids(matters, ids)}
 
+    def known_matters(self, ids: Collection[int]) -> set[int]:
+        """Those of these ids that are matters of ours."""
+        found: set[int] = set()
+        wanted = sorted(ids)
+        for start in range(0, len(wanted), CHUNK):
+            some = sa.select(matters.c.id).where(matters.c.id.in_(wanted[start : start + CHUNK]))
+            found |= set(self.connection.execute(some).scalars())
+        return found
+
     def matter_ids_of_clients(self, client_ids: Collection[int]) -> list[int]:
         return list(
             self.connection.execute(sa.select(matters.c.id).where(matters.c.client_id.in_(client_ids))).scalars()

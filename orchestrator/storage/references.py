@@ -173,6 +173,39 @@ class References(Repository):
             since=self.now, ended_at=None if current else self.now,
         )  # fmt: skip
 
+    def add_all_new(self, entries: Sequence[Entry], *, source: str) -> list[Entry]:
+        """`add` for many lines, each of them once: returns those that were not there.
+
+        Only Clio says what a matter is called now: of the others a person's word holds, and a number is one that it had.
+        """
+        wanted = set(entries)
+        known = {
+            entry for part in _chunks(entry.reference for entry in wanted) for entry in self._standing(part)
+        } & wanted
+        new = [entry for entry in entries if entry not in known]
+        rows = [
+            {
+                "provider": entry.provider, "kind": entry.kind, "reference": entry.reference,
+                "normalised": normalise(entry.reference)[:LONGEST], "matter_id": entry.matter_id, "source": source,
+                "current": entry.kind == ReferenceKind.MAPPED, "since": self.now,
+                "ended_at": None if entry.kind == ReferenceKind.MAPPED else self.now,
+            }
+            for entry in new
+        ]  # fmt: skip
+        if rows:
+            self.connection.execute(sa.insert(matter_references), rows)
+        return new
+
+    def _standing(self, references: Collection[str]) -> Iterator[Entry]:
+        columns = [matter_references.c[name] for name in ("provider", "kind", "reference", "matter_id")]
+        mine = sa.select(*columns).where(matter_references.c.reference.in_(references), _STANDING)
+        return (Entry(*row) for row in self.connection.execute(mine).all())
+
+    def mappings(self, references: Collection[str]) -> dict[tuple[str, str], int]:
+        """The standing words of people on exactly these texts: the matter, by provider and text."""
+        found = (entry for part in _chunks(references) for entry in self._standing(part))
+        return {(one.provider, one.reference): one.matter_id for one in found if one.kind == ReferenceKind.MAPPED}
+
     def mapping(self, provider: str, reference: str) -> Row | None:
         """The standing word of a person on exactly this text of this provider."""
         mine = sa.and_(matter_references.c.provider == provider, matter_references.c.reference == reference.strip())

@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 from orchestrator.domain.cells import neutral, plain
@@ -16,7 +16,14 @@ from orchestrator.usecases.map_reference import explained, fault_of
 from orchestrator.usecases.trial import trial
 
 HEADER = ("provider", "kind", "reference", "matter_id")
+PROVIDERS = frozenset(map(str, Provider))
+KINDS = {str(Provider.CLIO): set(map(str, CLIO_KINDS)), str(Provider.ANY): {"mapped", "merged_id"}}
+"""What each provider's lines can be, where that is not only `mapped`."""
+
 IMPORT = "import"
+PAGE = 5000
+"""Lines that are kept together."""
+
 MOST_SAID = 50
 """Faults of a file that are told at once."""
 
@@ -42,14 +49,23 @@ def export_references(rt: Runtime, out: TextIO) -> int:
     return len(lines)
 
 
-def import_references(rt: Runtime, source: str, *, by: str, dry_run: bool) -> dict[str, Any]:
-    """Keep every line of a CSV file that is not there yet, or none of it: `NotImported` says, line by line, why not."""
+def import_references(
+    rt: Runtime, source: str, *, by: str, dry_run: bool, say: Callable[[int, int], None] = lambda _done, _of: None
+) -> dict[str, Any]:
+    """Keep every line of a CSV file that is not there yet, or none of it: `NotImported` says, line by line, why not.
+
+    `say` hears how many lines of how many are kept.
+    """
     lines, faults = _lines(source)
     with trial(rt, dry_run=dry_run) as work:
         faults += _misfits(work, lines)
         if faults:
             raise NotImported([sentence for _, sentence in sorted(faults)])
-        new = [entry for _, entry in lines if work.references.add(entry, source=IMPORT, current=_current(entry))]
+        new: list[Entry] = []
+        for start in range(0, len(lines), PAGE):
+            page = [entry for _, entry in lines[start : start + PAGE]]
+            new += work.references.add_all_new(page, source=IMPORT)
+            say(start + len(page), len(lines))
         digest = hashlib.sha256(source.encode()).hexdigest()
         work.audit.line(
             "references.imported", "file", digest[:16], actor=by, lines=len(lines), new=len(new), sha256=digest
@@ -58,11 +74,6 @@ def import_references(rt: Runtime, source: str, *, by: str, dry_run: bool) -> di
     return {
         "dry_run": dry_run, "lines": len(lines), "new": len(new), "known": len(lines) - len(new), "reopened": reopened,
     }  # fmt: skip
-
-
-def _current(entry: Entry) -> bool:
-    """Only Clio says what a matter is called now: a number out of a file is one that it had."""
-    return entry.kind == ReferenceKind.MAPPED
 
 
 Line = tuple[int, Entry]
@@ -97,10 +108,9 @@ def _line(row: list[str]) -> Entry | str | None:
     if len(row) != len(HEADER):
         return f"it has {len(row)} cells, not {len(HEADER)}."
     provider, kind, reference, matter = (plain(cell).strip() for cell in row)
-    kinds = {Provider.CLIO: set(map(str, CLIO_KINDS)), Provider.ANY: {"mapped", "merged_id"}}
-    if provider not in set(Provider):
+    if provider not in PROVIDERS:
         return f"provider {provider!r} is not one of {', '.join(Provider)}."
-    if kind not in (known := kinds.get(Provider(provider), {"mapped"})):
+    if kind not in (known := KINDS.get(provider, {"mapped"})):
         return f"kind {kind!r} is not one of {', '.join(sorted(known))}, which is what {provider} has."
     if (matter_id := id_in(matter)) is None:
         return f"matter_id {matter!r} is not the id of a matter in Clio."
@@ -109,12 +119,13 @@ def _line(row: list[str]) -> Entry | str | None:
 
 def _misfits(work: Work, lines: list[Line]) -> list[Fault]:
     """What is wrong with lines that are right by themselves: repeated, contradicting one another or us, of unknown matters."""
-    known = work.mirror.matters([entry.matter_id for _, entry in lines])
+    known = work.mirror.known_matters({entry.matter_id for _, entry in lines})
+    words = work.references.mappings({entry.reference for _, entry in lines if entry.kind == ReferenceKind.MAPPED})
     seen: dict[Entry, int] = {}
     mapped: dict[tuple[str, str], Line] = {}
     faults: list[Fault] = []
     for number, entry in lines:
-        sentence = next(_objections(work, entry, number, seen, mapped), None)
+        sentence = next(_objections(words, entry, number, seen, mapped), None)
         if sentence is None and entry.matter_id not in known:
             sentence = (
                 f"matter {entry.matter_id} is not known here; `orchestrator matters backfill` reads every matter."
@@ -125,8 +136,9 @@ def _misfits(work: Work, lines: list[Line]) -> list[Fault]:
 
 
 def _objections(
-    work: Work, entry: Entry, number: int, seen: dict[Entry, int], mapped: dict[tuple[str, str], Line]
-) -> Iterator[str]:
+    words: dict[tuple[str, str], int], entry: Entry, number: int, seen: dict[Entry, int],
+    mapped: dict[tuple[str, str], Line],
+) -> Iterator[str]:  # fmt: skip
     if (first := seen.setdefault(entry, number)) != number:
         yield f"it repeats line {first}."
     if entry.kind != ReferenceKind.MAPPED:
@@ -134,9 +146,9 @@ def _objections(
     line, other = mapped.setdefault((entry.provider, entry.reference), (number, entry))
     if other.matter_id != entry.matter_id:
         yield f"{entry.reference!r} is matter {other.matter_id} in line {line}, and {entry.matter_id} here."
-    standing = work.references.mapping(entry.provider, entry.reference)
-    if standing is not None and standing["matter_id"] != entry.matter_id:
+    standing = words.get((entry.provider, entry.reference), entry.matter_id)
+    if standing != entry.matter_id:
         yield (
-            f"{entry.reference!r} is mapped to matter {standing['matter_id']} already; "
+            f"{entry.reference!r} is mapped to matter {standing} already; "
             "take that back first (`orchestrator matters unmap`)."
         )

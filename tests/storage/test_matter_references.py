@@ -33,6 +33,24 @@ def test_a_matter_is_found_under_all_that_clio_calls_it(uow):
     assert meaning(uow, "00002-Ferris") == Unknown()
 
 
+def test_a_file_s_lines_are_kept_by_hundreds_and_what_is_there_already_is_not_kept_again(uow):
+    keep(uow, a_matter())
+    lines = [Entry("lawpay", "mapped", f"ref {n}", 9) for n in range(1200)] + [Entry("clio", "custom_number", "old", 9)]
+    said = []
+    with uow() as work:
+        work.references.add(lines[7], source="operator")
+        sa.event.listen(work.connection, "before_cursor_execute", lambda *given: said.append(given[2]))
+        new = work.references.add_all_new(lines, source="import")
+        known = work.references.mappings({"ref 7", "old", "nothing"})
+    assert new == [line for line in lines if line is not lines[7]]
+    assert known == {("lawpay", "ref 7"): 9}
+    assert len(said) < 10
+    assert meaning(uow, "ref 1199") == meaning(uow, "old") == Resolved(9, Rung.EXACT)
+    with uow.read() as work:
+        [old] = work.references.written("old")
+    assert (old["current"], old["source"]) == (False, "import")
+
+
 def test_F70_an_old_number_stays_as_an_alias(uow):
     keep(uow, a_matter())
     [changed] = keep(uow, a_matter(display_number="00001-Ferris-Jones"))
