@@ -206,8 +206,10 @@ class Runs(Repository):
             found += self._items(named.where(movements.c.link.in_([item.key for item in ours])))
         return sorted(found)
 
-    def unlinked(self, window: Window, source: Source, after: int, size: int) -> list[Item]:
-        """The next movements, by id; of the ledger's only lines that name no movement of a processor in the window."""
+    def unlinked(
+        self, window: Window, source: Source, after: int, size: int, processors: Collection[str] = PROCESSORS
+    ) -> list[Item]:
+        """The next movements, by id; of the ledger's only lines that name no movement of these processors in the window."""
         compared = [movements.c[name] for name in COMPARED]
         chosen = sa.select(sa.literal_column("''"), sa.literal_column("1"), movements.c.id, *compared)
         mine = chosen.where(within(window), movements.c.source == source, movements.c.id > after)
@@ -215,7 +217,7 @@ class Runs(Repository):
             taken = movements.alias("taken")
             theirs = sa.and_(
                 taken.c.account == window.account,
-                taken.c.source.in_(PROCESSORS),
+                taken.c.source.in_(sorted(processors)),
                 taken.c.external_id == movements.c.link,
             )
             partner = sa.select(sa.literal(1)).where(theirs, within(window, taken))

@@ -96,7 +96,7 @@ def go_on(rt: Runtime, run_id: int, *, say: Progress | None = None, each: Callab
                 return run
             course = Course(rt, work, run, account_named(rt, run["account"]), memo)
             try:
-                with _uncollected():
+                with uncollected():
                     done, steps = course.step()
             except RunTaken:
                 # Another worker went on with it: its steps are as good as ours.
@@ -108,7 +108,7 @@ def go_on(rt: Runtime, run_id: int, *, say: Progress | None = None, each: Callab
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def uncollected() -> Iterator[None]:
     """A step makes tens of thousands of tuples and no cycle: looking for one among them costs as much as the step."""
     before = gc.isenabled()
     gc.disable()

@@ -37,7 +37,7 @@ from orchestrator.domain.three_way import Line, Statement, apart
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import OrchestratorError
 from orchestrator.storage.repository import Row
-from orchestrator.storage.runs import Window
+from orchestrator.storage.runs import PROCESSORS, Window
 from orchestrator.storage.three_way import Cut
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.keep_breaks import keep_breaks
@@ -149,6 +149,7 @@ class Course:
         """
         texts: dict[str, set[str]] = {source: set() for source in ASKED}
         settled: dict[tuple[str, Any], int] = defaultdict(int)
+        self._place["processors"] = sorted({*self._place.get("processors", ()), *{look[5] for look in looks}})
         last = 0
         for ident, on, cents, status, _, source, reference, matter, _, _, _, _, whose in looks:
             if cents > 0 and status == "settled" and ident != last:
@@ -173,7 +174,8 @@ class Course:
 
     def _ledger(self, after: int | None) -> int | None:
         """Ledger lines that name no payment there is: their reference, matter or amount may find one."""
-        items = self._work.runs.unlinked(self._window, Source.CLIO_LEDGER, after or 0, PAGE)
+        seen = self._place.get("processors", PROCESSORS)
+        items = self._work.runs.unlinked(self._window, Source.CLIO_LEDGER, after or 0, PAGE, seen)
         self._pool(Leg.PROCESSOR, items)
         return items[-1].id if len(items) == PAGE else None
 
