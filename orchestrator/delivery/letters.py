@@ -29,6 +29,8 @@ NAME, NUMBER, POSTAL = 80, 40, 200
 
 MESSAGE_ID = re.compile(r"<[!-;=?-~]{3,200}>", re.ASCII)
 LONGEST_THREAD = 20
+A_LINE = 20
+"""Bills on one line of a header."""
 
 # Headers arrive here folded; folding again would put a long key on a line of its own.
 WIRE = policy.compat32.clone(linesep="\r\n", max_line_length=998)
@@ -87,14 +89,8 @@ def _samples() -> Iterator[Facts]:
     words = {field.name: field.name for field in fields(Facts)}
     line = Line(*(field.name for field in fields(Line)))
     for way in ("one", "each", "some", "none", "draw"):
-        full: dict[str, Any] = {
-            **words,
-            "footer": ("line",),
-            "way": way,
-            "items": ("item",),
-            "count": 1,
-            "bills": (line,),
-        }
+        listed = {"footer": ("line",), "items": ("item",), "count": 1, "bills": (line,)}
+        full: dict[str, Any] = {**words, **listed, "way": way}
         yield Facts(**full)
         yield Facts(**full | {"count": 2, "bills": (line, replace(line, pay_url=""))})
         silent = {name: type(value)() for name, value in full.items()}
@@ -142,9 +138,8 @@ class TemplateLetters:
         self._pay_hosts = frozenset(host.lower() for host in pay_hosts)
         self._brand, self._rules = brand, tuple(rules)
         self._headers = headers or Headers()
+        self._unsubscribe = mail_address(self._headers.unsubscribe) if self._headers.unsubscribe else None
         self._styles: dict[tuple[Brand, str], Style] = {}
-        if self._headers.unsubscribe is not None:
-            mail_address(self._headers.unsubscribe)
         for one in (brand, *(rule.brand for rule in self._rules)):
             style = self._style(one, one.locale)
             if missing := self.pages.wanting(style.tag):
@@ -265,13 +260,13 @@ class TemplateLetters:
             message[name] = value
         message["Content-Language"] = style.tag
         message["Auto-Submitted"] = "auto-generated"
-        if self._headers.unsubscribe:
-            message["List-Unsubscribe"] = f"<mailto:{self._headers.unsubscribe}>"
+        if self._unsubscribe:
+            message["List-Unsubscribe"] = f"<mailto:{self._unsubscribe}>"
         if self._headers.key:
             message[self._headers.key] = letter.key
         message["X-Orchestrator-Key"] = letter.key
-        message["X-Orchestrator-Bill"] = ",".join(str(bill.bill_id) for bill in bills)
-        message["X-Orchestrator-Step"] = ",".join(bill.step or step for bill in bills)
+        message["X-Orchestrator-Bill"] = _listed([str(bill.bill_id) for bill in bills])
+        message["X-Orchestrator-Step"] = _listed([bill.step or step for bill in bills])
         message.attach(_part("plain", text))
         message.attach(_part("html", html))
         return Finished(message.as_bytes(policy=WIRE), message_id, subject, text, recipient, style.sender)
@@ -283,6 +278,11 @@ class TemplateLetters:
         if before:
             yield "In-Reply-To", before[-1]
             yield "References", "\r\n ".join(before)
+
+
+def _listed(words: Sequence[str]) -> str:
+    """Words with commas between them, folded: a relay may refuse a line of a thousand characters (RFC 5322)."""
+    return ",\r\n ".join(",".join(words[i : i + A_LINE]) for i in range(0, len(words), A_LINE))
 
 
 def slug(matter_type: str) -> str:

@@ -13,9 +13,13 @@ from orchestrator.storage.tables import bounce_box, bounces, messages, posted, r
 
 class Bounces(Repository):
     def post(self, message_id: str, *, address: str, kind: str, bill_ids: Sequence[int]) -> None:
-        """From now on this letter may be with the relay; `address` is the digest of its recipient."""
-        values = {"address": address, "kind": kind, "bill_ids": list(bill_ids), "posted_at": self.now}
-        self.add_once(posted, key=key_of(message_id), message_id=message_id, **values)
+        """From now on this letter may be with the relay; `address` is the digest of its recipient.
+
+        One that is sent again, to a corrected address perhaps, may come back again.
+        """
+        values = {"address": address, "kind": kind, "bill_ids": list(bill_ids), "posted_at": self.now, "bounced": None}
+        statement = self.insert(posted).values(key=key_of(message_id), message_id=message_id, **values)
+        self.connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_=values))
 
     def letter(self, key: str) -> Row | None:
         """The letter of ours whose Message-ID begins so."""

@@ -45,11 +45,11 @@ def _came_back(work: Work, letter: Row, report: Report) -> None:
     if letter["kind"] == "notice":
         _no_notice(work, letter)
     bills = work.mirror.bills(letter["bill_ids"])
-    numbers = ", ".join(bill.number for bill in bills.values()) or "no bill that we know"
+    numbers = ", ".join(bill.number for bill in bills.values()) or "(unknown)"
     held = work.bounces.held(letter["address"])
     work.exceptions.open(
         BOUNCED, exception_key(held["id"]),
-        f"A message about {numbers} came back ({report.code}); nothing more is sent to that address. {advice(BOUNCED)}",
+        f"A message about invoice {numbers} came back ({report.code}); nothing more is sent to that address. {advice(BOUNCED)}",
         subject=("bill", letter["bill_ids"][0]) if letter["bill_ids"] else None,
         money_cents=sum(bill.balance_cents for bill in bills.values()) or None,
     )  # fmt: skip

@@ -85,6 +85,14 @@ def test_the_headers_name_every_bill_and_its_step():
     assert message["X-Orchestrator-Step"] == "overdue-7,overdue-21"
 
 
+def test_the_lines_of_a_letter_about_a_hundred_bills_stay_short():
+    many = tuple(replace(FIRST, bill_id=10**9 + n) for n in range(100))
+    finished = write(bills=many)
+    assert max(map(len, finished.message.split(b"\r\n"))) < 300
+    assert len(parsed(finished)["X-Orchestrator-Bill"].split(",")) == 100
+    assert {step.strip() for step in parsed(finished)["X-Orchestrator-Step"].split(",")} == {"overdue-7"}
+
+
 def test_a_reminder_stands_in_the_thread_of_the_invoice():
     message = parsed(write(thread=("<first@hartlane.example>", "<second@hartlane.example>")))
     assert message["In-Reply-To"] == "<second@hartlane.example>"

@@ -49,6 +49,16 @@ def test_f76_what_bounced_before_the_release_does_not_hold_the_address_again(uow
     assert of(uow) is not None
 
 
+def test_f76_a_letter_sent_again_to_a_corrected_address_may_come_back_again(uow):
+    posted(uow, "aa")
+    told(uow, "aa")
+    posted(uow, "aa", to="ana@other.example")
+    assert of(uow, "ana@other.example") is None
+    assert told(uow, "aa") is not None
+    assert of(uow, "ana@other.example") is not None
+    assert of(uow) is not None
+
+
 def test_f76_a_letter_counts_once_however_often_it_is_told(uow):
     posted(uow, "aa")
     assert told(uow, "aa", Bounced.SOFT, "4.2.2") is not None
