@@ -124,6 +124,10 @@ REASONS: dict[str, Reason] = {
     ),
     "reminders_held": Reason("a person holds its reminders", "Release the hold when its cause is settled."),
     "client_paused": Reason("reminders to the client are paused", "Release the pause when its cause is settled."),
+    "matter_unknown": Reason(
+        "its matter cannot be seen by the connected Clio user, so nobody knows whether it is closed or held",
+        "Give that user access to the matter in Clio, or connect as another.",
+    ),
     "address_bounced": Reason(
         "messages to the client's address come back, or the relay keeps it on its list of addresses not to write to",
         "Reach the client another way, correct the address in Clio, or `orchestrator reminders bounces release` if it is right.",

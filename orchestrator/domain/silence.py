@@ -154,6 +154,7 @@ def quiet(standing: Standing, *, today: date, rules: Rules) -> tuple[Quiet, ...]
         (standing.credit_cents > 0, Quiet("credit_unapplied", loud=True)),
         (rules.hold_closed and MatterStatus.CLOSED in statuses, Quiet("matter_closed")),
         (rules.hold_pending and MatterStatus.PENDING in statuses, Quiet("matter_pending")),
+        (len(standing.matters) < len(bill.matter_ids), Quiet("matter_unknown", loud=True)),
         *_unreachable(standing),
         (standing.clio_reminds is None, Quiet("client_not_read")),
         (standing.clio_reminds is True, Quiet("clio_reminders_on")),

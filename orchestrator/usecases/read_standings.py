@@ -230,11 +230,8 @@ def _open_payments(work: Work) -> OpenPayments:
     """Clio's payments that have not come to an end or to a bill, each with the bills it is or was meant for."""
     rows = work.mirror.payments(work.mirror.payments_under_way())
     links = work.links.by_clio_ids([row["link_id"] for row in rows.values() if row["link_id"] is not None])
-    meant = {link_id: link["bill_id"] for link_id, link in links.items()}
-    return [
-        (row, {*row["bill_ids"], *([meant[row["link_id"]]] if row["link_id"] in meant else [])})
-        for row in rows.values()
-    ]
+    meant = {link_id: work.links.parts(link).keys() for link_id, link in links.items()}
+    return [(row, {*row["bill_ids"], *meant.get(row["link_id"], ())}) for row in rows.values()]
 
 
 def _under_way(rt: Runtime, payments: OpenPayments) -> dict[int, date]:

@@ -83,6 +83,7 @@ CAUSES = {
     "a credit is unapplied": ("credit", "credit_unapplied", of(credit_cents=1)),
     "the matter is closed": ("closed", "matter_closed", of_matter(status=MatterStatus.CLOSED)),
     "the matter is pending": ("open", "matter_pending", of_matter(status=MatterStatus.PENDING)),
+    "its matter is hidden": ("hidden", "matter_unknown", of_bill(matter_ids=tuple(range(3, 10)))),
     "a person holds it": ("g", "reminders_held", held(HoldKind.HOLD)),
     "the client is paused": ("h", "client_paused", held(HoldKind.PAUSE, TODAY)),
     "there is no client": ("client", "client_missing", of_bill(client=None)),
@@ -132,7 +133,7 @@ def test_a_standing_with_any_reason_set_is_never_spoken_of(names):
 ORDER = (
     "trust_request", "bill_of_other_kind", "bill_not_issued", "bill_gone", "bill_written_off", "bill_paid",
     "payment_under_way", "echeck_settling", "payment_to_record", "payment_in_question", "payment_reversed", "reversal_grace",
-    *REASON_OF.values(), "trust_available", "credit_unapplied", "matter_closed", "matter_pending", "client_missing",
+    *REASON_OF.values(), "trust_available", "credit_unapplied", "matter_closed", "matter_pending", "matter_unknown", "client_missing",
     "client_email_blank", "client_email_invalid", "client_redacted", "address_bounced", "client_not_read",
     "clio_reminders_on", "never_delivered", "below_minimum", "too_old",
 )  # fmt: skip
