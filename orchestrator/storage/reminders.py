@@ -257,13 +257,15 @@ class Reminders(Repository):
         told = sa.select(both.c.message_id).where(both.c.message_id.is_not(None)).order_by(both.c.sent_at)
         return list(dict.fromkeys(self.connection.execute(told).scalars()))
 
-    def sent_to_client(self, client_id: int, *, since: datetime) -> int:
-        """How many letters this client was sent since then, those in doubt included."""
+    def sent_to_client(self, client_id: int, *, since: datetime, but_for: int | None = None) -> int:
+        """How many letters but this one the client was sent since then, those in doubt included."""
         left = sa.or_(
             reminder_letters.c.sent_at >= since,
             sa.and_(reminder_letters.c.state == LetterState.UNKNOWN, reminder_letters.c.updated_at >= since),
         )
-        theirs = sa.select(sa.func.count()).where(reminder_letters.c.client_id == client_id, left)
+        theirs = sa.select(sa.func.count()).where(
+            reminder_letters.c.client_id == client_id, left, reminder_letters.c.id.is_distinct_from(but_for)
+        )
         return int(self.connection.execute(theirs.select_from(reminder_letters)).scalar_one())
 
     # ── looking, and a person's word ──

@@ -46,14 +46,17 @@ def want_message(rt: Runtime, work: Work, link: Row) -> None:
     )  # fmt: skip
 
 
-def had_today(rt: Runtime, work: Work, client_id: int) -> bool:
-    """Whether a client has had the firm's daily measure of messages and reminders, by the office's date (F72)."""
+def had_today(rt: Runtime, work: Work, client_id: int, *, but_for: int | None = None) -> bool:
+    """Whether a client has had the firm's daily measure of messages and reminders, by the office's date (F72).
+
+    The letter that is asking, which a relay may have refused for now, is not counted.
+    """
     most = rt.settings.mail.client_daily_limit
     if most is None:
         return False
     midnight = datetime.combine(rt.local_date(work.now), time(), rt.settings.firm.zone).astimezone(UTC)
     invoices = work.messages.sent_to_client(client_id, since=midnight)
-    return invoices + work.reminders.sent_to_client(client_id, since=midnight) >= most
+    return invoices + work.reminders.sent_to_client(client_id, since=midnight, but_for=but_for) >= most
 
 
 def tell_when_long(rt: Runtime, job: Job) -> None:

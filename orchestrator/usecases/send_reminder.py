@@ -14,6 +14,7 @@ from orchestrator.domain.topics import Urgency
 from orchestrator.engine.effects import Effect, Intent, Unneeded
 from orchestrator.errors import Away, NeedsReview, Rejected, Stale
 from orchestrator.storage.audit import WORKER
+from orchestrator.storage.jobs import JobState
 from orchestrator.storage.lineage import Life
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
@@ -84,6 +85,16 @@ class SendReminder(Effect[str]):
         return life.recovered_at is not None and self.job.created_at <= life.recovered_at
 
     def look(self) -> Intent | Unneeded:
+        """As it stands now; what may be with the client already goes again as the very same, or not without a person (F75)."""
+        looked = self._look()
+        if self.job.state is JobState.SENT and self.job.intent is not None:
+            before = self.job.intent
+            if isinstance(looked, Unneeded) or looked["key"] != before["key"]:
+                said = f"No answer for {before['message_id']} after the message was handed over."
+                raise NeedsReview(said, reason="mail_outcome_unknown")
+        return looked
+
+    def _look(self) -> Intent | Unneeded:
         rt = self.rt
         if rt.mailer is None:
             raise NeedsReview("ORCH_MAIL__URL or ORCH_MAIL__FROM is not set.", reason="mail_not_configured")
@@ -94,7 +105,7 @@ class SendReminder(Effect[str]):
             letter, spoken = self._judge(work)
             if not spoken:
                 return Unneeded(SILENT)
-            if had_today(rt, work, letter["client_id"]):
+            if had_today(rt, work, letter["client_id"], but_for=letter["id"]):
                 return Unneeded(PUT_OFF)
             links = [self._link(work, one) for one in spoken]
             closes = rt.settings.office.window(letter["on"])[1]

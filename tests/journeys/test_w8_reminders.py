@@ -410,6 +410,30 @@ def test_F75_a_person_s_word_sends_it_once_more_under_the_same_message_id(firm):
     assert rows(firm, bill) == {"overdue-7": ("sent", None)}
 
 
+def test_F75_a_relay_that_knows_our_keys_is_given_the_very_same_or_nothing(opened):
+    """One of two bills was paid since: another letter would be a second one, so a person is asked."""
+    firm = opened(mail={"relay_knows_keys": True, "key_header": "X-Relay-Key"})
+    bills = [owed(firm, dollars=dollars) for dollars in (100, 200)]
+    to(firm, FIRST)
+    firm.sandbox.fault("smtp", "drop_after_data")
+    firm.later(minutes=1)
+    firm.sandbox.act("record_payment", id=bills[0]["id"])
+    firm.later(minutes=2)
+    [job] = firm.jobs("reminder.send")
+    assert (job["state"], job["reason"]) == (JobState.PARKED, "mail_outcome_unknown")
+    assert letters(firm) == [{bill["id"]: "overdue-7" for bill in bills}]
+    at(firm, "2026-03-20")
+    assert len(letters(firm)) == 1
+
+
+def test_F72_a_letter_refused_for_now_does_not_count_against_itself(opened):
+    firm = opened(mail={"client_daily_limit": 1})
+    bill = owed(firm)
+    firm.sandbox.fault("smtp", "reply", code=451, times=2)
+    at(firm, FIRST)
+    assert letters(firm) == [{bill["id"]: "overdue-7"}]
+
+
 def test_F76_an_address_no_relay_takes_is_not_tried_every_day(firm):
     bill = owed(firm)
     firm.sandbox.fault("smtp", "reply", code=550, times=1)
