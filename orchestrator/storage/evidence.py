@@ -242,7 +242,8 @@ PARTS: tuple[Part, ...] = (
     ),
     Part(
         "differences", differences,
-        ("id", "run_id", "kind", "money_cents", "cause", "reference", "matter_id", "candidates", "movement_ids", "since"),
+        ("id", "run_id", "fingerprint", "root", "kind", "money_cents", "cause", "reference", "matter_id", "candidates",
+         "movement_ids", "since"),
         lambda scope: sa.and_(differences.c.run_id.in_(_runs()), differences.c.matter_id == scope.matter_id),
         lambda scope: differences.c.run_id.in_(_runs(_run_in(scope))),
     ),
