@@ -18,6 +18,7 @@ from orchestrator.domain.topics import Urgency
 from orchestrator.sandbox import SandboxHandle
 from orchestrator.storage.tables import bill_matters, bills, links, matters
 from orchestrator.storage.unit_of_work import Work
+from orchestrator.usecases.read_standings import LISTS
 from orchestrator.usecases.sync_bills import Bills
 from tests.firm import Firm, open_firm
 from tests.workflows.fleet import Fleet, a_fleet
@@ -114,6 +115,8 @@ def _seed(firm: Firm, count: int) -> None:
     with firm.rt.uow() as work:
         for kind in SWEPT:
             work.dirty.swept(kind, up_to=work.now - timedelta(hours=1), found=0)
+        for name, _, _ in LISTS:
+            work.clients.was_read(name, at=work.now - timedelta(hours=1))
 
 
 def _new(before: dict[str, Any], after: dict[str, Any], name: str) -> list[int]:
