@@ -82,6 +82,13 @@ class Approvals(Repository):
             chosen = chosen.where(entries.c.matter_id.in_(matter_ids))
         return [ApprovedEntry(*row) for row in self.connection.execute(chosen)]
 
+    def matters_with_work(self) -> set[int]:
+        """Matters with approved work that is on no bill."""
+        standing = sa.and_(approvals.c.entry_id == entries.c.id, approvals.c.withdrawn_at.is_(None))
+        chosen = sa.select(entries.c.matter_id).join(approvals, standing)
+        mine = chosen.where(self._unbilled(), entries.c.matter_id.is_not(None))
+        return set(self.connection.execute(mine.distinct()).scalars())
+
     def redacted_matters(self) -> set[int]:
         """Matters with unbilled billable work whose figures are hidden from our user (F41)."""
         hidden = sa.or_(

@@ -68,15 +68,17 @@ class Billing(Repository):
                 found.setdefault(matter_id, []).append(row)
         return found
 
-    def expected(self) -> tuple[int, int]:
-        """Bills that are drafted or asked for, and matters whose work waits for the billing day."""
+    def expected(self) -> int:
+        """How many bills are drafted or asked for."""
         asked = sa.select(sa.func.count()).select_from(billing_requests).where(billing_requests.c.state == "asked")
         revenue = sa.and_(bills.c.state.in_(UNISSUED), bills.c.kind == BillKind.REVENUE)
         drafted = sa.select(sa.func.count()).select_from(bills).where(revenue, bills.c.request_id.is_(None))
-        waits = sa.and_(billing_decisions.c.reason == "below_threshold", billing_decisions.c.amount_cents > 0)
-        gathered = sa.select(sa.func.count()).select_from(billing_decisions).where(waits)
-        one, two, three = (self.connection.execute(chosen).scalar_one() for chosen in (asked, drafted, gathered))
-        return int(one) + int(two), int(three)
+        return sum(int(self.connection.execute(chosen).scalar_one()) for chosen in (asked, drafted))
+
+    def decided_on(self, reason: str) -> set[int]:
+        """Matters about which this was the last that was decided; whether they still have work is another question."""
+        chosen = sa.select(billing_decisions.c.matter_id).where(billing_decisions.c.reason == reason)
+        return set(self.connection.execute(chosen).scalars())
 
     def counts(self) -> dict[str, int]:
         """Requests made, and bills of ours by state."""

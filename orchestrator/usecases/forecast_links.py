@@ -52,16 +52,15 @@ def warning(rt: Runtime, use: Use, found: Outlook) -> str:
 
 def _by_bills(rt: Runtime, work: Work) -> Iterator[datetime]:
     """Links that wait already and bills that are being made count from now on, other work from the next billing day."""
-    drafted, gathered = work.billing.expected()
     waiting, _ = work.links.left_waiting()
     yield from [work.now] * waiting
     if not _clio_collects(rt):
         return
-    yield from [work.now] * drafted
+    yield from [work.now] * work.billing.expected()
     day = next_billing_day(rt.local_date(work.now), rt.settings.billing.calendar_day)
     moment = _at_work(rt, day)
     if moment <= work.now + AHEAD:
-        yield from [moment] * gathered
+        yield from [moment] * len(work.billing.decided_on("below_threshold") & work.approvals.matters_with_work())
 
 
 def _clio_collects(rt: Runtime) -> bool:

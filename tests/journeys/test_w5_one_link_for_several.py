@@ -3,9 +3,14 @@
 import pytest
 
 from orchestrator.domain.links import FOR_REMINDER
+from orchestrator.usecases.show_links import show_budget
+from tests.databases import either_url
+from tests.firm import open_firm
 from tests.journeys.test_w8_reminders import DUE, FIRST, at, letters
 from tests.recovery.past import Past, look_in_the_relay_s_log, to_its_end
 from tests.usecases.test_renew_link import wish
+
+__all__ = ["either_url"]
 
 
 @pytest.fixture
@@ -171,9 +176,9 @@ def test_F09_after_a_lost_answer_it_is_found_again_by_its_key(together):
 
 
 def test_F57_one_that_a_restored_database_forgot_is_replaced_and_never_lives_beside_another(
-    sandbox, database_url, tmp_path
+    sandbox, either_url, tmp_path
 ):
-    past = Past(sandbox, database_url, tmp_path, links={"several": "contact"})
+    past = Past(sandbox, either_url, tmp_path, links={"several": "contact"})
     with past.firm() as firm:
         firm.work()
         past.take()
@@ -199,3 +204,20 @@ def test_on_the_rail_of_pages_each_bill_keeps_its_own(at_lawpay):
     ] * 2
     assert len(firm.mails()) == 2
     firm.check()
+
+
+def test_links_are_shared_reminded_of_and_foreseen_alike_on_either_database(sandbox, either_url):
+    with open_firm(sandbox, either_url, environment={"links": {"several": "contact"}}) as firm:
+        firm.work()
+        bills = [firm.issued_bill(dollars=dollars, due_at=DUE) for dollars in (300, 500)]
+        seen(firm)
+        at(firm, FIRST)
+        assert letters(firm) == [{bill["id"]: "overdue-7" for bill in bills}]
+        with firm.rt.uow() as work:
+            work.jobs.add("links.upkeep", "now")
+        firm.work()
+        assert firm.jobs("links.upkeep", "parked", "failed") == []
+        ahead = show_budget(firm.rt)["forecast"]
+        # The scenario's own unbilled hour has been asked for by now.
+        assert (ahead["wanted_by_bills"], ahead["most_active"]) == (1, 2)
+        firm.check()

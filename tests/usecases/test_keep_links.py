@@ -97,3 +97,14 @@ def test_the_budget_foresees_bills_and_reminders_that_will_want_a_link(firm):
     found = show_budget(firm.rt)["forecast"]
     assert (found["wanted_by_bills"], found["wanted_by_reminders"]) == (1, 1)
     assert (found["most_active"], found["tight_at"], found["short_at"]) == (3, None, None)
+
+
+def test_work_that_waits_for_the_billing_day_is_foreseen_until_it_is_billed(firm):
+    entry = firm.log_time(dollars=100)
+    firm.later(hours=2)
+    assert show_budget(firm.rt)["forecast"]["wanted_by_bills"] == 1
+    bill = firm.sandbox.act("generate_bill", matter_id=firm.matter(), entry_ids=[entry["id"]])
+    firm.sandbox.act("approve_bill", id=bill["id"])
+    firm.later(minutes=16)
+    firm.later(minutes=2)
+    assert show_budget(firm.rt)["forecast"]["wanted_by_bills"] == 0
