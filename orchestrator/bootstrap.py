@@ -318,7 +318,7 @@ def letters_of(settings: Settings) -> TemplateLetters:
 def _require_words(settings: Settings) -> None:
     """A step without its words would fail on the day it falls due, weeks from now: it is refused at the start."""
     there = letters_of(settings).pages.steps
-    for name in settings.reminders.sequences:
+    for name in settings.sequences:
         for step in load_sequence(settings.config_dir, name).steps:
             if step.is_letter and step.template not in there:
                 raise Misconfigured(

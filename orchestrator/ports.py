@@ -14,6 +14,7 @@ from orchestrator.domain.activities import Activity
 from orchestrator.domain.bills import Bill, BillState
 from orchestrator.domain.contacts import ClientBalance, Contact, User
 from orchestrator.domain.custom_actions import CustomAction, Record
+from orchestrator.domain.evergreen import TrustAsk, TrustLine
 from orchestrator.domain.gateway import GatewayAccount, GatewayEvent, Transaction
 from orchestrator.domain.letters import Finished, Letter, Reminder
 from orchestrator.domain.links import LinkAsk, RemoteLink
@@ -110,6 +111,14 @@ class PracticeManagement(Protocol):
 
     def bill(self, bill_id: int) -> Bill: ...
     def move_bill(self, bill_id: int, etag: str, state: BillState) -> Bill: ...
+
+    def create_trust_request(self, ask: TrustAsk) -> int:
+        """Ask for a deposit into trust; the number of the request, which is not that of the bill it becomes."""
+        ...
+
+    def trust_lines(self, matter_id: int, since: datetime) -> list[TrustLine]:
+        """The lines of a matter's trust requests made since; all of them, or it raises (F13)."""
+        ...
 
     def create_task(self, ask: TaskAsk) -> int: ...
     def tasks_named(self, key: str, matter_id: int | None) -> list[RemoteTask]: ...

@@ -15,6 +15,7 @@ from orchestrator.domain.activities import Activity
 from orchestrator.domain.bills import TRANSITIONS, UNISSUED, Bill, BillState
 from orchestrator.domain.contacts import ClientBalance, Contact, User
 from orchestrator.domain.custom_actions import CustomAction
+from orchestrator.domain.evergreen import TrustAsk, TrustLine
 from orchestrator.domain.links import LinkAsk, RemoteLink
 from orchestrator.domain.matters import Matter
 from orchestrator.domain.payments import Allocation, CreditMemo, Payment
@@ -234,6 +235,22 @@ class ImaginedPractice:
     def moves(self) -> dict[tuple[int, str], Any]:
         """The last move of each bill, by its id and the etag it was moved under."""
         return {(row["subject_id"], row["facts"]["etag"]): row["facts"] for row in self._rehearsal.of("move_bill")}
+
+    # ── retainers ──
+
+    def create_trust_request(self, ask: TrustAsk) -> int:
+        return -self._rehearsal.keep(
+            "create_trust_request", "matter", ask.matter_id, amount_cents=ask.amount_cents, note=ask.note,
+            issued_on=ask.issued_on.isoformat(), due_on=ask.due_on.isoformat(),
+        )  # fmt: skip
+
+    def trust_lines(self, matter_id: int, since: datetime) -> list[TrustLine]:
+        ours = [
+            TrustLine(None, matter_id, row["facts"]["note"], row["facts"]["amount_cents"])
+            for row in self._rehearsal.of("create_trust_request")
+            if row["subject_id"] == matter_id and row["at"] >= since
+        ]
+        return [*self._real.trust_lines(matter_id, since), *ours]
 
     # ── what is written on matters and to people ──
 

@@ -211,6 +211,7 @@ class LinkSettings(Group):
     pay_hosts: tuple[str, ...] = ("clio.com",)
     hold_closed: bool = False
     several: Literal["bill", "contact"] = "bill"
+    trust_requests: bool = False
 
 
 class SequenceSettings(Group):
@@ -320,6 +321,28 @@ class Signatory(Group):
     clio_user_id: int | None = None
 
 
+class EvergreenDefault(Group):
+    """The level of matters of a practice area (of all, without one) that name none of their own."""
+
+    threshold_cents: int = Field(ge=100)
+    target_cents: int = Field(ge=100)
+    practice_area: str | None = None
+
+
+class EvergreenSettings(Group):
+    """Retainers that are filled up again (`[trust.evergreen]`); off without a field and without a default."""
+
+    threshold_field: str | None = None
+    target_field: str | None = None
+    defaults: tuple[EvergreenDefault, ...] = ()
+    due_days: int = Field(default=14, ge=1, le=90)
+    sequence: str = "retainer"
+
+    @property
+    def on(self) -> bool:
+        return self.threshold_field is not None or bool(self.defaults)
+
+
 class TrustSettings(Group):
     """Trust accounts and who may do what with them; everything is off until an account is configured."""
 
@@ -334,6 +357,7 @@ class TrustSettings(Group):
     ledger_writes: bool = False
     firm_money_cap_cents: int = Field(default=20_000, ge=0)
     keep_matches_days: int = Field(default=90, ge=1)
+    evergreen: EvergreenSettings = EvergreenSettings()
 
     @model_validator(mode="after")
     def each_account_once(self) -> Self:
@@ -591,6 +615,12 @@ class Settings(BaseSettings):
             self.firm.zone, reminders.holidays or HOME[self.clio.region], reminders.window_opens,
             reminders.window_closes, reminders.closed_days,
         )  # fmt: skip
+
+    @property
+    def sequences(self) -> list[str]:
+        """Every sequence that something may be followed up by: of bills, and of requests to fill a retainer up."""
+        both = self.reminders.enabled and self.trust.evergreen.on
+        return sorted({*self.reminders.sequences, *((self.trust.evergreen.sequence,) if both else ())})
 
     @property
     def embedded(self) -> bool:

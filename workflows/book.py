@@ -38,6 +38,7 @@ from orchestrator.usecases.read_bounces import read_bounces
 from orchestrator.usecases.reconcile_nightly import reconcile_nightly, reconcile_run
 from orchestrator.usecases.reconcile_window import reconcile_window
 from orchestrator.usecases.recover import adopt_links, finish_recovery
+from orchestrator.usecases.request_trust import RequestTrust
 from orchestrator.usecases.send_message import SendMessage
 from orchestrator.usecases.send_notice import SendNotice
 from orchestrator.usecases.send_reminder import SendReminder
@@ -195,6 +196,11 @@ def send_reminder(job: Job, rt: Runtime) -> None:
 @workflow("reminder.flag")
 def flag_bill(job: Job, rt: Runtime) -> None:
     perform(FlagToAttorney(rt, job))
+
+
+@workflow("trust.request")
+def request_trust(job: Job, rt: Runtime) -> None:
+    perform(RequestTrust(rt, job))
 
 
 @workflow("ledger.enter")

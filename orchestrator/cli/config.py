@@ -130,6 +130,8 @@ def _rows(value: Any) -> Any:
     """Rows of a profile as plain data."""
     from pydantic import BaseModel
 
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
     if isinstance(value, tuple):
         return [one.model_dump(mode="json") if isinstance(one, BaseModel) else one for one in value]
     return value

@@ -66,6 +66,7 @@ MEANINGS = {
     "links.account_id": "the operating account links pay into; the only able one if not set",
     "links.issued_from": "bills issued before get no link",
     "links.pay_hosts": "hosts a payment link may point to",
+    "links.trust_requests": "send a payment link, into trust, for trust requests that people make",
     "links.hold_closed": "bills of closed matters get no link",
     "reminders.enabled": "unpaid bills are followed up",
     "reminders.sequence": "the steps that follow an unpaid bill, a file of config/reminders",
@@ -108,5 +109,6 @@ MEANINGS = {
     "trust.notices": "who tells the client of a draw: a person, who records it, or the worker by mail",
     "trust.ledger_writes": "enter lines into Clio's ledger ourselves; never bill payments",
     "trust.keep_matches_days": "how long matches stay of runs that a newer or signed one has replaced; their figures always do",
+    "trust.evergreen": "the matter fields, or defaults by practice area, that say when a retainer is filled up and to how much",
     "trust.firm_money_cap_cents": "the most of the firm's own money that may lie in a trust account for bank charges",
 }

@@ -24,6 +24,20 @@ app = typer.Typer(
     help="Trust money: accounts, client ledgers, draws, disputes. Nothing here moves money.", no_args_is_help=True
 )
 
+evergreen = typer.Typer(help="Retainers that are filled up again (`[trust.evergreen]`).", no_args_is_help=True)
+app.add_typer(evergreen, name="evergreen")
+
+RETAINERS = (
+    Column("Matter", "matter", wrap=False),
+    amount("In trust", "balance_cents"),
+    amount("Level", "threshold_cents"),
+    amount("Filled up to", "target_cents"),
+    amount("Missing", "missing_cents"),
+    amount("Asked for", "asked_cents"),
+    Column("Request", "state", wrap=False),
+    number("Bill", "bill_id"),
+    Column("Nobody is asked because", "why", because),
+)
 ACCOUNTS = (
     Column("Account", "key", wrap=False),
     Column("Class", "account_class", wrap=False),
@@ -455,3 +469,24 @@ def assign(
     with opened(ctx) as rt:
         found = assign_to_firm(rt, line, why=why, by=by, dry_run=dry_run)
     print(f"{'Would assign' if dry_run else 'Assigned'} {money(found['amount_cents'])} to the firm's own charges.")
+
+
+@evergreen.command("list")
+def list_retainers(ctx: typer.Context, as_json: JsonOption = False) -> None:
+    """List the matters that have a level, what they have in trust, and what is asked of their clients.
+
+    The worker looks whenever a matter's trust money moves, and once a day; one request of a matter is open at a time:
+    wanted, asked (at Clio), or tasked (to a person).
+
+    JSON: a list of matter_id, matter, currency, balance_cents, threshold_cents, target_cents, missing_cents, state,
+    asked_cents, bill_id, why.
+    """
+    from orchestrator.cli.firm import opened
+    from orchestrator.usecases.show_retainers import show_retainers
+
+    with opened(ctx) as rt:
+        rows = show_retainers(rt)
+        if as_json:
+            say_json(rows)
+        else:
+            Page(rt.settings.firm.zone).table("Retainers", RETAINERS, rows)

@@ -11,7 +11,7 @@ from orchestrator.errors import Rejected
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One link for this much, into this operating account; on the rail of pages `account` is its configured key."""
+    """One link for this much, into this account; on the rail of pages `account` is its configured key."""
 
     amount_cents: int
     currency: str
@@ -35,19 +35,33 @@ class OnPage:
     account: FirmAccount | None
 
 
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """That a trust request may be asked for: into which of Clio's accounts, and why not now, if so."""
+
+    accounts: frozenset[int]
+    quiet: str | None = None
+
+
 def decide(
     bill: Bill, *, accounts: Sequence[BankAccount], currency: str, account_id: int | None, reversed_: bool,
     elsewhere: Silence | None = None, page: OnPage | None = None, promised_cents: int = 0,
+    deposit: Deposit | None = None,
 ) -> Ask | Silence:  # fmt: skip
     """What to ask for on a bill: balance less what is on its way, in the region's `currency`, else the first reason not to.
 
     `account_id` is the firm's choice of account, `reversed_` whether a payment of this bill came back and nobody has
     decided yet (T28), `elsewhere` why a payment that Clio does not know of silences it, `page` the other rail, `promised_cents`
-    what trust money is planned to pay of it (W9).
+    what trust money is planned to pay of it (W9). A request for a deposit is asked for only with `deposit`, which names the
+    trust accounts that may take it (T2).
     """
     asked = bill.open_cents - promised_cents
     for applies, silence in (
-        (bill.kind is not BillKind.REVENUE, Silence("trust_request")),
+        (bill.kind is not BillKind.REVENUE and deposit is None, Silence("trust_request")),
+        (
+            deposit is not None and deposit.quiet is not None,
+            Silence(deposit.quiet if deposit and deposit.quiet else ""),
+        ),
         (bill.state in UNISSUED, Silence("bill_not_issued")),
         (bill.state in GONE, Silence("bill_gone")),
         (bill.balance_cents <= 0, Silence("nothing_open")),
@@ -66,7 +80,11 @@ def decide(
         if page.account is None:
             return Silence("no_page_account", loud=True)
         return Ask(asked, currency, page.account.clio_id or 0, Rail.LAWPAY_PAGE, page.account.key)
-    account = account_for(accounts, currency=currency, chosen=account_id)
+    if deposit is not None:
+        into = [one for one in accounts if one.id in deposit.accounts]
+        account = account_for(into, currency=currency, chosen=None, wanted=AccountClass.TRUST)
+    else:
+        account = account_for(accounts, currency=currency, chosen=account_id)
     if account is None:
         return Silence("no_link_account", loud=True)
     return Ask(asked, currency, account.id)
@@ -110,8 +128,14 @@ def together(bills: Collection[Bill], decided: Mapping[int, Ask | Silence]) -> T
     return Together(replace(whole[0], amount_cents=sum(parts.values())), client.id, parts)
 
 
-def account_for(accounts: Sequence[BankAccount], *, currency: str, chosen: int | None) -> BankAccount | None:
-    """The operating account a revenue bill's link pays into; a trust account is refused, an ambiguity is nobody's guess (T1).
+def account_for(
+    accounts: Sequence[BankAccount],
+    *,
+    currency: str,
+    chosen: int | None,
+    wanted: AccountClass = AccountClass.OPERATING,
+) -> BankAccount | None:
+    """The account a link pays into: operating for work, trust for a deposit; an ambiguity is nobody's guess (T1).
 
     Raises `Rejected` when the firm chose an account that is not an operating one.
     """
@@ -125,9 +149,7 @@ def account_for(accounts: Sequence[BankAccount], *, currency: str, chosen: int |
     able = [
         account
         for account in accounts
-        if account.account_class is AccountClass.OPERATING
-        and account.takes_clio_payments
-        and account.currency in (None, currency)
+        if account.account_class is wanted and account.takes_clio_payments and account.currency in (None, currency)
     ]
     preferred = [account for account in able if account.is_default] or able
     return preferred[0] if len(preferred) == 1 else None

@@ -1,7 +1,7 @@
 """What a payment means for the books: pure double entries."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.domain.payments import RECEIVED, Allocation, Payment
@@ -38,9 +38,16 @@ def standing_cents(payment: Payment) -> int:
     return max(_allocated(payment), payment.amount_cents - went_back)
 
 
-def entry(payment: Payment, *, booked: Booked) -> list[Line]:
-    """The lines that take the books of this payment to what stands now; none when they show it, and their sum is zero."""
-    wanted = _wanted(payment)
+DEPOSIT = "held_for_clients"
+"""What stands against a deposit into trust: nobody owed it, and it is not the firm's (T2)."""
+
+
+def entry(payment: Payment, *, booked: Booked, deposits: Collection[int] = ()) -> list[Line]:
+    """The lines that take the books of this payment to what stands now; none when they show it, and their sum is zero.
+
+    `deposits` are those of its bills that asked for a deposit, not for what was owed.
+    """
+    wanted = _wanted(payment, deposits)
     return [
         Line(account, cents, bill_id, _only(payment.matter_ids))
         for account, bill_id in sorted(wanted.keys() | booked.keys(), key=_bank_first)
@@ -53,7 +60,7 @@ def received_cents(lines: Iterable[Line]) -> int:
     return sum(line.amount_cents for line in lines if line.account.startswith(BANK))
 
 
-def _wanted(payment: Payment) -> dict[tuple[str, int | None], int]:
+def _wanted(payment: Payment, deposits: Collection[int]) -> dict[tuple[str, int | None], int]:
     standing = standing_cents(payment)
     wanted: dict[tuple[str, int | None], int] = defaultdict(int)
     wanted[f"{BANK}{payment.account_id}", None] = standing
@@ -61,7 +68,7 @@ def _wanted(payment: Payment) -> dict[tuple[str, int | None], int]:
     wanted["unallocated", _only(payment.bill_ids)] = -standing
     for part in payment.allocations if standing else ():
         if part.voided_at is None and part.bill_id is not None:
-            wanted["receivable", part.bill_id] -= part.amount_cents
+            wanted[DEPOSIT if part.bill_id in deposits else "receivable", part.bill_id] -= part.amount_cents
             wanted["unallocated", _only(payment.bill_ids)] += part.amount_cents
     return wanted
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from orchestrator.domain.accounts import AccountClass, FirmAccount
-from orchestrator.domain.books import BANK, Booked, Line
+from orchestrator.domain.books import BANK, DEPOSIT, Booked, Line
 from orchestrator.domain.gateway import (
     CAME_TO_NOTHING,
     GatewayAccount,
@@ -175,9 +175,11 @@ def standing_cents(charge: Transaction, refunds: Sequence[Transaction]) -> int:
     return charge.amount_cents - min(charge.amount_cents, max(went_back, charge.refunded_cents))
 
 
-def entry(standing: int, *, account: str, bill_id: int, matter_id: int | None, booked: Booked) -> list[Line]:
+def entry(
+    standing: int, *, account: str, bill_id: int, matter_id: int | None, booked: Booked, deposit: bool = False
+) -> list[Line]:
     """The lines that take the books of a payment to what stands now; none when they show it, and their sum is zero."""
-    wanted = {(f"{BANK}{account}", None): standing, ("receivable", bill_id): -standing}
+    wanted = {(f"{BANK}{account}", None): standing, (DEPOSIT if deposit else "receivable", bill_id): -standing}
     return [
         Line(name, cents, bill, matter_id)
         for name, bill in sorted(wanted.keys() | booked.keys(), key=lambda place: not place[0].startswith(BANK))

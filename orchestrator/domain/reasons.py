@@ -495,6 +495,16 @@ REASONS: dict[str, Reason] = {
     "not_signable": Reason("something stands in the way of signing the period; the sentence says what"),
     "break_unknown": Reason("there is no such open break"),
     "run_unknown": Reason("there is no such reconciliation run"),
+    # ── retainers ──
+    "evergreen_unreadable": Reason(
+        "the matter's evergreen field in Clio is not an amount",
+        "Write an amount such as 2500.00 into the field, or empty it.",
+    ),
+    "evergreen_whole": Reason("the matter's trust money is at its level again"),
+    "evergreen_over": Reason("the request to fill the retainer up is over"),
+    "trust_request_open": Reason("somebody has asked for a deposit on this matter already"),
+    "trust_request_refused": Reason("Clio did not take the request, and a person was asked to make it"),
+    "trust_held": Reason("trust money of the matter is frozen, claimed or in dispute"),
     # ── approval inside Clio ──
     "button_there": Reason("the button stands in Clio already"),
     "button_unwanted": Reason("the firm does not approve by a button in Clio now"),

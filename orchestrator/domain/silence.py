@@ -100,7 +100,8 @@ class Standing:
     `holds` are people's, on the bill, its matters and its client; `elsewhere` why a payment that Clio does not know of
     silences it; `reversed_` that one came back and nobody has decided yet (T28), `reversed_on` when the last one did;
     `trust_cents` what its matter's own trust money is promised for it or free to pay; `credit_cents` what of the client's
-    credit and money no bill has taken; `clio_reminds` is None as long as Clio was not asked.
+    credit and money no bill has taken; `clio_reminds` is None as long as Clio was not asked; `retainer` that it is our own
+    request to fill a retainer up, and `deposit_quiet` why that is not asked for now.
     """
 
     bill: Bill
@@ -118,6 +119,8 @@ class Standing:
     bounced: bool = False
     clio_reminds: bool | None = None
     delivered: bool = False
+    retainer: bool = False
+    deposit_quiet: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,8 @@ def quiet(standing: Standing, *, today: date, rules: Rules) -> tuple[Quiet, ...]
     settled = _settled(bill)
     under_way = bill.pending_cents > 0 or standing.under_way_since is not None or standing.elsewhere == UNDER_WAY
     told = (
-        (bill.kind is BillKind.TRUST, Quiet("trust_request")),
+        (bill.kind is BillKind.TRUST and not standing.retainer, Quiet("trust_request")),
+        (standing.deposit_quiet is not None, Quiet(standing.deposit_quiet or "")),
         (bill.kind is BillKind.OTHER, Quiet("bill_of_other_kind")),
         (bill.state in UNISSUED, Quiet("bill_not_issued")),
         (bill.state in GONE, Quiet("bill_gone")),
@@ -150,7 +154,8 @@ def quiet(standing: Standing, *, today: date, rules: Rules) -> tuple[Quiet, ...]
         (standing.reversed_, Quiet("payment_reversed")),
         (grace is not None and today <= grace, Quiet("reversal_grace", until=grace)),
         *_held(standing, today, rules),
-        (0 < standing.trust_cents >= bill.open_cents, Quiet("trust_available")),
+        # What is left of a retainer does not fill it up.
+        (0 < standing.trust_cents >= bill.open_cents and not standing.retainer, Quiet("trust_available")),
         (standing.credit_cents > 0, Quiet("credit_unapplied", loud=True)),
         (rules.hold_closed and MatterStatus.CLOSED in statuses, Quiet("matter_closed")),
         (rules.hold_pending and MatterStatus.PENDING in statuses, Quiet("matter_pending")),

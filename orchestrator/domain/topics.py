@@ -51,6 +51,7 @@ TOPICS: dict[str, Urgency] = {
     "reminder.send": Urgency.MESSAGES,
     "reminder.flag": Urgency.MESSAGES,
     "ledger.enter": Urgency.MESSAGES,
+    "trust.request": Urgency.MESSAGES,
     "communication.log": Urgency.SWEEPS,
     # upkeep
     "webhooks.upkeep": Urgency.SWEEPS,

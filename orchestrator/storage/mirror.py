@@ -181,6 +181,17 @@ class Mirror(Repository):
         mine = joined.where(bill_matters.c.matter_id == matter_id, bills.c.state.not_in(over))
         return list(self.connection.execute(mine).scalars())
 
+    def open_matter_ids(self) -> list[int]:
+        """Every matter that is open."""
+        chosen = sa.select(matters.c.id).where(matters.c.status == MatterStatus.OPEN).order_by(matters.c.id)
+        return list(self.connection.execute(chosen).scalars())
+
+    def trust_bill_ids_of_matter(self, matter_id: int) -> list[int]:
+        """Every request for a deposit on this matter, the newest first."""
+        own = sa.select(bill_matters.c.bill_id).where(bill_matters.c.matter_id == matter_id)
+        chosen = sa.select(bills.c.id).where(bills.c.id.in_(own), bills.c.kind == BillKind.TRUST)
+        return list(self.connection.execute(chosen.order_by(bills.c.id.desc())).scalars())
+
     def silence(self, bill_id: int, reason: str | None) -> bool:
         """Why no link is asked for, or None when that reason has gone; True when it was another before."""
         other = sa.and_(bills.c.id == bill_id, bills.c.silence.is_distinct_from(reason))

@@ -1103,3 +1103,26 @@ presses = Table(
     Column("used_at", Instant),
     Column("result", Json),
 )
+
+# ── Retainers ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+# A request to fill a matter's trust money up again. One open at a time for each matter; `bill_id` is Clio's trust bill.
+retainers = Table(
+    "retainers",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("matter_id", sa.BigInteger, nullable=False, index=True),
+    Column("client_id", sa.BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("amount_cents", sa.BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("threshold_cents", sa.BigInteger, nullable=False),
+    Column("balance_cents", sa.BigInteger, nullable=False),
+    Column("key", String(64), nullable=False, unique=True),
+    Column("request_id", sa.BigInteger),
+    Column("bill_id", sa.BigInteger, unique=True),
+    Column("reason", String(64)),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    _partial("uq_retainers_open", "matter_id", where="state IN ('wanted', 'asked', 'tasked')"),
+)

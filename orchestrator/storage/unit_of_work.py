@@ -41,6 +41,7 @@ from orchestrator.storage.receipts import Receipts
 from orchestrator.storage.references import References
 from orchestrator.storage.reminders import Reminders
 from orchestrator.storage.repository import ONE_WRITER
+from orchestrator.storage.retainers import Retainers
 from orchestrator.storage.runs import Runs
 from orchestrator.storage.subscriptions import Subscriptions
 from orchestrator.storage.tasks import Tasks
@@ -154,6 +155,10 @@ class Work:
     @cached_property
     def presses(self) -> Presses:
         return Presses(self.connection, lambda: self.now)
+
+    @cached_property
+    def retainers(self) -> Retainers:
+        return Retainers(self.connection, lambda: self.now)
 
     @cached_property
     def billing(self) -> Billing:

@@ -21,6 +21,7 @@ from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.choose_rail import note_recorded, page_for, paid_elsewhere
 from orchestrator.usecases.plan_draws import plan_draws, promised
+from orchestrator.usecases.take_deposits import deposit_for
 
 LOUD = (
     "currency_mismatch",
@@ -96,6 +97,7 @@ def what_to_ask(rt: Runtime, work: Work, bill: Bill) -> Ask | Silence:
             elsewhere=paid_elsewhere(work, bill),
             page=page,
             promised_cents=promised(work, bill.id),
+            deposit=deposit_for(rt, work, bill),
         )
     except Rejected as refusal:
         return Silence(refusal.reason, loud=True)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from orchestrator.domain.bills import Bill
+from orchestrator.domain.bills import Bill, BillKind
 from orchestrator.domain.ids import effect_key
 from orchestrator.domain.money import Money
 from orchestrator.storage.repository import Row
@@ -16,6 +16,17 @@ TAKE_BACK = "take_back_payment"
 def ask_to_record(work: Work, charge: Row, bill: Bill, *, cents: int) -> None:
     """Ask for this charge to be entered on its bill; the same charge is asked for once, on any database."""
     amount = Money(cents, charge["currency"])
+    if bill.kind is BillKind.TRUST:
+        _ask(
+            work, RECORD, record_key(charge["id"]), charge, bill,
+            title=f"Record the LawPay deposit for trust request {bill.number}: {amount}",
+            text=(
+                f"{amount} were paid for trust request {bill.number} on our LawPay page (transaction {charge['id']}), into the "
+                "trust account, and Clio does not know it. Please record the payment on the trust request in Clio, into that "
+                "trust account. Until then nobody asks the client for it again."
+            ),
+        )  # fmt: skip
+        return
     _ask(
         work, RECORD, record_key(charge["id"]), charge, bill,
         title=f"Record the LawPay payment of invoice {bill.number}: {amount}",

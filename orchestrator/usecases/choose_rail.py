@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from orchestrator.domain.asking import OnPage, Silence
-from orchestrator.domain.bills import Bill
+from orchestrator.domain.bills import Bill, BillKind
 from orchestrator.domain.gateway import ON_ITS_WAY, GatewayAccount
 from orchestrator.domain.ids import effect_key
 from orchestrator.domain.lawpay_pages import RailRule, account_for_page, rail_for
@@ -39,7 +39,8 @@ def page_for(rt: Runtime, work: Work, bill: Bill) -> OnPage | Silence | None:
         pages=rt.settings.lawpay.pages,
         refused=refused(rt, work.gateway.accounts()),
         currency=rt.currency,
-        chosen=rule.account or rt.settings.links.page_account,
+        # The firm names accounts for its bills; a deposit goes into the one trust account that fits, or nowhere (T2).
+        chosen=None if bill.kind is BillKind.TRUST else rule.account or rt.settings.links.page_account,
     )
     return OnPage(account)
 

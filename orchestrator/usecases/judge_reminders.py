@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from orchestrator.domain.bills import Bill
+from orchestrator.domain.bills import Bill, BillKind
 from orchestrator.domain.matters import Matter
 from orchestrator.domain.reminders import (
     OVER,
@@ -121,11 +121,13 @@ def _against(rt: Runtime, facts: Facts, step: Step, *, today: date, planning: bo
 
 
 def sequences_of(rt: Runtime, work: Work, bills: Sequence[Bill]) -> dict[int, Steps]:
-    """Each bill's sequence, by the firm's rules about its matters."""
+    """Each bill's sequence, by the firm's rules about its matters; a retainer's request has the firm's one for those."""
     told = rt.settings.reminders
     folder, default = rt.settings.config_dir, told.sequence
+    asked = work.retainers.of_bills([bill.id for bill in bills if bill.kind is BillKind.TRUST])
+    deposits = {ident: load(folder, rt.settings.trust.evergreen.sequence) for ident in asked}
     if not told.rules:
-        return {bill.id: load(folder, default) for bill in bills}
+        return {bill.id: load(folder, default) for bill in bills} | deposits
     rules = [SequenceRule(**dict(rule)) for rule in told.rules]
     matters = work.mirror.matters({ident for bill in bills for ident in bill.matter_ids})
 
@@ -134,7 +136,7 @@ def sequences_of(rt: Runtime, work: Work, bills: Sequence[Bill]) -> dict[int, St
         name = sequence_for(rules, default, matters=mine, office_field=rt.settings.links.office_field)
         return load(folder, name)
 
-    return {bill.id: of(bill) for bill in bills}
+    return {bill.id: of(bill) for bill in bills} | deposits
 
 
 def _reaches(rt: Runtime, today: date) -> list[Reach]:
@@ -144,6 +146,6 @@ def _reaches(rt: Runtime, today: date) -> list[Reach]:
             step.key, Anchor(step.anchor), today - timedelta(days=step.days),
             today - timedelta(days=step.days + sequence.days_to_pay),
         )
-        for sequence in (load(rt.settings.config_dir, name) for name in rt.settings.reminders.sequences)
+        for sequence in (load(rt.settings.config_dir, name) for name in rt.settings.sequences)
         for step in sequence.steps
     ]  # fmt: skip

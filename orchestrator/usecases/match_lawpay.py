@@ -6,7 +6,7 @@ Nothing that a payer could have edited is believed, and nothing is booked on a l
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from orchestrator.domain.bills import GONE, UNISSUED, Bill
+from orchestrator.domain.bills import GONE, UNISSUED, Bill, BillKind
 from orchestrator.domain.books import received_cents
 from orchestrator.domain.gateway import CAME_TO_NOTHING, Transaction, TransactionType
 from orchestrator.domain.lawpay_pages import keys_in, looks_like_ours, parse_reference
@@ -152,6 +152,7 @@ def _book(rt: Runtime, work: Work, case: Case, standing: int) -> None:
         bill_id=bill.id,
         matter_id=bill.matter_ids[0] if len(bill.matter_ids) == 1 else None,
         booked=work.journal.booked(number, rail=RAIL),
+        deposit=bill.kind is BillKind.TRUST,
     )
     if not lines:
         return

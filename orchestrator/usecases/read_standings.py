@@ -23,6 +23,7 @@ from orchestrator.usecases.poll_lawpay import hear_lawpay
 from orchestrator.usecases.sync import read_twice
 from orchestrator.usecases.sync_bills import Bills
 from orchestrator.usecases.sync_matters import Matters
+from orchestrator.usecases.take_deposits import deposit_for
 
 MATTERS = "matters"
 BALANCES = "client_balances"
@@ -176,6 +177,7 @@ def standings(rt: Runtime, work: Work, bill_ids: Collection[int]) -> dict[int, S
     delivered = work.messages.delivered(bills)
     at_lawpay = work.gateway.paid_for(bills)
     bounced = _bounced(work, bills.values())
+    retainers = work.retainers.of_bills(bills)
     found = {}
     for bill in bills.values():
         client_id = bill.client.id if bill.client is not None else None
@@ -196,6 +198,8 @@ def standings(rt: Runtime, work: Work, bill_ids: Collection[int]) -> dict[int, S
             bounced=bill.client is not None and bill.client.email in bounced,
             clio_reminds=client_id in reminded if asked else None,
             delivered=bill.id in delivered or rows[bill.id]["sent_by_clio"],
+            retainer=bill.id in retainers,
+            deposit_quiet=deposit.quiet if (deposit := deposit_for(rt, work, bill)) is not None else None,
         )
     return found
 

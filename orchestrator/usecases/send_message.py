@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from orchestrator.domain.asking import Ask
-from orchestrator.domain.bills import Bill
+from orchestrator.domain.bills import Bill, BillKind
 from orchestrator.domain.contacts import Client
 from orchestrator.domain.ids import address_key
 from orchestrator.domain.letters import DueBill, Finished, Letter, Reminder
@@ -241,7 +241,7 @@ class SendMessage(Effect[str]):
         matters = list(work.mirror.matters(bill.matter_ids).values())
         matter = matters[0] if len(matters) == 1 else None
         return Letter(
-            step=_words(work, message, link),
+            step=_words(work, message, link) if bill.kind is not BillKind.TRUST else _request(work, bill.id),
             to=str(bill.client.email),
             client_name=bill.client.name,
             bill_id=bill.id,
@@ -275,6 +275,11 @@ class SendMessage(Effect[str]):
             bills=tuple(line(bills[bill_id], cents) for bill_id, cents in parts.items()), pay_url=link["url"],
             key=message["key"], **manner(self.rt, list(matters.values())),
         )  # fmt: skip
+
+
+def _request(work: Work, bill_id: int) -> str:
+    """The words for a deposit, which is no debt and never overdue: to fill a retainer up, or as a person asked for it."""
+    return "trust_request" if work.retainers.of_bill(bill_id) is None else "replenish"
 
 
 def _words(work: Work, message: Row, link: Row) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
+from orchestrator.domain.bills import BillKind
 from orchestrator.domain.ids import address_key, effect_key
 from orchestrator.domain.letters import DueBill, Finished, Reminder
 from orchestrator.domain.money import Money
@@ -218,7 +219,8 @@ class SendReminder(Effect[str]):
         spoken: list[_Spoken] = []
         silenced: list[tuple[Row, tuple[Quiet, ...]]] = []
         # This letter is in doubt itself while it is sent again: that does not make its steps done.
-        for facts in facts_of(self.rt, work, list(bills.values()), letter_id=letter["id"]):
+        ordered = sorted(bills.values(), key=lambda bill: (bill.kind is BillKind.TRUST, bill.id))
+        for facts in facts_of(self.rt, work, ordered, letter_id=letter["id"]):
             row = rows[facts.bill.id]
             judged = decide(self.rt, facts, today=letter["on"], planning=False)
             quiets = judged.quiets or self._moved(judged, row, letter, spoken)
@@ -238,6 +240,9 @@ class SendReminder(Effect[str]):
         if client is None or client.id != letter["client_id"]:
             return (Quiet("bill_changed"),)
         if spoken and spoken[0].judged.bill.currency != judged.bill.currency:
+            return (Quiet(WRITTEN_TODAY),)
+        # A request for a deposit is no debt: it never stands in one letter with what is overdue, and has its own another day.
+        if spoken and spoken[0].judged.bill.kind is not judged.bill.kind:
             return (Quiet(WRITTEN_TODAY),)
         return ()
 

@@ -29,6 +29,9 @@ WOULD: dict[str, tuple[str, Words]] = {
     "expire_link": ("payment links expired", lambda _, a: f"expire the payment link of {a.bill}"),
     "send_message": ("messages sent", lambda f, a: f"send “{f['subject']}” for {a.bill} to {f['recipient']}"),
     "enter_line": ("ledger lines entered", lambda f, a: f"enter {_money(f)} in the ledger for {a.matter}"),
+    "create_trust_request": (
+        "deposits asked for", lambda f, a: f"ask for {f['amount_cents'] / 100:,.2f} into trust for {a.matter}"
+    ),
     "create_task": ("tasks given", lambda f, a: f"give a task about {a.matter}: {f['name']}"),
     "create_note": ("notes written", lambda f, a: f"note on {a.matter}: {f['subject']}"),
     "log_email": ("messages logged in Clio", lambda f, a: f"log a message on {a.matter}: {f['subject']}"),

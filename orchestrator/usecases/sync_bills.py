@@ -16,6 +16,7 @@ from orchestrator.usecases.answer_requests import answer_requests
 from orchestrator.usecases.ask_for_payment import ask_for_payment
 from orchestrator.usecases.mark_matter import mark_matters
 from orchestrator.usecases.move_bill import move_along
+from orchestrator.usecases.replenish import replenish
 from orchestrator.usecases.write_note import write_note
 
 
@@ -66,6 +67,9 @@ class Bills:
         now = work.mirror.bills(ids)
         for bill in now.values():
             self._follow(rt, work, before.get(bill.id), bill)
+        replenish(
+            rt, work, {ident for bill in now.values() if bill.kind is BillKind.TRUST for ident in bill.matter_ids}
+        )
         ask_for_payment(rt, work, ids)
 
     def gone(self, rt: Runtime, work: Work, ids: Sequence[int]) -> None:
@@ -73,6 +77,8 @@ class Bills:
         for bill in work.mirror.bills(ids).values():
             self._withdraw_request(work, bill)
             self._out_of_the_way(work, bill)
+            if bill.kind is BillKind.TRUST:
+                replenish(rt, work, bill.matter_ids)
         ask_for_payment(rt, work, ids)
 
     def news(self, work: Work, read: Sequence[Bill]) -> int:

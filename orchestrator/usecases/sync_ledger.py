@@ -1,6 +1,6 @@
 """A line of a bank ledger appeared or changed at Clio → one sighting more, and the client ledgers that it moves (W9, W10)."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -32,6 +32,7 @@ from orchestrator.usecases.ask_for_payment import ask_for_payment
 from orchestrator.usecases.confirm_accounts import refused
 from orchestrator.usecases.follow_draw import draw_left, line_undone
 from orchestrator.usecases.plan_draws import make_room, profile_of
+from orchestrator.usecases.replenish import replenish
 
 
 class LedgerLines:
@@ -223,8 +224,9 @@ def _thaw_history(work: Work, ledger: Row) -> None:
         work.trust.thaw(ledger["id"])
 
 
-def _decide(rt: Runtime, work: Work, matters: Iterable[int]) -> None:
+def _decide(rt: Runtime, work: Work, matters: Collection[int]) -> None:
     """Money of a matter moved: what its open bills may take from it, and ask for, is decided anew."""
     bills = {bill_id for matter_id in matters for bill_id in work.mirror.open_bill_ids_of_matter(matter_id)}
+    replenish(rt, work, matters)
     if bills:
         ask_for_payment(rt, work, sorted(bills))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from orchestrator.domain.bills import BillKind
 from orchestrator.domain.books import entry, received_cents, standing_cents
 from orchestrator.domain.kinds import Kind
 from orchestrator.domain.money import Money
@@ -70,7 +71,8 @@ class Payments:
 
     @staticmethod
     def _book(rt: Runtime, work: Work, payment: Payment, link: Row | None) -> None:
-        lines = entry(payment, booked=work.journal.booked(payment.id))
+        deposits = [one.id for one in work.mirror.bills(payment.bill_ids).values() if one.kind is BillKind.TRUST]
+        lines = entry(payment, booked=work.journal.booked(payment.id), deposits=deposits)
         if not lines:
             return
         delta, sequence = received_cents(lines), work.journal.events_of(payment.id)

@@ -17,6 +17,7 @@ from orchestrator.storage.jobs import Job
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.plan_draws import profile_of, trust_accounts, withdraw
+from orchestrator.usecases.replenish import replenish
 from orchestrator.usecases.sync_ledger import LedgerLines
 
 UNLISTED = timedelta(days=3)
@@ -39,6 +40,7 @@ def watch_trust(job: Job, rt: Runtime) -> None:
         if missing - there:
             syncing.gone(rt, work, sorted(missing - there))
         work.dirty.mark(Kind.LEDGER, there | _unposted(rt, work, listed))
+        replenish(rt, work, work.mirror.open_matter_ids())
         for account in trust_accounts(rt):
             _grown_old(rt, work, account)
 

@@ -380,7 +380,7 @@ def test_nothing_is_there_for_whoever_does_not_know_the_address(firm, browser):
 
 def test_while_clio_is_away_the_page_says_so_and_the_press_is_not_spent(firm, browser):
     url = press(firm)
-    firm.sandbox.fault("GET /matters/{id}", "status", status=503)
+    firm.sandbox.fault("GET /matters/{id}", "status", code=503)
     assert browser.get(url).status_code == 503
     with firm.rt.read() as work:
         assert work.presses.get(1) is None

@@ -1,5 +1,7 @@
 """`orchestrator trust`: a draw from proposal to authority by hand, and every read in words and in JSON."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.cli.conftest import Cli, environment
@@ -14,7 +16,7 @@ def trusty(sandbox, database_url, tmp_path):
     said = trust_settings(sandbox)
     config = tmp_path / "config"
     (config / "firms").mkdir(parents=True)
-    for name in ("templates", "jurisdictions"):
+    for name in ("templates", "jurisdictions", "reminders"):
         (config / name).symlink_to(CONFIG / name)
     signatory = said["signatories"][0]
     (config / "firms" / "main.toml").write_text(
@@ -105,3 +107,13 @@ def test_an_unknown_hold_is_refused_with_a_sentence(trusty):
     done = cli("trust", "release", "dispute:99", "--why", "x")
     assert done.exit_code == 1
     assert "dispute:99 is not held" in done.stderr
+
+
+def test_retainers_are_listed_with_what_is_missing_and_why_nobody_is_asked(trusty):
+    firm, cli = trusty
+    profile = Path(cli.environment["ORCH_CONFIG_DIR"]) / "firms" / "main.toml"
+    evergreen = "[trust.evergreen]\ndefaults = [{ threshold_cents = 200000, target_cents = 300000 }]\n"
+    profile.write_text(profile.read_text("utf-8") + evergreen, "utf-8")
+    [row] = cli.json("trust", "evergreen", "list")
+    assert (row["matter_id"], row["balance_cents"], row["missing_cents"]) == (firm.matter(), 100_000, 200_000)
+    assert row.keys() == promised(cli, ("trust", "evergreen", "list"))

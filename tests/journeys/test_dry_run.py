@@ -7,6 +7,7 @@ import pytest
 
 from orchestrator.bootstrap import begin
 from orchestrator.domain.bills import BillState
+from orchestrator.domain.evergreen import TrustAsk
 from orchestrator.domain.links import LinkAsk
 from orchestrator.domain.tasks import TaskAsk
 from orchestrator.domain.topics import Urgency
@@ -138,6 +139,9 @@ def asks(practice, bill_id, matter_id):
         "create_link": lambda: practice.create_link(link),
         "expire_link": lambda: practice.expire_link(practice.create_link(link).id, "imagined"),
         "move_bill": lambda: practice.move_bill(bill_id, practice.bill(bill_id).etag, BillState.VOID),
+        "create_trust_request": lambda: practice.create_trust_request(
+            TrustAsk(1, matter_id, 10_000, date(2026, 3, 2), date(2026, 3, 16), "[k]")
+        ),
         "create_task": lambda: practice.create_task(task),
         "create_note": lambda: practice.create_note(matter_id, "s [k]", "d", date(2026, 3, 2)),
         "log_email": lambda: practice.log_email(
@@ -172,7 +176,7 @@ READS = {
     "activities", "bills", "matters", "tasks", "links", "connection", "users", "bank_accounts", "bills_in_state", "payments",
     "payments_of_bill", "allocations_of_bill", "links_created_since", "active_links", "link", "bill", "tasks_named",
     "notes_about", "communications_keyed", "matter_field", "matter_fields", "contact_fields", "webhooks",
-    "custom_actions",
+    "custom_actions", "trust_lines",
 }  # fmt: skip
 
 
@@ -200,6 +204,7 @@ def test_what_was_imagined_is_found_again_by_every_search(dry):
     assert made["expire_link"].id not in [link.id for link in practice.active_links()]
     assert practice.bill(bill["id"]).state is BillState.VOID
     assert [task.id for task in practice.tasks_named("[k]", matter)] == [made["create_task"]]
+    assert [line.note for line in practice.trust_lines(matter, MONDAY)] == ["[k]"]
     assert practice.notes_about("[k]", matter) == [made["create_note"]]
     assert practice.communications_keyed("k") == [made["log_email"]]
     assert practice.matter_field(matter, "Invoice Paid") == "true"

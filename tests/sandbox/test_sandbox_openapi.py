@@ -48,6 +48,7 @@ SCHEMA_OF = {
     "outstanding_client_balance": "OutstandingClientBalance",
     "practice_area": "PracticeArea",
     "task": "Task",
+    "trust_line_item": "TrustLineItem",
     "user": "User",
     "webhook": "Webhook",
 }
@@ -71,6 +72,7 @@ LISTS = {
     "/outstanding_client_balances": "outstanding_client_balance",
     "/practice_areas": "practice_area",
     "/tasks": "task",
+    "/trust_line_items": "trust_line_item",
     "/users": "user",
     "/webhooks": "webhook",
 }
@@ -127,6 +129,14 @@ def populate(clio):
     properties = [{"name": "k", "value": "v"}]
     extra = {"senders": [user], "matter": {"id": matter}, "external_properties": properties}
     clio.ask("POST", "/communications", {**message, **extra})
+    own = [{"id": matter, "trust_amount": 500, "note": "n"}]
+    asked = {"trust_type": "matter", "trust_amount": 500, "approved": True, "matter": own}
+    days = {"issue_date": "2026-03-02", "due_date": "2026-03-16"}
+    clio.ask(
+        "POST",
+        "/trust_requests",
+        {**asked, **days, "client_id": clio.get(f"/matters/{matter}", "client{id}")["client"]["id"]},
+    )
     clio.ask("POST", "/webhooks", {"url": "https://hooks.example.test/x", "model": "bill", "fields": "id,state"})
 
 

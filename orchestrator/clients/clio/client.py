@@ -41,6 +41,7 @@ from orchestrator.clients.clio.schemas import (
     Ref,
     Schema,
     TaskRecord,
+    TrustLineRecord,
     UserRecord,
     WebhookRecord,
     WhoAmIRecord,
@@ -54,6 +55,7 @@ from orchestrator.domain.bills import Bill, BillState
 from orchestrator.domain.contacts import ClientBalance, Contact, User
 from orchestrator.domain.custom_actions import CustomAction, Subject
 from orchestrator.domain.custom_actions import Record as Asked
+from orchestrator.domain.evergreen import TrustAsk, TrustLine
 from orchestrator.domain.links import LinkAsk, RemoteLink
 from orchestrator.domain.matters import Matter
 from orchestrator.domain.money import Money
@@ -225,6 +227,25 @@ class Clio:
     def expire_link(self, link_id: int, etag: str) -> RemoteLink:
         path = f"/clio_payments/links/{link_id}.json"
         return self._write("PATCH", path, {"expired": True}, LinkRecord, if_match=etag).to_domain()
+
+    def create_trust_request(self, ask: TrustAsk) -> int:
+        own = {"id": ask.matter_id, "trust_amount": ask.amount_cents // 100, "note": ask.note}
+        body: dict[str, Any] = {
+            "trust_type": "matter",
+            "client_id": ask.client_id,
+            "trust_amount": ask.amount_cents // 100,
+            "issue_date": ask.issued_on.isoformat(),
+            "due_date": ask.due_on.isoformat(),
+            "approved": True,
+            "note": ask.note,
+            "matter": [own],
+        }
+        return self._write("POST", "/trust_requests.json", body, Record).id
+
+    def trust_lines(self, matter_id: int, since: datetime) -> list[TrustLine]:
+        params: dict[str, Param] = {"matter_id": matter_id, "created_since": a_second_before(since), **BY_ID}
+        found = self._searches.rows("trust_line_item", "/trust_line_items.json", TrustLineRecord, params)
+        return [line.to_domain() for line in found]
 
     def create_task(self, ask: TaskAsk) -> int:
         body: dict[str, Any] = {

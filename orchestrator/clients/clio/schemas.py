@@ -17,6 +17,7 @@ from orchestrator.domain.activities import Activity
 from orchestrator.domain.bills import Bill, BillKind, BillState
 from orchestrator.domain.contacts import Client, ClientBalance, Contact, EmailProblem, User
 from orchestrator.domain.custom_actions import CustomAction
+from orchestrator.domain.evergreen import TrustLine
 from orchestrator.domain.links import RemoteLink
 from orchestrator.domain.matters import BillingMethod, Matter, MatterStatus
 from orchestrator.domain.money import cents
@@ -463,6 +464,16 @@ class CustomActionRecord(Record):
 
     def to_domain(self) -> CustomAction:
         return CustomAction(self.id, self.etag, self.label, self.target_url, self.ui_reference)
+
+
+class TrustLineRecord(Ref):
+    note: str | None = None
+    total: Cents
+    bill: Ref | None = None
+    matter: Ref | None = None
+
+    def to_domain(self) -> TrustLine:
+        return TrustLine(_id(self.bill), _id(self.matter), self.note or "", self.total)
 
 
 class OwnedRecord(Ref):

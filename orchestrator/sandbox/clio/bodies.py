@@ -237,3 +237,19 @@ class NewCustomAction(CustomActionChange):
     label: str = Field(min_length=1)
     target_url: str
     ui_reference: Literal["activities/show", "contacts/show", "documents/show", "matters/show"]
+
+
+class RequestedMatter(Ref):
+    trust_amount: int
+    note: str | None = None
+
+
+class NewTrustRequest(Body):
+    trust_type: Literal["client", "matter"]
+    client_id: int
+    issue_date: dt.date
+    due_date: dt.date
+    approved: bool
+    trust_amount: Decimal
+    note: str | None = None
+    matter: list[RequestedMatter] | None = None

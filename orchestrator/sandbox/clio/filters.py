@@ -234,6 +234,7 @@ FILTERS: dict[str, dict[str, Filter]] = {
     },
     "webhook": {},
     "custom_action": {},
+    "trust_line_item": {"bill_id": of("bill"), "matter_id": of("matter")},
 }
 
 REQUIRED = {"note": ("type",)}

@@ -195,6 +195,22 @@ def _outstanding(contact: Contact, owed: Sequence[Bill]) -> Facts:
     }
 
 
+def trust_line_items(call: Call) -> Reply:
+    """The lines of trust requests, which no list of other lines shows."""
+    wanted = filters.tests("trust_line_item", call.params, call.books.today())
+    asked = [bill for bill in call.books.table(Bill).values() if bill.kind == "trust_kind"]
+    rows = [
+        {
+            "id": line.id, "etag": line.etag, "date": line.date, "total": line.price, "note": line.note, "bill": bill,
+            "client": bill.client, "matter": line.matter, "created_at": line.created_at, "updated_at": line.updated_at,
+        }
+        for bill in asked
+        for line in bill.lines
+        if all(test(line) for test in wanted)
+    ]  # fmt: skip
+    return paged(call, "trust_line_item", rows)
+
+
 READS: dict[str, Callable[[Call], Reply]] = {
     **{path: listing(kind) for path, kind in COLLECTIONS.items()},
     **{f"{path}/{{id}}": single(kind) for path, kind in COLLECTIONS.items() if path not in LISTED_ONLY},
@@ -205,4 +221,5 @@ READS: dict[str, Callable[[Call], Reply]] = {
     "/settings/billing": billing_settings,
     "/billable_matters": billable_matters,
     "/outstanding_client_balances": outstanding_client_balances,
+    "/trust_line_items": trust_line_items,
 }

@@ -6,6 +6,7 @@ from decimal import Decimal
 from orchestrator.sandbox.clio import actions, bodies, records
 from orchestrator.sandbox.clio.call import Call, Reply
 from orchestrator.sandbox.clio.references import resolved
+from orchestrator.sandbox.clio.trust_requests import create_trust_request
 from orchestrator.sandbox.firm import bills, ledger, links, work
 from orchestrator.sandbox.firm.books import Books
 from orchestrator.sandbox.firm.ledger import How
@@ -193,5 +194,6 @@ WRITES: dict[tuple[str, str], Write] = {
     ("PATCH", "/custom_actions/{id}"): actions.change_action,
     ("DELETE", "/custom_actions/{id}"): actions.delete_action,
     ("POST", "/clio_payments/links"): create_link,
+    ("POST", "/trust_requests"): create_trust_request,
     ("PATCH", "/clio_payments/links/{id}"): expire_link,
 }
