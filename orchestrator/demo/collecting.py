@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+import httpx
+
 from orchestrator.demo.people import Act, Scene
 from orchestrator.demo.record import Facts
 from orchestrator.domain.silence import HoldKind, Subject
 from orchestrator.usecases.hold_reminders import hold, release
+from orchestrator.usecases.show_webhooks import show_mail
 
 ADMINISTRATOR = "Rose Teal"
 OPEN = frozenset({"awaiting_payment"})
@@ -69,6 +72,23 @@ def client_moves(scene: Scene, facts: Mapping[str, Any]) -> str | None:
     return "a client has another address"
 
 
+def mail_returns(scene: Scene, facts: Mapping[str, Any]) -> str | None:
+    """The relay tells the worker that the last letter about a bill found nobody; tried again while nobody answers there."""
+    bill = _open(scene, facts)
+    if bill is None or scene.desk is None:
+        return OVER
+    letter, hook = scene.record.letters.get(bill["id"]), show_mail(scene.desk)["address"]
+    if letter is None or hook is None:
+        return None
+    message = {"headers": {"message-id": letter["id"].strip("<>")}}
+    said = {"event": "failed", "severity": "permanent", "message": message, "delivery-status": {"code": 550}}
+    try:
+        httpx.post(hook, json={"event-data": said}, trust_env=False).raise_for_status()
+    except httpx.HTTPError:
+        return None
+    return f"the letter about bill {bill['number']} came back"
+
+
 def word_given(scene: Scene, facts: Mapping[str, Any]) -> str | None:
     """A person's word on a bill, that Clio has no place for: a promise, a dispute, a plan."""
     bill = _open(scene, facts)
@@ -110,6 +130,7 @@ COLLECTING: dict[str, Act] = {
     "bill_credit": bill_credit,
     "bill_void": bill_void,
     "client_moves": client_moves,
+    "mail_returns": mail_returns,
     "word_given": word_given,
     "word_over": word_over,
 }

@@ -27,6 +27,7 @@ class Outages:
     env: Mapping[str, str]
     broker: Wire | None
     survived: list[str] = field(default_factory=list)
+    untried: list[str] = field(default_factory=list)
     closed: list[date] = field(default_factory=list)
     """Days on which nobody was at work when the office opened."""
 
@@ -79,7 +80,8 @@ def worker_killed(scene: Scene, facts: Mapping[str, Any]) -> str | None:  # noqa
 def broker_away(scene: Scene, facts: Mapping[str, Any]) -> str | None:
     outages = _of(scene)
     if outages.broker is None:
-        return "there is no broker that could be away: this worker is one process"
+        outages.untried.append("Redis away (this worker is one process, and has no broker outside it)")
+        return "there is no broker that could be away"
     outages.broker.cut()
     outages.driver.nobody = True
     return _told(outages, f"Redis away for {_long(facts['hours'])}")

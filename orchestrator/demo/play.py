@@ -113,7 +113,8 @@ def _played(
         outages = Outages(driver, processes, env, wire)
         scene = Scene(sandbox, names=state, desk=at_hand.enter_context(desk(env)), outages=outages)
         events = story(scenario, seed=options.seed, days=options.days)
-        told = _tell(events, options.days, driver, scene, watching) | {"outages": outages.survived}
+        told = _tell(events, options.days, driver, scene, watching)
+        told |= {"outages": outages.survived, "untried": outages.untried}
         books = read_books(engine, driver.now)
         scene.look()
         oracle = sandbox.oracle() | {"unanswered": _unanswered(scene, outages)}

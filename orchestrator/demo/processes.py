@@ -165,6 +165,7 @@ def worker_env(
         "ORCH_CLIO__REGION": str(state["region"]),
         "ORCH_MAIL__URL": str(state["smtp_url"]),
         "ORCH_MAIL__FROM": "billing@firm.example",
+        "ORCH_MAIL__BOUNCE_HOOK": "mailgun",
         "ORCH_FIRM__NAME": firm,
         "ORCH_BILLING__FLAT_FEE_STAGES": json.dumps(list(stages)),
         "ORCH_LISTEN": f"127.0.0.1:{_free_port()}",

@@ -22,6 +22,7 @@ class Record:
     links: dict[int, Facts] = field(default_factory=dict)
     mailed: dict[str, Facts] = field(default_factory=dict)
     mails: int = 0
+    letters: dict[int, Facts] = field(default_factory=dict)
     tasks: dict[int, Facts] = field(default_factory=dict)
     draw_tasks: dict[int, Facts] = field(default_factory=dict)
     flags: set[int] = field(default_factory=set)
@@ -93,6 +94,7 @@ def _link(record: Record, what: str, effect: Facts) -> None:
 def _mail(record: Record, _what: str, effect: Facts) -> None:
     record.mails += 1
     record.mailed |= dict.fromkeys(effect["urls"], effect)
+    record.letters |= {int(bill): effect for bill in (effect["bill"] or "").split(",") if bill.strip().isdigit()}
 
 
 def _task(record: Record, what: str, effect: Facts) -> None:

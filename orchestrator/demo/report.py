@@ -16,7 +16,7 @@ The document (`--json FILE`; explained in docs/demo-json.md; keys are only ever 
                  breaks {found, open, by_kind {kind: found}}
     reconciliation  signed · three_way_difference_cents (null before the first signed period)
     books        sum_cents · held_cents · standing_cents · jobs_due · jobs_silent
-    story        events · played · without_occasion [kind] · stops · outages [words]
+    story        events · played · without_occasion [kind] · stops · outages [words] · untried [words]
     findings     [{kind, words}]
 
 Figures come from the sandbox's own record; only `mails.withheld`, `reminders.silent`, `exceptions`, `oracle.explained`, `trust`,
@@ -192,6 +192,8 @@ def show(console: Console, run: Run, said: Mapping[str, Any]) -> None:
         )
     if run.story["outages"]:
         console.print(f"Survived: {'; '.join(run.story['outages'])}.", markup=False)
+    if run.story["untried"]:
+        console.print(f"Not tried: {'; '.join(run.story['untried'])}.", markup=False)
     for finding in run.findings:
         console.print(f"✗ {finding.words}", style="bold red", markup=False)
     if not run.findings:

@@ -37,6 +37,7 @@ GOOD_REASONS = frozenset(
         "mail_refused",
         "mail_address_refused",
         "mail_address_invalid",
+        "address_bounced",
     ]
 )
 """Stored reasons that can explain an open bill without a link in the client's hands; any other is no excuse."""

@@ -137,6 +137,13 @@ def _agrees(dice: Random, bill: Owed) -> Iterator[Moment]:
     yield moment(office_day(bill.due + dice.randint(-2, 16)), NOON), "word_given", {"bill": bill.name, "kind": kind}
 
 
+def _bounces(dice: Random, bill: Owed) -> Iterator[Moment]:
+    """The first letter comes back; every other time somebody finds where the client is now."""
+    yield moment(office_day(bill.day + 1), NOON), "mail_returns", {"bill": bill.name}
+    if dice.random() < 0.5:  # noqa: PLR2004
+        yield moment(office_day(bill.due + dice.randint(2, 12)), MORNING), "client_moves", {"bill": bill.name}
+
+
 FATES: Sequence[tuple[float, Fate]] = (
     (0.42, partial(_pays, least=-13, most=5)),
     (0.14, partial(_pays, least=8, most=14)),
@@ -150,7 +157,8 @@ FATES: Sequence[tuple[float, Fate]] = (
     (0.03, _promises),
     (0.03, _disputes),
     (0.02, _agrees),
-    (0.07, _never),
+    (0.02, _bounces),
+    (0.05, _never),
 )
 """How likely each is."""
 
