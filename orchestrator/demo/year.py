@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import time
+from datetime import time, timedelta
 from functools import partial
 from random import Random
 from typing import Any
 
-from orchestrator.demo.days import AFTERNOON, CLOSING, EVENING, MORNING, NOON, Moment, moment, office_day, workday
+from orchestrator.demo.days import AFTERNOON, CLOSING, EVENING, MORNING, NOON, Moment, end, moment, office_day, workday
 from orchestrator.sandbox.scenario import Scenario
 
 BY_HAND = 2
@@ -201,6 +201,9 @@ BACK = {"worker_away": "worker_back", "broker_away": "broker_back"}
 def _outages(days: int) -> Iterator[Moment]:
     for share, at, kind, hours in OUTAGES:
         day = workday(share, days)
+        back = moment(day, at, minutes=round(hours * 60))
+        if back + timedelta(days=1) > end(days):
+            continue  # the story would be over before the worker has caught up
         yield moment(day, at), kind, {"hours": hours}
         if kind in BACK:
-            yield moment(day, at, minutes=round(hours * 60)), BACK[kind], {}
+            yield back, BACK[kind], {}

@@ -69,6 +69,14 @@ def test_what_is_taken_away_is_brought_back():
     assert at["broker_back"] - at["broker_away"] == timedelta(hours=6)
 
 
+@given(days=st.integers(1, 60))
+def test_nothing_is_taken_away_that_would_not_be_back_in_time(days):
+    at = {event.kind: event.at for event in story(load("year"), seed=1, days=days)}
+    for away, back in (("worker_away", "worker_back"), ("broker_away", "broker_back")):
+        assert (away in at) == (back in at)
+    assert all(at[kind] < end(days) - timedelta(days=1) for kind in OUTAGES.keys() & at.keys())
+
+
 def test_every_trouble_is_a_fault_that_the_sandbox_knows():
     assert {row[3] for row in TROUBLES} <= ON_CALLS | ON_WEBHOOKS | ON_MAIL.keys()
 
