@@ -47,6 +47,7 @@ def house(tmp_path):
         }
         (tmp_path / "firms").mkdir()
         (tmp_path / "templates").symlink_to(CONFIG / "templates")
+        (tmp_path / "reminders").symlink_to(CONFIG / "reminders")
         for firm, url in databases.items():
             (tmp_path / "firms" / f"{firm}.toml").write_text(
                 f'database_url = "{url}"\n[firm]\nname = "{firm.title()}"\n'

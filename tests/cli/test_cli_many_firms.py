@@ -13,6 +13,7 @@ def all_firms(tmp_path) -> Cli:
     """Acme and Brown, not migrated yet."""
     (tmp_path / "firms").mkdir()
     (tmp_path / "templates").symlink_to(CONFIG / "templates")
+    (tmp_path / "reminders").symlink_to(CONFIG / "reminders")
     for firm in ("acme", "brown"):
         (tmp_path / "firms" / f"{firm}.toml").write_text(
             f'database_url = "sqlite:///{tmp_path}/{firm}.sqlite3"\n[clio]\naccess_token = "the token of {firm}"\n'

@@ -148,6 +148,7 @@ def houses(postgres_server, redis_url, tmp_path) -> Iterator[Houses]:
     """A config folder without a firm, and a fleet that serves whoever is in it; nothing runs yet."""
     (tmp_path / "firms").mkdir()
     (tmp_path / "templates").symlink_to(CONFIG / "templates")
+    (tmp_path / "reminders").symlink_to(CONFIG / "reminders")
     environment = {
         "ORCH_ENVIRONMENT": "test",
         "ORCH_CONFIG_DIR": str(tmp_path),

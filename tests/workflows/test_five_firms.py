@@ -31,6 +31,7 @@ class House:
         for name in names:
             (folder / "firms" / f"{name}.toml").write_text(f'database_url = "sqlite:///{folder}/{name}.sqlite3"\n')
         (folder / "templates").symlink_to(CONFIG / "templates")
+        (folder / "reminders").symlink_to(CONFIG / "reminders")
         self.queue: deque[tuple[str, int]] = deque()
         self.done: list[tuple[str, int]] = []
         self.registry = Registry(self.make)
