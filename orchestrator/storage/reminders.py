@@ -146,15 +146,20 @@ class Reminders(Repository):
         )  # fmt: skip
 
     def end_settled_bills(self) -> None:
-        """Nothing more follows a bill that was paid or is gone: its steps that were not done never will be (W7)."""
+        """Nothing more follows a bill that was paid or is gone: its steps that were not done never will be (W7).
+
+        One that was silent keeps its reasons: they, and not the end, are why nothing was sent on its day.
+        """
         for states, reason in (([BillState.PAID], "bill_paid"), (sorted(GONE), "bill_gone")):
             settled = sa.exists().where(bills.c.id == reminders.c.bill_id, bills.c.state.in_(states))
+            over = {"state": ReminderState.SKIPPED, "letter_id": None, "updated_at": self.now}
+            silent = reminders.c.reason.is_not(None)
             self.change(
-                sa.update(reminders).where(_MOVABLE, settled).values(
-                    state=ReminderState.SKIPPED, reason=reason, reasons=[_plain(reason)], letter_id=None,
-                    updated_at=self.now,
-                )
-            )  # fmt: skip
+                sa.update(reminders)
+                .where(_MOVABLE, settled, sa.not_(silent))
+                .values(**over, reason=reason, reasons=[_plain(reason)])
+            )
+            self.change(sa.update(reminders).where(_MOVABLE, settled, silent).values(**over))
 
     # ── letters ──
 

@@ -300,6 +300,16 @@ def test_F62_a_bill_settled_between_plan_and_message_is_not_written_about(firm, 
     firm.check()
 
 
+def test_a_step_that_was_silent_on_its_day_keeps_the_reason_when_the_bill_is_paid(firm):
+    bill = owed(firm)
+    firm.sandbox.act("close_matter", matter_id=firm.matter())
+    to(firm, FIRST)
+    assert rows(firm, bill) == {"overdue-7": ("silent", "matter_closed")}
+    firm.sandbox.act("record_payment", id=bill["id"])
+    at(firm, "2026-03-20")
+    assert rows(firm, bill) == {"overdue-7": ("skipped", "matter_closed")}
+
+
 def test_F62_of_several_bills_the_one_that_was_just_paid_leaves_the_letter(firm):
     paid, other = owed(firm, dollars=100), owed(firm, dollars=200)
     to(firm, FIRST)
