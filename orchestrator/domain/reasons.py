@@ -145,6 +145,7 @@ REASONS: dict[str, Reason] = {
         "it is older than the firm sends reminders for",
         "Let the responsible attorney decide: collect it, or write it off.",
     ),
+    "message_on_its_way": Reason("a message with its link is about to leave; one a day is enough"),
     "client_written_today": Reason("the client was written to today already; it follows on the next business day"),
     "reminders_off": Reason("the firm follows up no bills ([reminders] enabled)"),
     "reminder_overtaken": Reason("a later step of the sequence came first"),

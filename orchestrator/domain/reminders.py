@@ -222,6 +222,8 @@ OF_THE_MAILBOX = frozenset(
         "address_bounced",
         "clio_reminders_on",
         "do_not_contact",
+        "message_on_its_way",
+        "client_written_today",
     }
 )
 """Reasons against writing to the client: an attorney should hear of the bill all the more."""

@@ -64,6 +64,8 @@ PASSES: dict[str, str] = {
     "trust_available": "Draw the money, or decline the draw: `orchestrator trust draws`.",
     "matter_closed": "Reopen the matter in Clio, or change [reminders] hold_closed.",
     "client_not_read": "The next planning asks Clio.",
+    "message_on_its_way": "It leaves.",
+    "client_written_today": "The next business day.",
     "below_minimum": "Change [reminders] minimum_cents.",
 }
 """What would change a reason for which nobody is asked to act; the others say it in `domain.reasons`."""
@@ -119,6 +121,9 @@ class Standing:
     bounced: bool = False
     clio_reminds: bool | None = None
     delivered: bool = False
+    written_on: date | None = None
+    """The last day on which a message brought this bill or its link; `message_waits` when one is about to."""
+    message_waits: bool = False
     retainer: bool = False
     deposit_quiet: str | None = None
 
@@ -164,6 +169,8 @@ def quiet(standing: Standing, *, today: date, rules: Rules) -> tuple[Quiet, ...]
         (standing.clio_reminds is None, Quiet("client_not_read")),
         (standing.clio_reminds is True, Quiet("clio_reminders_on")),
         (not standing.delivered, Quiet("never_delivered", loud=True)),
+        (standing.message_waits, Quiet("message_on_its_way")),
+        (standing.written_on == today, Quiet("client_written_today", until=today)),
         (0 < bill.balance_cents < rules.minimum_cents, Quiet("below_minimum")),
         (_days_old(bill, today) > rules.oldest_days, Quiet("too_old")),
     )

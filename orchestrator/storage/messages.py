@@ -1,6 +1,6 @@
 """Client messages, one for each (bill, step)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -74,17 +74,26 @@ class Messages(Repository):
         left = sa.or_(messages.c.sent_at >= since, doubtful)
         return int(self.connection.execute(theirs.where(bills.c.client_id == client_id, left)).scalar_one())
 
-    def delivered(self, bill_ids: Collection[int]) -> set[int]:
-        """Those of these bills of which a message is certain to have left."""
-        wanted, found = sorted(set(bill_ids)), set()
+    def last_sent(self, bill_ids: Collection[int]) -> dict[int, datetime]:
+        """When a message about each of these bills last left; without those of which none is certain to have left."""
+        found: dict[int, datetime] = {}
+        for row in self._about(bill_ids, "sent"):
+            found[row["bill_id"]] = max(row["sent_at"], found.get(row["bill_id"], row["sent_at"]))
+        return found
+
+    def waiting(self, bill_ids: Collection[int]) -> set[int]:
+        """Those of these bills of which a message is about to leave."""
+        return {row["bill_id"] for row in self._about(bill_ids, "wanted")}
+
+    def _about(self, bill_ids: Collection[int], state: str) -> Iterator[sa.RowMapping]:
+        """The messages in this state, once for each of these bills that they speak of."""
+        wanted, parts = sorted(set(bill_ids)), messages.join(link_parts, messages.c.link_id == link_parts.c.link_id)
         for start in range(0, len(wanted), CHUNK):
             chunk = wanted[start : start + CHUNK]
-            sent = messages.c.state == "sent"
-            alone = sa.select(messages.c.bill_id).where(messages.c.bill_id.in_(chunk), sent)
-            shared = sa.select(link_parts.c.bill_id).join(messages, messages.c.link_id == link_parts.c.link_id)
-            both = sa.union(alone, shared.where(link_parts.c.bill_id.in_(chunk), sent))
-            found |= set(self.connection.execute(both).scalars())
-        return found
+            alone = sa.select(messages.c.bill_id, messages.c.sent_at).where(messages.c.bill_id.in_(chunk))
+            shared = sa.select(link_parts.c.bill_id, messages.c.sent_at).select_from(parts)
+            mine = (alone, shared.where(link_parts.c.bill_id.in_(chunk)))
+            yield from self.rows(sa.union(*(one.where(messages.c.state == state) for one in mine)))
 
     def of_bill(self, bill_id: int) -> list[sa.RowMapping]:
         return self.rows(sa.select(messages).where(messages.c.bill_id == bill_id).order_by(messages.c.id))

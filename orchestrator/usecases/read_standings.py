@@ -174,7 +174,7 @@ def standings(rt: Runtime, work: Work, bill_ids: Collection[int]) -> dict[int, S
     reversed_at = work.journal.reversed_at(bills)
     came_back = {row["key"] for row in work.exceptions.listed(kind="payment_reversed", limit=None)}
     disputed = {row["bill_id"]: row["amount_cents"] for row in work.draws.holds(kind=DISPUTE)}
-    delivered = work.messages.delivered(bills)
+    sent, waiting = work.messages.last_sent(bills), work.messages.waiting(bills)
     at_lawpay = work.gateway.paid_for(bills)
     bounced = _bounced(work, bills.values())
     retainers = work.retainers.of_bills(bills)
@@ -197,9 +197,11 @@ def standings(rt: Runtime, work: Work, bill_ids: Collection[int]) -> dict[int, S
             credit_cents=credit.get(client_id or 0, 0),
             bounced=bill.client is not None and bill.client.email in bounced,
             clio_reminds=client_id in reminded if asked else None,
-            delivered=bill.id in delivered or rows[bill.id]["sent_by_clio"],
             retainer=bill.id in retainers,
             deposit_quiet=deposit.quiet if (deposit := deposit_for(rt, work, bill)) is not None else None,
+            delivered=bill.id in sent or rows[bill.id]["sent_by_clio"],
+            message_waits=bill.id in waiting,
+            written_on=rt.local_date(sent[bill.id]) if bill.id in sent else None,
         )
     return found
 

@@ -94,6 +94,8 @@ CAUSES = {
     "Clio was not asked": ("clio", "client_not_read", of(clio_reminds=None)),
     "Clio reminds by itself": ("clio", "clio_reminders_on", of(clio_reminds=True)),
     "the bill never reached them": ("delivered", "never_delivered", of(delivered=False)),
+    "a message with its link waits": ("waits", "message_on_its_way", of(message_waits=True)),
+    "the bill reached them today": ("delivered", "client_written_today", of(written_on=TODAY)),
     "it is too old": ("age", "too_old", of_bill(due_on=TODAY - timedelta(days=366))),
     "it is too old without a due date": ("age", "too_old", of_bill(due_on=None, issued_on=TODAY - timedelta(days=366))),
 }  # fmt: skip
@@ -135,7 +137,7 @@ ORDER = (
     "payment_under_way", "echeck_settling", "payment_to_record", "payment_in_question", "payment_reversed", "reversal_grace",
     *REASON_OF.values(), "trust_available", "credit_unapplied", "matter_closed", "matter_pending", "matter_unknown", "client_missing",
     "client_email_blank", "client_email_invalid", "client_redacted", "address_bounced", "client_not_read",
-    "clio_reminders_on", "never_delivered", "below_minimum", "too_old",
+    "clio_reminders_on", "never_delivered", "message_on_its_way", "client_written_today", "below_minimum", "too_old",
 )  # fmt: skip
 
 

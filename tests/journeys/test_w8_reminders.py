@@ -322,12 +322,15 @@ def test_F62_of_several_bills_the_one_that_was_just_paid_leaves_the_letter(firm)
     firm.check()
 
 
-def test_F62_a_bill_partly_paid_is_asked_for_what_is_left(firm):
+def test_F62_a_bill_partly_paid_is_asked_for_what_is_left_by_one_message_a_day(firm):
     bill = owed(firm, dollars=500)
     to(firm, FIRST)
     firm.sandbox.act("record_payment", id=bill["id"], amount=200)
     firm.later(minutes=1)
     firm.later(minutes=5)
+    assert letters(firm) == []
+    assert "$300.00" in firm.mails()[-1]["text"]
+    at(firm, "2026-03-20")
     assert letters(firm) == [{bill["id"]: "overdue-7"}]
     assert "$300.00" in firm.mails()[-1]["text"]
     firm.check()

@@ -12,7 +12,7 @@ from orchestrator.usecases.resolve_exception import resolve_exception
 from tests.journeys.test_w8_reminders import FIRST, at, letters, owed, rows, to
 from tests.trust import deposit, trust_settings
 
-NEXT = "2026-03-20"
+NEXT, THIRD = "2026-03-20", "2026-03-23"
 FIELDS = {"payment_plan": "Payment Plan", "dispute": "In dispute"}
 
 
@@ -98,7 +98,15 @@ def listening(opened):
     return firm
 
 
-@pytest.mark.parametrize("cause", CAUSES)
+WRITTEN = (
+    "the client has credit until it is applied",
+    "the address is blank until it is filled in",
+    "the client is hidden until they are shared",
+)
+"""What ends with a message of its own: about another amount, or with the link that nobody could be sent before."""
+
+
+@pytest.mark.parametrize("cause", [name for name in CAUSES if name not in WRITTEN])
 def test_nobody_is_written_to_while(listening, cause):
     firm = listening
     happens, passes, reason = CAUSES[cause]
@@ -109,8 +117,26 @@ def test_nobody_is_written_to_while(listening, cause):
     assert rows(firm, bill) == {"overdue-7": ("silent", reason)}
     passes(firm, bill)
     at(firm, NEXT)
-    # A bill whose client could not be written to had its link taken away, and is sent a fresh one as well.
-    assert {bill["id"]: "overdue-7"} in letters(firm)
+    assert letters(firm) == [{bill["id"]: "overdue-7"}]
+    assert rows(firm, bill) == {"overdue-7": ("sent", None)}
+    firm.check()
+
+
+@pytest.mark.parametrize("cause", WRITTEN)
+def test_F72_on_the_day_of_another_message_about_a_bill_there_is_no_reminder_beside_it(listening, cause):
+    firm = listening
+    happens, passes, reason = CAUSES[cause]
+    bill = owed(firm)
+    happens(firm, bill)
+    at(firm, FIRST)
+    assert rows(firm, bill) == {"overdue-7": ("silent", reason)}
+    mails = len(firm.mails())
+    passes(firm, bill)
+    at(firm, NEXT)
+    assert len(firm.mails()) == mails + 1
+    assert rows(firm, bill)["overdue-7"] in (("silent", "message_on_its_way"), ("silent", "client_written_today"))
+    at(firm, THIRD)
+    assert len(firm.mails()) == mails + 2
     assert rows(firm, bill) == {"overdue-7": ("sent", None)}
     firm.check()
 

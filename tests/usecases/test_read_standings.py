@@ -30,10 +30,11 @@ def read(firm, *bill_ids, minutes=16):
 
 
 def told(firm, bill_id):
-    """What silences this bill, by what our database says now."""
+    """What silences this bill, by what our database says now, besides that its message left today."""
     with firm.rt.read() as work:
         standing = standings(firm.rt, work, [bill_id])[bill_id]
-    return quiet(standing, today=firm.rt.local_date(firm.rt.clock()), rules=rules_of(firm.rt))
+    said = quiet(standing, today=firm.rt.local_date(firm.rt.clock()), rules=rules_of(firm.rt))
+    return tuple(one for one in said if one.reason != "client_written_today")
 
 
 def judged(firm, bill):
