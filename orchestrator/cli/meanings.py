@@ -67,6 +67,7 @@ MEANINGS = {
     "links.issued_from": "bills issued before get no link",
     "links.pay_hosts": "hosts a payment link may point to",
     "links.trust_requests": "send a payment link, into trust, for trust requests that people make",
+    "links.several": "a client's several bills: a link for each (bill), or one for all (contact)",
     "links.hold_closed": "bills of closed matters get no link",
     "reminders.enabled": "unpaid bills are followed up",
     "reminders.sequence": "the steps that follow an unpaid bill, a file of config/reminders",

@@ -98,7 +98,7 @@ def hold(
     bill: Annotated[int | None, typer.Argument(metavar="[BILL]", help="The bill's id, as `bills list` shows it.")] = None,
     matter: Annotated[int | None, typer.Option(metavar="ID", help="Every bill of this matter instead.")] = None,
     client: Annotated[int | None, typer.Option(metavar="ID", help="Every bill of this client instead.")] = None,
-    kind: Annotated[HoldKind, typer.Option(help="What is the matter.")] = HoldKind.HOLD,
+    kind: Annotated[HoldKind, typer.Option(metavar="KIND", help=f"One of {', '.join(HoldKind)}.")] = HoldKind.HOLD,
     until: UntilOption = None,
     by: ByOption = None,
     dry_run: DryRunOption = False,
