@@ -93,7 +93,8 @@ class Messages(Repository):
             alone = sa.select(messages.c.bill_id, messages.c.sent_at).where(messages.c.bill_id.in_(chunk))
             shared = sa.select(link_parts.c.bill_id, messages.c.sent_at).select_from(parts)
             mine = (alone, shared.where(link_parts.c.bill_id.in_(chunk)))
-            yield from self.rows(sa.union(*(one.where(messages.c.state == state) for one in mine)))
+            both = sa.union(*(one.where(messages.c.state == state) for one in mine))
+            yield from self.connection.execute(both).mappings()
 
     def of_bill(self, bill_id: int) -> list[sa.RowMapping]:
         return self.rows(sa.select(messages).where(messages.c.bill_id == bill_id).order_by(messages.c.id))
