@@ -319,7 +319,7 @@ def same_amount(members: Sequence[Item], named: Named, verdict: Verdict) -> None
         lefts, rights = _sides(cluster)
         several = min(len(lefts), len(rights))
         equals = several and len(cluster) > PAIR and [*lefts[:several], *rights[:several]]
-        if equals and _near(cluster, SAME_MONEY_DAYS) and _is_set(equals, SAME_MONEY_DAYS):
+        if equals and _each_near(lefts, rights, SAME_MONEY_DAYS) and _is_set(equals, SAME_MONEY_DAYS):
             _match(verdict, f"amount_days{SET}", lefts[:several], rights[:several])
             verdict.left_over += [*lefts[several:], *rights[several:]]
         else:
@@ -343,8 +343,16 @@ def _is_set(members: Sequence[Item], days: int) -> bool:
     return (
         0 < len(lefts) == len(rights) <= MOST_IN_SET
         and len({effective(item) for item in members}) == 1
-        and _near(members, days)
+        and _each_near(lefts, rights, days)
     )
+
+
+def _each_near(lefts: Sequence[Item], rights: Sequence[Item], days: int) -> bool:
+    """Whether every pair across lies within days; two of one side may lie further apart."""
+    (first, last), (begin, end) = (
+        (min(ons), max(ons)) for ons in ([one.on for one in side] for side in (lefts, rights))
+    )
+    return max((last - begin).days, (end - first).days) <= days
 
 
 def summed(members: Sequence[Item], _named: Named, verdict: Verdict) -> None:

@@ -60,9 +60,13 @@ def test_the_sides_of_a_match_are_worth_the_same(members, rule):
         assert lefts == (-rights if match.rule in ("client_level_draw", "internal_transfer") else rights)
         assert min(len(match.lefts), len(match.rights)) == 1 or match.rule.endswith(SET)
         if match.rule.endswith(SET):
-            days = [one.on for one in members if one.id in (*match.lefts, *match.rights)]
+            days = {one.id: one.on for one in members}
             assert len(match.lefts) == len(match.rights)
-            assert (max(days) - min(days)).days <= SAME_REFERENCE_DAYS
+            assert all(
+                abs((days[one] - days[other]).days) <= SAME_REFERENCE_DAYS
+                for one in match.lefts
+                for other in match.rights
+            )
 
 
 AT_BANK = {rule.name: rule for rule in LADDER if rule.leg is Leg.BANK}
@@ -83,6 +87,7 @@ def test_equal_amounts_at_the_bank_are_matched_as_a_set_and_nobody_is_paired():
 
 def test_of_equal_amounts_at_the_bank_only_what_is_more_is_left_over():
     assert at_bank([0, 1, 4], [1, 2]) == ([("amount_days_set", (0, 1), (100, 101))], [], [2])
+    assert at_bank([0, 7], [2]) == ([("amount_days_set", (0,), (100,))], [], [1])
     assert at_bank([1], [1, 2, 3]) == ([("amount_days_set", (0,), (100,))], [], [101, 102])
 
 
