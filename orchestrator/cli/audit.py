@@ -1,14 +1,12 @@
 """`orchestrator audit`: who did what, when and why; whether the record is whole; and what an auditor takes away."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from orchestrator.cli.show import Column, JsonOption, LimitOption, Page, number, say_json
+from orchestrator.cli.show import Column, JsonOption, LimitOption, Page, number, say_json, working
 
 app = typer.Typer(help="The audit lines: look, verify, take away.", no_args_is_help=True)
 
@@ -66,7 +64,7 @@ def verify(ctx: typer.Context, as_json: JsonOption = False) -> None:
     from orchestrator.cli.firm import opened
     from orchestrator.usecases.verify_audit import verify_audit
 
-    with opened(ctx) as rt, _bar("Audit lines") as told:
+    with opened(ctx) as rt, working("Audit lines") as told:
         found = verify_audit(rt, told=told)
     if as_json:
         say_json(found)
@@ -110,7 +108,7 @@ def export(
         _pack(ctx, file, matter=matter, month=month, as_json=as_json)
         return
     try:
-        with opened(ctx) as rt, file.open("x", encoding="utf-8") as out, _bar("Audit lines") as told:
+        with opened(ctx) as rt, file.open("x", encoding="utf-8") as out, working("Audit lines") as told:
             said: dict[str, Any] = {"file": str(file), "lines": export_audit(rt, out, told=told)}
     except FileExistsError:
         raise Refused(f"{file} is there already: choose another name.") from None
@@ -143,15 +141,3 @@ def _pack(ctx: typer.Context, file: Path, *, matter: int | None, month: str | No
         )
     if not manifest["audit"]["intact"]:
         raise typer.Exit(1)
-
-
-@contextmanager
-def _bar(what: str) -> Iterator[Any]:
-    """How many so far, on stderr, once it takes longer than a moment."""
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn(what), TextColumn("{task.completed:,.0f}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=None)
-        yield lambda count: progress.update(task, completed=count)

@@ -1,7 +1,5 @@
 """`orchestrator matters`: the matter-ID lookup table, by which money that names no id finds its matter."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +16,7 @@ from orchestrator.cli.show import (
     number,
     say_json,
     who,
+    working,
 )
 
 app = typer.Typer(help="Matter numbers and references: which matter a payment's text means.", no_args_is_help=True)
@@ -296,7 +295,7 @@ def import_(
         source = file.read_bytes().decode("utf-8")
     except UnicodeDecodeError as wrong:
         raise Refused(f"{file} is not UTF-8 text (byte {wrong.start}): save it as CSV UTF-8.") from wrong
-    with opened(ctx) as rt, _bar("Lines") as told:
+    with opened(ctx) as rt, working("Lines") as told:
         done = import_references(rt, source, by=who(by), dry_run=dry_run, say=told)
     if as_json:
         say_json(done)
@@ -353,7 +352,7 @@ def _read_all(rt: Any) -> None:
     from orchestrator.errors import Transient
     from orchestrator.usecases.backfill_matters import backfill_matters
 
-    with _bar("Matters") as bar:
+    with working("Matters") as bar:
         for _ in range(ATTEMPTS):
             try:
                 backfill_matters(rt, Urgency.SWEEPS, told=lambda at: bar(at.read, at.total), turned=lambda _: None)
@@ -367,15 +366,3 @@ def _read_all(rt: Any) -> None:
 
 ATTEMPTS = 20
 LONGEST_PAUSE = 60.0
-
-
-@contextmanager
-def _bar(of: str) -> Iterator[Callable[[int, int | None], None]]:
-    """A progress bar on stderr; of a list whose length Clio does not tell, only how far it is."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn(of), BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)

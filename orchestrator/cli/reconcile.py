@@ -1,8 +1,6 @@
 """`orchestrator reconcile`: the same money in Clio, LawPay and the bank, compared to the cent."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,6 +20,7 @@ from orchestrator.cli.show import (
     plain,
     say_json,
     who,
+    working,
 )
 
 app = typer.Typer(help="Reconciliation: Clio, LawPay and the bank, to the cent.", no_args_is_help=True)
@@ -95,7 +94,7 @@ def run(
             raise Refused("No account is configured: add [[trust.accounts]] to the firm's profile.")
         found: list[dict[str, Any]] = []
         for one in accounts:
-            with _steps(one.key) as say:
+            with working(f"Reconciling {one.key}") as say:
                 done = reconcile(rt, one, cut_off=_day(to), by=who(by), say=say)
             shown = show_run(rt, done["id"], since=_day(since), matter=matter, bill=bill)
             assert shown is not None
@@ -434,15 +433,3 @@ def _day(moment: datetime | None) -> date | None:
 
 def _write(file: Path, said: Any) -> None:
     file.write_text(json.dumps(said, indent=2, default=plain, ensure_ascii=False) + "\n", "utf-8")
-
-
-@contextmanager
-def _steps(account: str) -> Iterator[Any]:
-    """A progress bar on stderr that has gone when the block ends."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(30), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task(f"Reconciling {account}", total=None)
-        yield lambda done, steps: progress.update(bar, completed=done, total=steps)

@@ -1,7 +1,5 @@
 """`orchestrator reminders`: what follows unpaid bills, what will go out, and why not."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +19,7 @@ from orchestrator.cli.show import (
     priced,
     say_json,
     who,
+    working,
 )
 
 if TYPE_CHECKING:
@@ -165,7 +164,7 @@ def preview(ctx: typer.Context, day: DayOption = None, as_json: JsonOption = Fal
     from orchestrator.cli.firm import opened
     from orchestrator.usecases.preview_reminders import preview_reminders
 
-    with opened(ctx) as rt, _progress("Judging bills") as seen:
+    with opened(ctx) as rt, working("Judging bills") as seen:
         found = preview_reminders(rt, _day(rt, day), seen=seen)
     if as_json:
         say_json(found)
@@ -230,15 +229,3 @@ def _day(rt: "Runtime", day: datetime | None) -> date:
 
 def _worded(reason: dict[str, Any]) -> str:
     return f"{reason['words']} (until {reason['until']})" if reason["until"] else str(reason["words"])
-
-
-@contextmanager
-def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr that is told how many were done, of how many."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(title, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)

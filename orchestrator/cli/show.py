@@ -2,11 +2,11 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 from zoneinfo import ZoneInfo
 
 import typer
@@ -162,3 +162,23 @@ class Page:
             (dict, lambda parts: ", ".join(f"{name} {self.words(part)}" for name, part in parts.items())),
             ((list, tuple, set, frozenset), lambda parts: ", ".join(self.words(part) for part in parts)),
         )
+
+
+class Told(Protocol):
+    """Hears how many are done, and of how many where that is known."""
+
+    def __call__(self, done: int, total: int | None = None, /) -> None: ...
+
+
+@contextmanager
+def working(title: str) -> Iterator[Told]:
+    """A bar on stderr that has gone when the block ends; what it is told, it shows."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(30), MofNCompleteColumn(), TimeElapsedColumn())
+    # Where nobody looks, rich would still leave an empty line behind.
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task(title, total=None)
+        yield lambda done, total=None: progress.update(bar, completed=done, total=total)

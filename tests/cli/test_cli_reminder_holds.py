@@ -21,7 +21,8 @@ def held(firm, bill):
         found = quiet(
             standings(firm.rt, work, [bill])[bill], today=firm.rt.local_date(work.now), rules=rules_of(firm.rt)
         )
-    return {one.reason: one.until for one in found if one.reason not in ("client_not_read", "never_delivered")}
+    besides = ("client_not_read", "never_delivered", "client_written_today")
+    return {one.reason: one.until for one in found if one.reason not in besides}
 
 
 def lines(firm, action):

@@ -61,12 +61,16 @@ def read_only(engine):
 
 
 def tried(firm, times=6):
-    """The firm goes on as its processes would: what the database refuses is tried again, and nothing else may happen."""
+    """The firm goes on as its processes would: what the database refuses is tried again, once a bell, and nothing else may happen."""
     refused = 0
     for _ in range(times):
         firm.sandbox.clock_advance(16 * 60)
         try:
-            firm.work()
+            firm.rest_pauses()
+            firm.tick()
+            for _ in range(5):
+                for job_id in firm.bells():
+                    firm.work_only(job_id)
         except DatabaseTrouble:
             refused += 1
     return refused

@@ -1,6 +1,5 @@
 """F65, F69, F41: exact to the cent, or a person's; nothing rounded, nothing guessed, nothing asked for that cannot be right."""
 
-import httpx
 import pytest
 
 from tests.firm import open_firm
@@ -33,17 +32,8 @@ def test_F65_one_cent_short_stays_one_cent_open(firm):
 
 def test_F65_one_payment_for_several_bills_is_divided_as_clio_divided_it(firm):
     bills = [firm.mailed_bill(dollars=dollars) for dollars in (100.10, 200.20, 300.30)]
-    for_client = {
-        "subject": {"id": firm.ids["contacts"]["bo"], "type": "Contact"},
-        "amount": 600.60,
-        "currency": "USD",
-        "destination_account": {"id": firm.ids["bank_accounts"]["operating"]},
-        "duration": 86_400,
-        "description": "All open invoices",
-    }
-    headers = {"Authorization": f"Bearer {firm.sandbox.access_token}"}
-    url = f"{firm.sandbox.clio_base_url}/api/v4/clio_payments/links.json?fields=id"
-    shared = httpx.post(url, json={"data": for_client}, headers=headers).json()["data"]
+    bo = firm.ids["contacts"]["bo"]
+    shared = firm.sandbox.act("create_link_by_hand", id=bills[0]["id"], contact_id=bo, amount=600.60)
     firm.sandbox.act("pay_link", link_id=shared["id"], settle_after_seconds=0)
     for _ in range(3):
         firm.later(minutes=16)

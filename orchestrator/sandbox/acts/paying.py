@@ -44,12 +44,16 @@ def reverse(why: str) -> Act:
 
 
 def create_link_by_hand(books: Books, facts: Facts) -> Link:
-    """A link a person made: with this application (`person`, visible to it) or another (`stranger`, hidden from it)."""
+    """A link a person made for a bill, or with `contact_id` for all that its client owes.
+
+    With this application (`person`, visible to it) or with another (`stranger`, hidden from it).
+    """
     bill = bill_of(books, facts)
+    client = facts.get("contact_id")
     account = facts.get("destination_account_id") or _online_account(books, bill).id
     wish = links.Wish(
-        subject_type="Bill",
-        subject_id=bill.id,
+        subject_type="Bill" if client is None else "Contact",
+        subject_id=bill.id if client is None else int(client),
         currency=books.currency,
         duration=int(facts.get("duration", links.LONGEST)),
         destination_account_id=account,
