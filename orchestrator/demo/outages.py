@@ -30,15 +30,26 @@ class Outages:
     untried: list[str] = field(default_factory=list)
     closed: list[date] = field(default_factory=list)
     """Days on which nobody was at work when the office opened."""
+    _gone: set[str] = field(default_factory=set)
 
     def halt(self, *, kill: bool = False) -> None:
         """Nobody works from now on: every process of the worker is asked to end, or killed."""
         self.processes.end(worker_names(self.env), kill=kill)
-        self.driver.nobody = True
+        self.gone("worker")
 
     def resume(self) -> None:
         start_worker(self.processes, self.env)
-        self.driver.nobody = False
+        self.back("worker")
+
+    def gone(self, what: str) -> None:
+        """Without the worker, or without its broker, nobody is at work."""
+        self._gone.add(what)
+        self.driver.nobody = True
+
+    def back(self, what: str) -> None:
+        """One of several that are away may come back first: somebody is at work once none is."""
+        self._gone.discard(what)
+        self.driver.nobody = bool(self._gone)
 
 
 def mail_away(scene: Scene, facts: Mapping[str, Any]) -> str | None:
@@ -83,7 +94,7 @@ def broker_away(scene: Scene, facts: Mapping[str, Any]) -> str | None:
         outages.untried.append("Redis away (this worker is one process, and has no broker outside it)")
         return "there is no broker that could be away"
     outages.broker.cut()
-    outages.driver.nobody = True
+    outages.gone("broker")
     return _told(outages, f"Redis away for {_long(facts['hours'])}")
 
 
@@ -91,7 +102,7 @@ def broker_back(scene: Scene, facts: Mapping[str, Any]) -> str | None:  # noqa: 
     outages = _of(scene)
     if outages.broker is not None:
         outages.broker.mend()
-        outages.driver.nobody = False
+        outages.back("broker")
     return "the broker is there"
 
 

@@ -143,3 +143,15 @@ def test_two_months_of_the_year_survive_every_outage(demo):
     assert done.figures["mails"]["by_step"].keys() == {"overdue-7", "overdue-21"}
     assert done.figures["reminders"]["flagged"] >= 1
     assert {"matter_closed", "payment_promised"} <= done.figures["reminders"]["silent"].keys()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_weeks_of_the_year_survive_redis_being_away_as_well(demo, tmp_path):
+    with postgres() as server, valkey(tmp_path) as broker:
+        done = demo(
+            "--firm", "year", "--days", "12", seconds=580,
+            ORCH_DATABASE_URL=f"{server}/postgres", ORCH_BROKER_URL=broker,
+        )  # fmt: skip
+    clean(done)
+    assert "Redis away for 6 hours" in done.figures["story"]["outages"]
