@@ -219,4 +219,22 @@ MUTATIONS = (
         (Edit("orchestrator/domain/asking.py", "    asked = bill.open_cents - promised_cents\n", "    asked = bill.open_cents\n"),),
         (f"{TEST_DRAW}::test_a_link_asks_only_for_what_trust_money_does_not_pay",),
     ),
+    Mutation(
+        "no reminder on the day of another message",
+        (
+            Edit("orchestrator/domain/silence.py", "        (standing.message_waits, Quiet(\"message_on_its_way\")),\n", ""),
+            Edit("orchestrator/domain/silence.py", "        (standing.written_on == today, Quiet(\"client_written_today\", until=today)),\n", ""),
+        ),
+        ("tests/journeys/test_w8_silence.py::test_F72_on_the_day_of_another_message_about_a_bill_there_is_no_reminder_beside_it",),
+    ),
+    Mutation(
+        "a person's hold silences",
+        (Edit("orchestrator/domain/silence.py", "        *_held(standing, today, rules),\n", ""),),
+        ("tests/journeys/test_w8_silence.py::test_nobody_is_written_to_while",),
+    ),
+    Mutation(
+        "a step that was sent is done",
+        (Edit("orchestrator/domain/reminders.py", "    return Due(None if latest.key in done else latest, left)", "    return Due(latest, left)"),),
+        ("tests/journeys/test_w8_reminders.py",),
+    ),
 )  # fmt: skip
