@@ -222,8 +222,8 @@ MUTATIONS = (
     Mutation(
         "no reminder on the day of another message",
         (
-            Edit("orchestrator/domain/silence.py", "        (standing.message_waits, Quiet(\"message_on_its_way\")),\n", ""),
-            Edit("orchestrator/domain/silence.py", "        (standing.written_on == today, Quiet(\"client_written_today\", until=today)),\n", ""),
+            Edit("orchestrator/domain/silence.py", '        (standing.message_waits, Quiet("message_on_its_way")),\n', ""),
+            Edit("orchestrator/domain/silence.py", '        (standing.written_on == today, Quiet("client_written_today", until=today)),\n', ""),
         ),
         ("tests/journeys/test_w8_silence.py::test_F72_on_the_day_of_another_message_about_a_bill_there_is_no_reminder_beside_it",),
     ),
