@@ -47,6 +47,9 @@ def load(config_dir: Path, name: str) -> Sequence:
     path = config_dir / "reminders" / f"{name}.toml"
     try:
         said = _File.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except FileNotFoundError as missing:
+        known = ", ".join(names(config_dir)) or "none at all"
+        raise UnreadableSequence(f"There is no sequence {name!r} ({path}); there is {known}.") from missing
     except (OSError, tomllib.TOMLDecodeError) as wrong:
         raise UnreadableSequence(f"{path} cannot be read: {wrong}.") from wrong
     except ValidationError as wrong:

@@ -70,7 +70,7 @@ def test_the_configuration_is_checked_and_said_in_words(lived):
 @pytest.mark.parametrize(
     ("setting", "value", "told"),
     [
-        ("ORCH_REMINDERS__SEQUENCE", "none-such", "none-such.toml cannot be read"),
+        ("ORCH_REMINDERS__SEQUENCE", "none-such", "There is no sequence 'none-such'"),
         ("ORCH_REMINDERS__HOLIDAYS", "FR", "is no region whose holidays we know"),
         ("ORCH_REMINDERS__WINDOW_CLOSES", "09:00", "at least two hours after window_opens"),
     ],
