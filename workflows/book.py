@@ -11,6 +11,7 @@ from orchestrator.usecases import keep_house, sync
 from orchestrator.usecases.approve_time import approve_rested
 from orchestrator.usecases.ask_for_payment import allot_links
 from orchestrator.usecases.backfill_matters import backfill
+from orchestrator.usecases.compare_links import compare_links
 from orchestrator.usecases.create_link import CreateLink
 from orchestrator.usecases.create_task import CreateTask
 from orchestrator.usecases.enter_line import EnterLine
@@ -116,6 +117,11 @@ def plan(job: Job, rt: Runtime) -> None:
 @workflow("links.allot")
 def allot(job: Job, rt: Runtime) -> None:
     allot_links(job, rt)
+
+
+@workflow("links.compare")
+def comparison_of_links(job: Job, rt: Runtime) -> None:
+    compare_links(job, rt)
 
 
 @workflow("links.upkeep")

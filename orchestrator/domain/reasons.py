@@ -176,6 +176,10 @@ REASONS: dict[str, Reason] = {
     "foreign_link": Reason(
         "somebody made another live payment link for the same bill by hand", "Expire one of the two in Clio."
     ),
+    "link_missing": Reason(
+        "Clio no longer shows a payment link that is live with us",
+        "Open its address: if it is dead, `orchestrator links expire LINK`, and another follows; if not, see who is connected.",
+    ),
     "duplicate_bill_request": Reason(
         "a bill for the matter was open when the next was due; it was adopted, no second one was asked for",
         "Finish or delete the open draft in Clio.",

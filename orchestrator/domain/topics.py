@@ -33,6 +33,7 @@ TOPICS: dict[str, Urgency] = {
     "time.approve": Urgency.SWEEPS,
     "billing.plan": Urgency.SWEEPS,
     "links.allot": Urgency.MONEY,
+    "links.compare": Urgency.SWEEPS,
     "links.upkeep": Urgency.SWEEPS,
     "reminders.plan": Urgency.SWEEPS,
     "reconcile.window": Urgency.SWEEPS,
@@ -70,8 +71,8 @@ TOPICS: dict[str, Urgency] = {
 }
 
 PASSING = frozenset({"sweep", "reconcile.nightly", "account.read", "matters.backfill", "lawpay.poll", "time.approve",
-                     "billing.plan", "links.allot", "links.upkeep", "reminders.plan", "webhooks.upkeep", "buttons.upkeep",
-                     "engine.heartbeat", "engine.tidy", "trust.watch", "bounces.read",
+                     "billing.plan", "links.allot", "links.compare", "links.upkeep", "reminders.plan", "webhooks.upkeep",
+                     "buttons.upkeep", "engine.heartbeat", "engine.tidy", "trust.watch", "bounces.read",
                      *(topic for topic in TOPICS if topic.startswith("sync."))})  # fmt: skip
 """Topics whose keys are moments or generations: their finished rows can be forgotten without anything happening twice."""
 

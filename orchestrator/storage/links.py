@@ -106,6 +106,11 @@ class Links(Repository):
     def by_clio_ids(self, clio_ids: Collection[int]) -> dict[int, sa.RowMapping]:
         return {row["clio_id"]: row for row in self.rows(sa.select(links).where(links.c.clio_id.in_(clio_ids)))}
 
+    def live(self) -> set[int]:
+        """Our links that are live at Clio, by the numbers they have there."""
+        mine = sa.and_(links.c.state == LinkState.LIVE, links.c.clio_id.is_not(None))
+        return set(self.connection.execute(sa.select(links.c.clio_id).where(mine)).scalars())
+
     def referred_to(self, reference_key: str) -> sa.RowMapping | None:
         """The payment page that this part of a reference names."""
         return self.one(sa.select(links).where(links.c.reference_key == reference_key).order_by(links.c.id).limit(1))
@@ -245,6 +250,14 @@ class Links(Repository):
         }
         statement = self.insert(link_budget).values(id=1, **values)
         self.connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))
+
+    def recount(self, *, foreign_active: int) -> bool:
+        """How many links of others are active now; whether that is more than were known."""
+        row = self.one(sa.select(link_budget.c.foreign_active))
+        if row is None or row["foreign_active"] == foreign_active:
+            return False
+        self.change(sa.update(link_budget).values(foreign_active=foreign_active))
+        return bool(foreign_active > row["foreign_active"])
 
     def shut(self, until: datetime) -> None:
         """Clio said no: no link is made before this moment, whatever we count."""

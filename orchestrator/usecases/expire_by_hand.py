@@ -8,7 +8,8 @@ from orchestrator.errors import Rejected
 from orchestrator.storage.jobs import LIVE
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
-from orchestrator.usecases.ask_for_payment import close_page
+from orchestrator.usecases.ask_for_payment import ask_for_payment, bills_of, close_page
+from orchestrator.usecases.sync_links import MISSING
 from orchestrator.usecases.trial import trial
 
 REASON = "link_expired_by_hand"
@@ -27,7 +28,8 @@ def expire_by_hand(rt: Runtime, link_id: int, *, by: str, dry_run: bool) -> dict
     """Intend the expiry of one live link for `by`; returns its job, bill and amount, `Rejected` says why not.
 
     The job looks again before it acts: a link that was paid a moment before is honoured (F12). A payment page cannot be
-    expired by anyone: it is over in our books at once, and what is paid on it afterwards becomes an exception.
+    expired by anyone: it is over in our books at once, and what is paid on it afterwards becomes an exception. One that Clio
+    no longer shows is over by this word, and another takes its place.
     """
     with trial(rt, dry_run=dry_run) as work:
         link = work.links.get(link_id)
@@ -38,6 +40,13 @@ def expire_by_hand(rt: Runtime, link_id: int, *, by: str, dry_run: bool) -> dict
         if link["rail"] == Rail.LAWPAY_PAGE:
             close_page(work, link, reason=REASON)
             work.audit.line("link.expiry_asked", "link", link_id, actor=by, bill_id=link["bill_id"])
+            return _told(work, link, dry_run=dry_run, job=None)
+        if work.exceptions.is_open(MISSING, link["clio_id"]):
+            # Clio shows nothing that could be expired; a person has looked, and the client holds a dead address.
+            work.links.move(link, LinkState.EXPIRED, reason=MISSING)
+            work.exceptions.close(MISSING, link["clio_id"])
+            work.audit.line("link.expired", "link", link_id, actor=by, why=MISSING)
+            ask_for_payment(rt, work, bills_of(work, link))
             return _told(work, link, dry_run=dry_run, job=None)
         work.links.note(link_id, reason=REASON)
         work.jobs.add("link.expire", link_id, link_id=link_id, bill_id=link["bill_id"], reason=REASON)

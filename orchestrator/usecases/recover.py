@@ -55,8 +55,8 @@ def adopt_links(job: Job, rt: Runtime) -> None:
     practice = rt.practice(Urgency(job.urgency))
     try:
         accounts = practice.bank_accounts()
-        seen = {link.id: link for link in _held(rt, job, practice.links_created_since(life.lost_from))}
-        seen |= {link.id: link for link in _held(rt, job, practice.active_links())}
+        seen = {link.id: link for link in held(rt, job, practice.links_created_since(life.lost_from))}
+        seen |= {link.id: link for link in held(rt, job, practice.active_links())}
         seen |= {link.id: link for link in practice.links.by_ids(sorted(live - seen.keys()))}
     except Transient as trouble:
         # Everything waits for this: it is tried for as long as it takes.
@@ -145,7 +145,7 @@ def _cycle(link: RemoteLink, key: str) -> int | None:
     return next((n for n in range(1, CYCLES + 1) if effect_key("link", bill_id, n, cents, currency) == key), None)
 
 
-def _held(rt: Runtime, job: Job, rows: Iterable[RemoteLink]) -> Iterator[RemoteLink]:
+def held(rt: Runtime, job: Job, rows: Iterable[RemoteLink]) -> Iterator[RemoteLink]:
     """The rows, while the lease is renewed with every page: a long list outlasts it."""
     for number, row in enumerate(rows, 1):
         if number % AT_ONCE == 0:

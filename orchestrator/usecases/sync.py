@@ -13,6 +13,7 @@ from orchestrator.ports import Page, PageLost, PracticeManagement
 from orchestrator.storage.jobs import Job
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.ask_for_payment import allot
+from orchestrator.usecases.compare_links import want_comparison
 from orchestrator.usecases.sync_activities import Activities
 from orchestrator.usecases.sync_bills import Bills
 from orchestrator.usecases.sync_contacts import Contacts
@@ -160,6 +161,7 @@ def _swept(work: Work, kind: Kind, *, up_to: datetime, found: int) -> None:
     if kind is Kind.LINK:
         # Clio lists no changed payments, and a link says nothing of the one made with it once it is used.
         work.dirty.mark(Kind.PAYMENT, work.mirror.payments_under_way())
+        want_comparison(work)
 
 
 FIRST_LOOK = timedelta(days=400)

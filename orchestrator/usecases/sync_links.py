@@ -10,7 +10,9 @@ from orchestrator.ports import Page, PracticeManagement
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.ask_for_payment import bills_of
-from orchestrator.usecases.recover import notice_forgotten
+from orchestrator.usecases.recover import key_of, notice_forgotten
+
+MISSING = "link_missing"
 
 
 class Links:
@@ -32,12 +34,12 @@ class Links:
             row = ours.get(link.id)
             if row is not None:
                 close_link(work, row, link)
-            elif link.active and link.bill_id in alive and not _keyed(link, rt):
+            elif link.active and link.bill_id in alive and key_of(link) is None:
                 work.exceptions.open(
                     "foreign_link", link.id, f"Link {link.id} for bill {link.bill_id} is not ours.",
                     subject=("bill", link.bill_id),
                 )  # fmt: skip
-        if any(link.id not in ours and not _keyed(link, rt) for link in reading):
+        if any(link.id not in ours and key_of(link) is None for link in reading):
             # Others' links take room of both quotas: counted again at most once an hour, however many there are.
             work.jobs.add("account.read", "others", f"{work.now:%Y-%m-%dT%H}")
         known = work.mirror.payments([link.payment_id for link in reading if link.payment_id is not None])
@@ -45,8 +47,14 @@ class Links:
             Kind.PAYMENT, [link.payment_id for link in reading if link.payment_id and link.payment_id not in known]
         )
 
-    def gone(self, rt: Runtime, work: Work, ids: Sequence[int]) -> None:
-        """Clio deletes no links (API notes §10): one we cannot see is a matter of permission, not a fact about it."""
+    def gone(self, rt: Runtime, work: Work, ids: Sequence[int]) -> None:  # noqa: ARG002
+        """Clio deletes no links (API notes §10): whether one we cannot see any more still takes money only a person can say."""
+        for row in work.links.by_clio_ids(ids).values():
+            if row["state"] == LinkState.LIVE:
+                work.exceptions.open(
+                    MISSING, row["clio_id"], f"Clio no longer shows our link {row['clio_id']} for bill {row['bill_id']}.",
+                    subject=("bill", row["bill_id"]), money_cents=row["amount_cents"],
+                )  # fmt: skip
 
     def news(self, work: Work, read: Sequence[RemoteLink]) -> int:
         ours = work.links.by_clio_ids([link.id for link in read])
@@ -61,7 +69,3 @@ def close_link(work: Work, row: Row, link: RemoteLink) -> None:
     work.links.move(row, state, etag=link.etag)
     work.audit.line(f"link.{state}", "link", row["id"], clio_id=link.id, payment_id=link.payment_id)
     work.dirty.mark(Kind.BILL, bills_of(work, row))
-
-
-def _keyed(link: RemoteLink, rt: Runtime) -> bool:
-    return bool(link.redirect_url and link.redirect_url.startswith(f"{rt.settings.public_address}/thanks/"))

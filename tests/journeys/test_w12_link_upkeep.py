@@ -81,7 +81,7 @@ def test_a_link_that_ended_without_a_word_is_found_by_comparing_the_whole_list(f
     firm.later(minutes=15)
     with firm.rt.uow() as work:
         work.connection.execute(links.update().where(links.c.id == row["id"]).values(state="live"))
-    firm.later(hours=12)
+    firm.later(minutes=15)
     assert [state for state, _ in states(firm, bill)] == ["expired"]
 
 
