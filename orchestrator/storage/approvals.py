@@ -89,14 +89,14 @@ class Approvals(Repository):
         mine = chosen.where(self._unbilled(), entries.c.matter_id.is_not(None))
         return set(self.connection.execute(mine.distinct()).scalars())
 
-    def redacted_matters(self) -> set[int]:
-        """Matters with unbilled billable work whose figures are hidden from our user (F41)."""
+    def redacted(self) -> list[sa.RowMapping]:
+        """Unbilled billable entries of matters whose figures are hidden from our user (F41): `id` and `matter_id`."""
         hidden = sa.or_(
             entries.c.total_cents.is_(None),
             sa.and_(entries.c.type == "TimeEntry", entries.c.quantity_seconds.is_(None)),
         )
-        chosen = sa.select(entries.c.matter_id).where(self._unbilled(), entries.c.non_billable.is_(False), hidden)
-        return {found for found in self.connection.execute(chosen.distinct()).scalars() if found is not None}
+        billable = sa.and_(self._unbilled(), entries.c.non_billable.is_(False), entries.c.matter_id.is_not(None))
+        return self.rows(sa.select(entries.c.id, entries.c.matter_id).where(billable, hidden))
 
     def standing(self, entry_ids: Collection[int]) -> set[int]:
         """Those of these entries that have a standing approval."""

@@ -1,9 +1,8 @@
 """W3: hourly, decide for every matter with work whether a bill should be asked for, and keep the reason."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from orchestrator.domain.billing import Decision, Rules, Verdict, decide
@@ -25,6 +24,7 @@ from orchestrator.usecases.lost_past import lost_days
 from orchestrator.usecases.sync import read_twice
 from orchestrator.usecases.sync_activities import Activities
 from orchestrator.usecases.sync_bills import Bills
+from orchestrator.usecases.sync_matters import Matters
 
 DATA_PROBLEMS = (
     "values_redacted",
@@ -51,9 +51,14 @@ class Candidate:
 
 
 def plan_billing(job: Job, rt: Runtime) -> None:
-    """Decide; if anything is to be asked, re-read its entries and the open drafts first, decide again, and ask."""
+    """Decide; re-read first what holds matters back, and of what is to be asked the entries and the open drafts; then ask."""
     with rt.read() as work:
-        asking = [candidate for candidate in _decide(rt, work) if candidate.decision.verdict is Verdict.ASK]
+        decided = _decide(rt, work)
+    if held := {one.matter.id for one in decided if one.decision.reason in DATA_PROBLEMS}:
+        _reread_held(rt, job, held)
+        with rt.read() as work:
+            decided = _decide(rt, work)
+    asking = [one for one in decided if one.decision.verdict is Verdict.ASK]
     if asking:
         _reread(rt, job, asking)
     with step(rt, job, {"asking": len(asking)}) as work:
@@ -73,8 +78,10 @@ def _decide(rt: Runtime, work: Work) -> list[Candidate]:
     approved: dict[int, list[ApprovedEntry]] = defaultdict(list)
     for entry in work.approvals.approved_unbilled():
         approved[entry.matter_id].append(entry)
-    redacted = work.approvals.redacted_matters()
-    matters = work.mirror.matters(approved.keys() | redacted)
+    redacted = {row["matter_id"] for row in work.approvals.redacted()}
+    # One that was held back for its data is decided about once more when its work is gone: nobody is wanted for it then.
+    held = {row["matter_id"] for row in work.billing.decisions() if row["reason"] in DATA_PROBLEMS}
+    matters = work.mirror.matters(approved.keys() | redacted | held)
     drafts = work.billing.drafts_by_matter()
     asked, ends = work.billing.asked_matters(), work.billing.last_period_ends()
     rules = Rules(
@@ -83,7 +90,7 @@ def _decide(rt: Runtime, work: Work) -> list[Candidate]:
         flat_fee_date_field=rt.settings.billing.flat_fee_date_field,
         flat_fee_stages=rt.settings.billing.flat_fee_stages,
     )
-    today = _today(rt, work)
+    today = rt.local_date(work.now)
     found = []
     for matter in matters.values():
         entries = approved.get(matter.id, [])
@@ -98,6 +105,18 @@ def _decide(rt: Runtime, work: Work) -> list[Candidate]:
         )  # fmt: skip
         found.append(Candidate(matter, entries, decision))
     return found
+
+
+def _reread_held(rt: Runtime, job: Job, matter_ids: Collection[int]) -> None:
+    """What holds these back, as it is now: that our user may see more, or a client has an address, changes no matter."""
+    practice = rt.practice(Urgency(job.urgency))
+    with rt.read() as work:
+        hidden = sorted(row["id"] for row in work.approvals.redacted() if row["matter_id"] in matter_ids)
+    matters = practice.matters.by_ids(sorted(matter_ids))
+    entries = practice.activities.by_ids(hidden) if hidden else ()
+    with rt.uow() as work:
+        Matters().apply(rt, work, matters)
+        Activities().apply(rt, work, entries)
 
 
 def _reread(rt: Runtime, job: Job, asking: Sequence[Candidate]) -> None:
@@ -125,7 +144,7 @@ def _reread(rt: Runtime, job: Job, asking: Sequence[Candidate]) -> None:
 
 def _ask(rt: Runtime, work: Work, candidate: Candidate, drafts: Mapping[int, Sequence[Row]]) -> tuple[Verdict, str]:
     matter, kind = candidate.matter, candidate.decision.kind
-    today = _today(rt, work)
+    today = rt.local_date(work.now)
     start = min(entry.worked_on for entry in candidate.entries)
     key, *other_keys = (
         effect_key("billing-request", matter.id, start, day, kind) for day in (today, *lost_days(rt, work))
@@ -174,7 +193,3 @@ def _tell(work: Work, candidate: Candidate, reason: str) -> None:
             subject=("matter", candidate.matter.id), money_cents=candidate.cents,
         )  # fmt: skip
     work.exceptions.close_all(set(DATA_PROBLEMS) - {reason}, key)
-
-
-def _today(rt: Runtime, work: Work) -> date:
-    return rt.local_date(work.now)

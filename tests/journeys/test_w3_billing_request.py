@@ -193,14 +193,34 @@ def test_corrected_data_closes_its_exception_and_lets_the_bill_be_asked_for(open
     assert firm.exceptions() == {kind: 1}
     if mend == "email":
         firm.sandbox.act("edit_contact", id=firm.ids["contacts"]["bo"], email="bo@clients.test")
-        # Nobody listens to webhooks here: the matter's own change brings its client along.
-        firm.sandbox.act("edit_matter", id=firm.matter(), description="Lease")
     else:
         firm.log_time(dollars=600)
     plan(firm)
     assert len(firm.effects("task.created")) == 1
     assert firm.exceptions() == {}
     firm.check()
+
+
+def test_F41_a_client_whom_we_may_see_by_now_is_billed_without_any_change_in_clio(opened, tiny):
+    firm = opened(tiny)
+    firm.sandbox.act("edit_contact", id=firm.ids["contacts"]["bo"], redacted=True)
+    plan(firm)
+    assert firm.exceptions() == {"client_redacted": 1}
+    firm.sandbox.act("edit_contact", id=firm.ids["contacts"]["bo"], redacted=False)
+    firm.later(hours=1)
+    assert len(firm.effects("task.created")) == 1
+    assert firm.exceptions() == {}
+
+
+def test_a_matter_whose_work_is_gone_asks_for_nobody_any_more(opened, tiny):
+    tiny["contacts"][0]["email"] = ""
+    firm = opened(tiny)
+    plan(firm)
+    assert firm.exceptions() == {"client_email_blank": 1}
+    firm.sandbox.act("generate_bill", matter_id=firm.matter())
+    plan(firm)
+    assert reasons(firm) == {"ferris": "no_approved_time"}
+    assert firm.exceptions() == {}
 
 
 def test_an_open_draft_is_adopted_instead_of_asking_for_a_second_bill(firm):
