@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from orchestrator.domain.bills import GONE, UNISSUED, Bill, BillKind, BillState
+from orchestrator.domain.contacts import EmailProblem
 from orchestrator.domain.matters import Matter, MatterStatus
 
 
@@ -176,6 +177,12 @@ def quiet(standing: Standing, *, today: date, rules: Rules) -> tuple[Quiet, ...]
     )
     return tuple(silence for applies, silence in told if applies)
 
+
+LOUD = frozenset({
+    "payment_under_way", "echeck_settling", "credit_unapplied", "matter_unknown", "client_missing", *map(str, EmailProblem),
+    "address_bounced", "never_delivered", "no_assignee",
+})  # fmt: skip
+"""Every reason for which a person may be told of a bill; nobody is wanted for them once it is paid or gone."""
 
 Row = tuple[bool, Quiet]
 

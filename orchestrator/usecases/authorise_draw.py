@@ -12,10 +12,8 @@ from orchestrator.settings import Signatory
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.ask_for_payment import ask_for_payment
-from orchestrator.usecases.plan_draws import consider, profile_of, withdraw
+from orchestrator.usecases.plan_draws import WAITS_FOR_A_PERSON, consider, profile_of, withdraw
 from orchestrator.usecases.trial import trial
-
-WAITS_FOR_A_PERSON = ("trust_not_signatory", "trust_notice_missing", "trust_notice_waiting")
 
 
 def authorise_by_hand(rt: Runtime, draw_id: int, *, by: str, dry_run: bool) -> dict[str, Any]:

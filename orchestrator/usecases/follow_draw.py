@@ -9,7 +9,7 @@ from orchestrator.domain.trust import Posting
 from orchestrator.engine.runtime import Runtime
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
-from orchestrator.usecases.plan_draws import withdraw
+from orchestrator.usecases.plan_draws import ABOUT_A_DRAW, withdraw
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class Left:
 
     def posted(self, work: Work, line: Row) -> None:
         work.draws.move(self.draw, DrawState.POSTED, line_id=line["id"], posted_at=work.now)
+        work.exceptions.close_all(ABOUT_A_DRAW, f"draw:{self.draw['id']}")
         work.audit.line(
             "draw.posted", "draw", self.draw["id"], line=line["external_id"], cents=self.draw["amount_cents"]
         )

@@ -21,6 +21,9 @@ from orchestrator.usecases.create_task import ask_by_task
 from orchestrator.usecases.late_periods import late_since
 
 PURPOSE = "authorise_draw"
+WAITS_FOR_A_PERSON = ("trust_not_signatory", "trust_notice_missing", "trust_notice_waiting")
+ABOUT_A_DRAW = (*WAITS_FOR_A_PERSON, "trust_draw_lingers")
+"""What a person is asked about a draw that has not left; it is asked no longer when the draw is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,7 @@ def withdraw(work: Work, draw: Row, reason: str, *, actor: str = WORKER, decline
     """End a draw that has not left; its promise is free again, for the link or for another bill."""
     work.trust.let_go(draw["ledger_id"], draw["amount_cents"])
     work.draws.move(draw, DrawState.DECLINED if declined else DrawState.WITHDRAWN, reason=reason)
+    work.exceptions.close_all(ABOUT_A_DRAW, f"draw:{draw['id']}")
     work.audit.line("draw.declined" if declined else "draw.withdrawn", "draw", draw["id"], actor=actor, why=reason)
 
 

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from orchestrator.domain.bills import Bill
 from orchestrator.domain.reasons import meaning
 from orchestrator.domain.reminders import Audience, LetterState, ReminderState, Step
 from orchestrator.domain.silence import Quiet
@@ -109,7 +108,7 @@ def _settle(rt: Runtime, work: Work, page: Sequence[Judged], today: date) -> Non
             rows.append(_row(one, one.step, ReminderState.PLANNED, today))
         else:
             rows.append(_in_letter(one, one.step, letters, today))
-        tell(work, one.bill, one.quiets, before=one.facts.known.get(one.step.key))
+        _tell(work, one, one.facts.known.get(one.step.key))
     work.reminders.put(rows)
 
 
@@ -141,8 +140,9 @@ def _row(
     }  # fmt: skip
 
 
-def tell(work: Work, bill: Bill, quiets: Sequence[Quiet], *, before: Row | None) -> None:
+def _tell(work: Work, judged: Judged, before: Row | None) -> None:
     """Note in the audit what a bill is silent for when that is new, and ask for a person where only one can mend it."""
+    bill, quiets = judged.bill, judged.quiets
     reason = quiets[0].reason if quiets else None
     if quiets and (before is None or before["reason"] != reason):
         work.audit.line("reminder.withheld", "bill", bill.id, why=reason)
@@ -153,7 +153,8 @@ def tell(work: Work, bill: Bill, quiets: Sequence[Quiet], *, before: Row | None)
                 one, f"bill:{bill.id}", f"Bill {bill.number} gets no reminder: {meaning(one)}.",
                 subject=("bill", bill.id), money_cents=bill.open_cents,
             )  # fmt: skip
-    told = {one["reason"] for one in before["reasons"] if one["loud"]} if before is not None else set()
+    # Of the steps before this one as well: what they asked for may have been mended on the day between.
+    told = {one["reason"] for row in judged.facts.known.values() for one in row["reasons"] or () if one["loud"]}
     if gone := told - loud:
         work.exceptions.close_all(gone, f"bill:{bill.id}")
 

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from orchestrator.domain.contacts import EmailProblem
+from orchestrator.domain.kinds import Kind
 from orchestrator.domain.quota import WINDOW
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.effects import step
@@ -14,6 +16,7 @@ from orchestrator.usecases.recover import key_of
 
 HELD_BY_ACCOUNT = ("no_link_account", "currency_mismatch", "issued_before_start")
 """Reasons for silence that lie with the account or the firm's settings, not with the bill."""
+HELD_BY_CLIENT = ("client_missing", *map(str, EmailProblem))
 
 
 def read_account(job: Job, rt: Runtime) -> None:
@@ -38,5 +41,7 @@ def read_account(job: Job, rt: Runtime) -> None:
         )
         work.pulses.beat("account", user_id=connection.user_id, account_id=connection.account_id, users=users)
         compare(rt, work, live, active)
+        # Nor does a client tell of being shared with our user, and no list shows it.
+        work.dirty.mark(Kind.BILL, work.mirror.silenced(HELD_BY_CLIENT))
         # No bill changes when an account or a setting does: those they held back are decided about anew.
         ask_for_payment(rt, work, work.mirror.silenced(HELD_BY_ACCOUNT))

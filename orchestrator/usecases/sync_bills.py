@@ -8,6 +8,7 @@ from orchestrator.domain.activities import Activity
 from orchestrator.domain.bills import GONE, TRANSITIONS, UNISSUED, Bill, BillKind, BillState
 from orchestrator.domain.kinds import Kind
 from orchestrator.domain.matters import Matter
+from orchestrator.domain.silence import LOUD
 from orchestrator.engine.runtime import Runtime
 from orchestrator.ports import Page, PracticeManagement
 from orchestrator.storage.repository import Row
@@ -77,6 +78,7 @@ class Bills:
         for bill in work.mirror.bills(ids).values():
             self._withdraw_request(work, bill)
             self._out_of_the_way(work, bill)
+            work.exceptions.close_all(LOUD, f"bill:{bill.id}")
             if bill.kind is BillKind.TRUST:
                 replenish(rt, work, bill.matter_ids)
         ask_for_payment(rt, work, ids)
@@ -89,6 +91,8 @@ class Bills:
         was = before["state"] if before is not None else None
         # What was there before we first looked is history: it is mirrored, not annotated.
         history = before is None and work.dirty.watermark(Kind.BILL) is None
+        if was is not None and was != bill.state and bill.state in GONE | {BillState.PAID}:
+            work.exceptions.close_all(LOUD, f"bill:{bill.id}")
         if bill.kind is not BillKind.REVENUE:
             return
         if was != bill.state:

@@ -34,7 +34,9 @@ class Links:
             row = ours.get(link.id)
             if row is not None:
                 close_link(work, row, link)
-            elif link.active and link.bill_id in alive and key_of(link) is None:
+            elif not link.active:
+                work.exceptions.close("foreign_link", link.id)
+            elif link.bill_id in alive and key_of(link) is None:
                 work.exceptions.open(
                     "foreign_link", link.id, f"Link {link.id} for bill {link.bill_id} is not ours.",
                     subject=("bill", link.bill_id),

@@ -9,7 +9,18 @@ from orchestrator.domain.bills import Bill, BillKind, BillState
 from orchestrator.domain.contacts import Client, EmailProblem
 from orchestrator.domain.matters import BillingMethod, Matter, MatterStatus
 from orchestrator.domain.reasons import REASONS, advice
-from orchestrator.domain.silence import PASSES, REASON_OF, Hold, HoldKind, Quiet, Rules, Standing, hold_said, quiet
+from orchestrator.domain.silence import (
+    LOUD,
+    PASSES,
+    REASON_OF,
+    Hold,
+    HoldKind,
+    Quiet,
+    Rules,
+    Standing,
+    hold_said,
+    quiet,
+)
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
 TODAY = date(2026, 3, 24)
@@ -125,6 +136,15 @@ def test_an_overdue_bill_that_nothing_holds_is_spoken_of():
 @pytest.mark.parametrize("cause", CAUSES)
 def test_nothing_is_sent_when(cause):
     assert reasons([cause]) == [CAUSES[cause][1]]
+
+
+@given(some_causes, st.dates(date(2020, 1, 1), TODAY))
+def test_whoever_is_told_of_a_reason_is_told_by_a_name_that_the_bill_s_end_closes(names, since):
+    standing = after(names)
+    old = replace(
+        standing, under_way_since=standing.under_way_since and since, echeck_since=standing.echeck_since and since
+    )
+    assert {one.reason for one in judged(old) if one.loud} <= LOUD
 
 
 @given(some_causes)

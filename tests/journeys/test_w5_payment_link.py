@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from orchestrator.domain.links import LinkState
+from orchestrator.domain.topics import Urgency
 from orchestrator.storage.jobs import JobState
 
 
@@ -276,7 +277,22 @@ def test_F09_a_live_link_that_a_person_made_is_left_alone_and_reported(firm):
     bearer = {"Authorization": f"Bearer {firm.sandbox.access_token}"}
     path = f"{firm.sandbox.clio_base_url}/api/v4/clio_payments/links/{made['id']}.json?fields=id,active"
     assert httpx.get(path, headers=bearer).json()["data"]["active"] is True
+    practice = firm.rt.practice(Urgency.MONEY)
+    practice.expire_link(made["id"], practice.link(made["id"]).etag)
+    seen(firm)
+    assert firm.exceptions() == {}, "nobody is asked to expire what is expired"
     firm.check()
+
+
+def test_F41_a_bill_whose_client_we_may_see_by_now_gets_its_link_without_any_change_in_clio(firm):
+    firm.sandbox.act("edit_contact", id=firm.ids["contacts"]["bo"], redacted=True)
+    firm.issued_bill()
+    seen(firm)
+    assert (firm.links(), firm.exceptions()) == ([], {"client_redacted": 1})
+    firm.sandbox.act("edit_contact", id=firm.ids["contacts"]["bo"], redacted=False)
+    firm.later(hours=12)
+    firm.later(minutes=2)
+    assert (len(firm.links()), firm.exceptions()) == (1, {})
 
 
 def test_F35_when_clio_says_the_quota_is_reached_the_rest_waits_in_order_and_a_person_is_told_once(opened, tiny):

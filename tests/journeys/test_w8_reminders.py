@@ -190,7 +190,21 @@ def test_a_bill_whose_invoice_never_reached_the_client_is_not_chased(firm):
     assert letters(firm) == []
     assert rows(firm, bill) == {"overdue-7": ("silent", "never_delivered")}
     assert firm.exceptions()["never_delivered"] == 1
+    firm.sandbox.act("record_payment", id=bill["id"], amount=600)
+    firm.later(minutes=16)
+    assert "never_delivered" not in firm.exceptions(), "nobody is wanted for a bill that is paid"
     firm.check()
+
+
+def test_what_was_mended_between_two_steps_asks_for_nobody_any_more(firm):
+    bill = owed(firm)
+    credit = firm.sandbox.act("give_credit", client_id=firm.ids["contacts"]["bo"], amount=100)
+    at(firm, FIRST)
+    assert firm.exceptions() == {"credit_unapplied": 1}
+    firm.sandbox.act("apply_credit", id=credit["id"], bill_id=bill["id"])
+    at(firm, SECOND)
+    assert rows(firm, bill)["overdue-7"] == ("superseded", "credit_unapplied")
+    assert firm.exceptions() == {}
 
 
 def test_a_closed_matter_is_not_chased_and_is_again_once_it_is_open(firm):

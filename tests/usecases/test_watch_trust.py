@@ -7,6 +7,7 @@ import pytest
 
 from orchestrator.domain.draws import DrawState
 from orchestrator.domain.topics import TOPICS
+from orchestrator.usecases.authorise_draw import decline
 from tests.firm import open_firm
 from tests.trust import authorised, deposit, draws, judged, trust_settings
 
@@ -39,6 +40,23 @@ def test_T3_earned_money_that_lingers_is_told_once(firm):
         [told] = work.exceptions.listed(kind="trust_draw_lingers")
     assert (told["times"], told["money_cents"]) == (1, 60_000)
     judged(firm)
+
+
+@pytest.mark.parametrize("end", ["declined", "posted"])
+def test_T3_nobody_is_asked_about_a_draw_that_is_over(firm, end):
+    deposit(firm, 1000)
+    bill = billed(firm)
+    firm.later(days=31)
+    [draw] = draws(firm)
+    assert "trust_draw_lingers" in firm.exceptions()
+    if end == "declined":
+        decline(firm.rt, draw["id"], by="iris", why="the client pays", dry_run=False)
+    else:
+        authorised(firm, draw["id"])
+        firm.sandbox.act("apply_trust", id=bill["id"], amount=600)
+        firm.later(minutes=16)
+    assert draws(firm)[0]["state"] == end
+    assert "trust_draw_lingers" not in firm.exceptions()
 
 
 def test_T33_a_balance_that_has_not_moved_for_a_year_is_told_and_never_swept(firm):
