@@ -5,7 +5,18 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator.cli.show import Column, JsonOption, LimitOption, Page, amount, because, number, priced, say_json
+from orchestrator.cli.show import (
+    BillArgument,
+    Column,
+    JsonOption,
+    LimitOption,
+    Page,
+    amount,
+    because,
+    number,
+    priced,
+    say_json,
+)
 
 app = typer.Typer(help="Bills, what we did about each, and why we are silent.", no_args_is_help=True)
 
@@ -112,7 +123,7 @@ def list_bills(
 @app.command("show")
 def show(
     ctx: typer.Context,
-    bill: Annotated[int, typer.Argument(metavar="ID", help="The bill's id, as `bills list` shows it.")],
+    bill: BillArgument,
     as_json: JsonOption = False,
 ) -> None:
     """Show everything about one bill.
@@ -121,11 +132,12 @@ def show(
 
     JSON: bill, client_email, why_silent, matters, request, entries, links, link_alive, messages, payments, exceptions, audit.
     """
-    from orchestrator.cli.firm import opened, required
+    from orchestrator.cli.firm import opened
+    from orchestrator.usecases.find_bill import find_bill
     from orchestrator.usecases.show_bills import show_bill
 
     with opened(ctx) as rt:
-        found = required(show_bill(rt, bill), f"We know no bill {bill}.")
+        found = show_bill(rt, find_bill(rt, bill))
         if as_json:
             say_json(found)
         else:

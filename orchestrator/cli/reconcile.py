@@ -3,7 +3,7 @@
 import json
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,6 +23,9 @@ from orchestrator.cli.show import (
     working,
 )
 
+if TYPE_CHECKING:
+    from orchestrator.engine.runtime import Runtime
+
 app = typer.Typer(help="Reconciliation: Clio, LawPay and the bank, to the cent.", no_args_is_help=True)
 
 OPEN = 3
@@ -35,6 +38,9 @@ FromOption = Annotated[
     typer.Option(
         "--from", formats=["%Y-%m-%d"], metavar="DAY", help="Show only what concerns this day and later ones."
     ),
+]
+BillOption = Annotated[
+    str | None, typer.Option("--bill", metavar="BILL", help="Show only what concerns this bill: its number, or its id.")
 ]
 RunArgument = Annotated[int, typer.Argument(metavar="RUN", help="The run's id, as `reconcile list` shows it.")]
 
@@ -71,7 +77,7 @@ def run(
     ] = None,
     since: FromOption = None,
     matter: Annotated[int | None, typer.Option(help="Show only what concerns this matter.")] = None,
-    bill: Annotated[int | None, typer.Option(help="Show only what concerns this bill.")] = None,
+    bill: BillOption = None,
     by: ByOption = None,
     file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON (docs/reconcile-json.md).")
@@ -96,7 +102,7 @@ def run(
         for one in accounts:
             with working(f"Reconciling {one.key}") as say:
                 done = reconcile(rt, one, cut_off=_day(to), by=who(by), say=say)
-            shown = show_run(rt, done["id"], since=_day(since), matter=matter, bill=bill)
+            shown = show_run(rt, done["id"], since=_day(since), matter=matter, bill=_bill(rt, bill))
             assert shown is not None
             found.append(shown)
         if file is not None:
@@ -135,7 +141,7 @@ def show(
     run_id: RunArgument,
     since: FromOption = None,
     matter: Annotated[int | None, typer.Option(help="Only what concerns this matter.")] = None,
-    bill: Annotated[int | None, typer.Option(help="Only what concerns this bill.")] = None,
+    bill: BillOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show one run: the three-way statement, the breaks, and what is outstanding.
@@ -147,7 +153,7 @@ def show(
 
     with opened(ctx) as rt:
         found = required(
-            show_run(rt, run_id, since=_day(since), matter=matter, bill=bill), f"There is no run {run_id}."
+            show_run(rt, run_id, since=_day(since), matter=matter, bill=_bill(rt, bill)), f"There is no run {run_id}."
         )
         if as_json:
             say_json(found)
@@ -425,6 +431,12 @@ def _with_consequences(breaks: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _cents(value: Any) -> str:
     return money(value) if isinstance(value, int) else str(value)
+
+
+def _bill(rt: "Runtime", named: str | None) -> int | None:
+    from orchestrator.usecases.find_bill import find_bill
+
+    return find_bill(rt, named) if named is not None else None
 
 
 def _day(moment: datetime | None) -> date | None:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator.cli.show import (
+    BillArgument,
     ByOption,
     Column,
     DryRunOption,
@@ -44,7 +45,6 @@ REASONS = (
     Column("Until", "until", wrap=False),
     Column("What would change it", "changes"),
 )
-BillArgument = Annotated[int, typer.Argument(metavar="BILL", help="The bill's id, as `bills list` shows it.")]
 ClientArgument = Annotated[int, typer.Argument(metavar="CLIENT", help="The client's id: Clio's id of the contact.")]
 BecauseOption = Annotated[str, typer.Option("--because", metavar="TEXT", help="The reason; kept with the hold.")]
 UntilOption = Annotated[
@@ -61,18 +61,18 @@ def why(ctx: typer.Context, bill: BillArgument, as_json: JsonOption = False) -> 
     sequence, read_at, steps (a list of step, action, falls_due_on, state, happened, since, reasons), due_now, silent_because
     and in each step reasons (lists of reason, meaning, until, changes), holds.
     """
-    from orchestrator.cli.firm import opened, required
+    from orchestrator.cli.firm import opened
     from orchestrator.usecases.explain_silence import explain_silence
+    from orchestrator.usecases.find_bill import find_bill
 
     with opened(ctx) as rt:
-        unknown = f"There is no bill {bill} here: `orchestrator bills list` shows the ids of bills."
-        found = required(explain_silence(rt, bill), unknown)
+        found = explain_silence(rt, find_bill(rt, bill))
         if as_json:
             say_json(found)
             return
         page = Page(rt.settings.firm.zone)
         page.facts(
-            f"Bill {found['bill_number']} ({bill})",
+            f"Bill {found['bill_number']} ({found['bill_id']})",
             {
                 "Client": found["client_name"],
                 "State": found["state"],
@@ -95,7 +95,9 @@ def hold(
     *,
     ctx: typer.Context,
     because: BecauseOption,
-    bill: Annotated[int | None, typer.Argument(metavar="[BILL]", help="The bill's id, as `bills list` shows it.")] = None,
+    bill: Annotated[
+        str | None, typer.Argument(metavar="[BILL]", help="The bill's number, as the client reads it, or Clio's id of it.")
+    ] = None,
     matter: Annotated[int | None, typer.Option(metavar="ID", help="Every bill of this matter instead.")] = None,
     client: Annotated[int | None, typer.Option(metavar="ID", help="Every bill of this client instead.")] = None,
     kind: Annotated[HoldKind, typer.Option(metavar="KIND", help=f"One of {', '.join(HoldKind)}.")] = HoldKind.HOLD,
@@ -186,13 +188,15 @@ def holds(ctx: typer.Context, limit: LimitOption = 100, as_json: JsonOption = Fa
 
 
 def _hold(
-    ctx: typer.Context, subject: Subject, ident: int, kind: HoldKind, *, because: str, until: date | None,
+    ctx: typer.Context, subject: Subject, named: int | str, kind: HoldKind, *, because: str, until: date | None,
     by: str | None, dry_run: bool, as_json: bool,
 ) -> None:  # fmt: skip
     from orchestrator.cli.firm import opened
+    from orchestrator.usecases.find_bill import find_bill
     from orchestrator.usecases.hold_reminders import hold as begin
 
     with opened(ctx) as rt:
+        ident = find_bill(rt, str(named)) if subject is Subject.BILL else int(named)
         done = begin(rt, subject, ident, kind, until=until, why=because, by=who(by), dry_run=dry_run)
         _say(rt.settings.firm.zone, done, "Would hold" if dry_run else "Held", as_json=as_json)
 

@@ -8,6 +8,7 @@ import typer
 from orchestrator.cli import bounces, reminder_holds
 from orchestrator.cli.render_letters import render
 from orchestrator.cli.show import (
+    BillArgument,
     ByOption,
     Column,
     DryRunOption,
@@ -78,7 +79,6 @@ DayOption = Annotated[
     datetime | None,
     typer.Option("--date", formats=["%Y-%m-%d"], metavar="DAY", help="A day at the office; today if not given."),
 ]
-BillArgument = Annotated[int, typer.Argument(metavar="BILL", help="The bill's id, as `bills list` shows it.")]
 
 
 app.add_typer(reminder_holds.app)
@@ -125,11 +125,12 @@ def show(ctx: typer.Context, bill: BillArgument, as_json: JsonOption = False) ->
 
     JSON: bill_id, bill_number, state, sequence, due_on, open_cents, currency, steps, due_now, silent_because, audit.
     """
-    from orchestrator.cli.firm import opened, required
+    from orchestrator.cli.firm import opened
+    from orchestrator.usecases.find_bill import find_bill
     from orchestrator.usecases.show_reminders import show_reminders
 
     with opened(ctx) as rt:
-        found = required(show_reminders(rt, bill), f"We know no bill {bill}.")
+        found = show_reminders(rt, find_bill(rt, bill))
         if as_json:
             say_json(found)
             return
@@ -216,10 +217,11 @@ def skip(
 ) -> None:
     """Skip one step of one bill for good; the next follows on its day."""
     from orchestrator.cli.firm import opened
+    from orchestrator.usecases.find_bill import find_bill
     from orchestrator.usecases.skip_reminder import skip_reminder
 
     with opened(ctx) as rt:
-        found = skip_reminder(rt, bill, step, by=who(by), dry_run=dry_run)
+        found = skip_reminder(rt, find_bill(rt, bill), step, by=who(by), dry_run=dry_run)
     print(f"Step {found['step']} of bill {found['bill_number']} {'would be' if dry_run else 'is'} skipped.")
 
 

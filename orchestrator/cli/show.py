@@ -18,6 +18,9 @@ LimitOption = Annotated[int, typer.Option(min=1, help="Show at most so many.")]
 ByOption = Annotated[
     str | None, typer.Option(metavar="NAME", help="Who asks; kept in the audit. Your login by default.")
 ]
+BillArgument = Annotated[
+    str, typer.Argument(metavar="BILL", help="The bill's number, as the client reads it, or Clio's id of it.")
+]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 Words = Callable[[Any], str]
 

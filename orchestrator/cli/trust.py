@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.show import (
+    BillArgument,
     ByOption,
     Column,
     DryRunOption,
@@ -252,7 +253,7 @@ def holds(
 @app.command("propose")
 def propose(
     ctx: typer.Context,
-    bill: Annotated[int, typer.Argument(metavar="BILL", help="The bill's id.")],
+    bill: BillArgument,
     by: ByOption = None,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
@@ -262,10 +263,11 @@ def propose(
     JSON: dry_run, and the keys of `trust draws` but bill_number.
     """
     from orchestrator.cli.firm import opened
+    from orchestrator.usecases.find_bill import find_bill
     from orchestrator.usecases.propose_draw import propose_draw
 
     with opened(ctx) as rt:
-        found = propose_draw(rt, bill, by=who(by), dry_run=dry_run)
+        found = propose_draw(rt, find_bill(rt, bill), by=who(by), dry_run=dry_run)
     if as_json:
         say_json(found)
         return
@@ -347,7 +349,7 @@ def decline(
 def dispute(
     *,
     ctx: typer.Context,
-    bill: Annotated[int, typer.Argument(metavar="BILL", help="The bill's id.")],
+    bill: BillArgument,
     why: WhyOption,
     cents: Annotated[int | None, typer.Option("--cents", min=1, help="How much of it, in cents; all of it.")] = None,
     by: ByOption = None,
@@ -355,10 +357,11 @@ def dispute(
 ) -> None:
     """Note that a client disputes a bill, or a part of it: from now on nobody draws that part."""
     from orchestrator.cli.firm import opened
+    from orchestrator.usecases.find_bill import find_bill
     from orchestrator.usecases.hold_trust import dispute as hold
 
     with opened(ctx) as rt:
-        found = hold(rt, bill, amount_cents=cents, why=why, by=who(by), dry_run=dry_run)
+        found = hold(rt, find_bill(rt, bill), amount_cents=cents, why=why, by=who(by), dry_run=dry_run)
     print(f"{'Would hold' if dry_run else 'Held'} {money(found['amount_cents'])} of bill {bill} ({found['hold']}).")
     if found["then"]:
         print(f"Drawn before: {', '.join(map(str, found['drawn_before']))}. {found['then']}")

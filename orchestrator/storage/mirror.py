@@ -153,6 +153,14 @@ class Mirror(Repository):
     def bill_rows(self, ids: Collection[int]) -> dict[int, sa.RowMapping]:
         return {row["id"]: row for row in self._by_ids(bills, ids)}
 
+    def bills_called(self, named: str) -> list[sa.RowMapping]:
+        """The bills with this id or number; where no number is written just so, those whose number differs in form only."""
+        if not (form := normalise(named)):
+            return []
+        known = sa.select(bills).order_by(bills.c.id)
+        exact = self.rows(known.where(sa.or_(sa.cast(bills.c.id, sa.String) == named, bills.c.number == named)))
+        return exact or self.rows(known.where(bills.c.number_normalised == form))
+
     def listed_bills(self, *, states: Collection[str] = (), limit: int = 200) -> list[sa.RowMapping]:
         chosen = sa.select(bills).order_by(bills.c.id.desc()).limit(limit)
         return self.rows(chosen.where(bills.c.state.in_(states)) if states else chosen)

@@ -14,15 +14,13 @@ from orchestrator.usecases.judge_reminders import Facts, decide, facts_of
 from orchestrator.usecases.read_standings import holds_on, rules_of
 
 
-def explain_silence(rt: Runtime, bill_id: int) -> dict[str, Any] | None:
+def explain_silence(rt: Runtime, bill_id: int) -> dict[str, Any]:
     """Each step of a bill's sequence with what became of it and every reason, and what silences the bill now.
 
-    It is told from what was last read (`read_at`); None for a bill we do not know.
+    It is told from what was last read (`read_at`), of a bill that is here (`find_bill`).
     """
     with rt.read() as work:
-        row = work.mirror.bill_rows([bill_id]).get(bill_id)
-        if row is None:
-            return None
+        row = work.mirror.bill_rows([bill_id])[bill_id]
         today = rt.local_date(work.now)
         [facts] = facts_of(rt, work, list(work.mirror.bills([bill_id]).values()))
         holds = [told(hold, today) for hold in holds_on(work, [facts.bill])[bill_id]]

@@ -13,7 +13,7 @@ from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.trial import trial
 
 WHERE = {
-    Subject.BILL: "`orchestrator bills list` shows the ids of bills",
+    Subject.BILL: "`orchestrator bills list` shows numbers and ids",
     Subject.MATTER: "`orchestrator matters show NUMBER` shows the id of a matter",
     Subject.CLIENT: "give Clio's id of a contact who is client of a bill or matter",
 }

@@ -37,12 +37,10 @@ def show_bills(rt: Runtime, *, state: str | None, limit: int) -> list[dict[str, 
         ]  # fmt: skip
 
 
-def show_bill(rt: Runtime, bill_id: int) -> dict[str, Any] | None:
-    """Everything we know and did about one bill; None when we know no such bill."""
+def show_bill(rt: Runtime, bill_id: int) -> dict[str, Any]:
+    """Everything we know and did about one bill that is here (`find_bill`)."""
     with rt.read() as work:
-        row = work.mirror.bill_rows([bill_id]).get(bill_id)
-        if row is None:
-            return None
+        row = work.mirror.bill_rows([bill_id])[bill_id]
         links = work.links.of_bill(bill_id)
         request = work.billing.get(row["request_id"]) if row["request_id"] else None
         return {

@@ -27,12 +27,10 @@ def list_reminders(rt: Runtime, *, state: str | None, limit: int) -> dict[str, A
         }
 
 
-def show_reminders(rt: Runtime, bill_id: int) -> dict[str, Any] | None:
-    """Each step of one bill's sequence: when it falls due and what became of it; None for a bill we do not know."""
+def show_reminders(rt: Runtime, bill_id: int) -> dict[str, Any]:
+    """Each step of the sequence of one bill that is here (`find_bill`): when it falls due and what became of it."""
     with rt.read() as work:
-        bill = work.mirror.bills([bill_id]).get(bill_id)
-        if bill is None:
-            return None
+        bill = work.mirror.bills([bill_id])[bill_id]
         [known] = facts_of(rt, work, [bill])
         judged = decide(rt, known, today=rt.local_date(work.now), planning=True)
         letters = work.reminders.letters(

@@ -16,9 +16,7 @@ BY_HAND = "reminder_skipped_by_hand"
 def skip_reminder(rt: Runtime, bill_id: int, step_key: str, *, by: str, dry_run: bool) -> dict[str, Any]:
     """Skip this step, due already or not, for good; `Rejected` says why it cannot be."""
     with trial(rt, dry_run=dry_run) as work:
-        bill = work.mirror.bills([bill_id]).get(bill_id)
-        if bill is None:
-            raise Rejected(f"We know no bill {bill_id}.")
+        bill = work.mirror.bills([bill_id])[bill_id]
         sequence = sequences_of(rt, work, [bill])[bill_id]
         step = next((one for one in sequence.steps if one.key == step_key), None)
         if step is None:

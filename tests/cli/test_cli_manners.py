@@ -29,7 +29,7 @@ def test_every_command_has_help(cli, words):
 
 
 UNKNOWN = {
-    ("bills", "show", "1"): "We know no bill 1.",
+    ("bills", "show", "1"): "There is no bill 1 here",
     ("jobs", "show", "9999"): "There is no job 9999.",
     ("jobs", "retry", "9999"): "There is no job 9999.",
     ("exceptions", "show", "9999"): "There is no exception 9999.",
@@ -49,7 +49,7 @@ WRONG = [
     ("nonsense",),
     ("--nonsense",),
     ("bills", "show"),
-    ("bills", "show", "abc"),
+    ("jobs", "show", "abc"),
     ("bills", "list", "--state", "lost"),
     ("bills", "list", "--why", "--requests"),
     ("links", "list", "--state", "lost"),

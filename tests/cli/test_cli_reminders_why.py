@@ -75,7 +75,7 @@ def test_before_anything_is_due_it_says_what_would_silence_the_bill(desk):
 def test_an_unknown_bill_gets_one_sentence(desk):
     refused = desk[2]("reminders", "why", 4077)
     assert refused.exit_code == 1
-    assert refused.stderr.strip() == "There is no bill 4077 here: `orchestrator bills list` shows the ids of bills."
+    assert refused.stderr.strip() == "There is no bill 4077 here: `orchestrator bills list` shows numbers and ids."
 
 
 def test_no_word_is_missing_for_a_reason_of_any_step(desk):
