@@ -36,6 +36,10 @@ AFTER: dict[tuple[AddressState, Bounced], AddressState] = {
 """An address that a person released stays so until another letter to it bounces for good."""
 
 
+NO_ADDRESS = frozenset({"address_bounced", "address_changed", "mail_address_refused", "mail_address_invalid"})
+"""Why a message was kept back, or refused by the relay, that another address of its client would mend."""
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """One letter of ours that came back, as a mail server or a relay told it; `key` is the local part of its Message-ID.

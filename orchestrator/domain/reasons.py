@@ -132,13 +132,14 @@ REASONS: dict[str, Reason] = {
         "messages to the client's address come back, or the relay keeps it on its list of addresses not to write to",
         "Reach the client another way, correct the address in Clio, or `orchestrator reminders bounces release` if it is right.",
     ),
+    "address_changed": Reason("the client has another address since; the message follows them there"),
     "client_not_read": Reason("Clio has not been asked yet whether it reminds the client itself"),
     "clio_reminders_on": Reason(
         "Clio itself sends the client reminders", "Switch off one of the two: Clio's reminders for the client, or ours."
     ),
     "never_delivered": Reason(
         "the bill itself never reached the client: no message of ours brought it, and Clio did not send it",
-        "Send the bill from Clio, or settle what held our message; reminders follow by themselves.",
+        "Correct the client's address in Clio, where the message came back, and it follows them; else send the bill from Clio.",
     ),
     "below_minimum": Reason("less is open of it than the firm sends reminders for"),
     "too_old": Reason(

@@ -1,19 +1,39 @@
 """Client messages, one for each (bill, step)."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from orchestrator.domain.ids import effect_key
+from orchestrator.domain.bills import BillState
+from orchestrator.domain.bounces import NO_ADDRESS
+from orchestrator.domain.ids import address_key, effect_key
 from orchestrator.storage.repository import CHUNK, Repository
-from orchestrator.storage.tables import bills, link_parts, links, messages
+from orchestrator.storage.tables import bills, link_parts, links, messages, posted
 
 
 def steps_of(cycle: int) -> tuple[str, str]:
     """The steps at which the message may stand that brings the link of this cycle."""
     return "invoice", f"revised-{cycle}"
+
+
+FOLLOWS = "again-"
+
+
+def step_at(address: str) -> str:
+    """The step of the message that follows a client to this address: one a bill and address, for the database knows no second."""
+    return FOLLOWS + address_key(address)[:16]
+
+
+def follows(step: str) -> bool:
+    """Whether a message went after its client to another address."""
+    return step.startswith(FOLLOWS)
+
+
+def goes_to(step: str, address: str) -> bool:
+    """Whether the message of this step may go to this address; only one that follows its client is bound to one."""
+    return not follows(step) or step == step_at(address)
 
 
 def message_key(bill_id: int, step: str, link_key: str) -> str:
@@ -26,6 +46,25 @@ class Messages(Repository):
         first = self.one(sa.select(messages).where(messages.c.bill_id == bill_id, messages.c.step == "invoice"))
         steps = steps_of(cycle)
         step = steps[0] if first is None or first["state"] in ("wanted", "withheld") else steps[1]
+        return self._want(bill_id, step, link_id=link_id, link_key=link_key)
+
+    def want_at(self, address: str, *, bill_id: int, link_id: int, link_key: str) -> sa.RowMapping | None:
+        """The message that brings this link to an address at which its bill's client can be reached now; None when one of
+        this bill has left for there before, or is about to.
+        """
+        step = step_at(address)
+        there = self.one(self._of(bill_id, step))
+        if self.left_for(address, bill_id) or (there is not None and there["state"] != "withheld"):
+            return None
+        return self._want(bill_id, step, link_id=link_id, link_key=link_key)
+
+    def left_for(self, address: str, bill_id: int) -> bool:
+        """Whether a message of this bill ever left for this address, whatever became of it."""
+        left = sa.select(messages.c.id).join(posted, posted.c.message_id == messages.c.message_id)
+        there = sa.and_(messages.c.bill_id == bill_id, posted.c.address == address_key(address))
+        return self.one(left.where(there).limit(1)) is not None
+
+    def _want(self, bill_id: int, step: str, *, link_id: int, link_key: str) -> sa.RowMapping:
         values = {
             "link_id": link_id,
             # Of facts only: row ids would differ in a database restored from a backup (F57).
@@ -43,6 +82,27 @@ class Messages(Repository):
             )
         )
         return self.connection.execute(self._of(bill_id, step)).mappings().one()
+
+    def stranded(self, bill_ids: Collection[int] | None = None) -> list[sa.RowMapping]:
+        """The last message of each unpaid bill, of these or of all, that brought its link to nobody: it came back, or no
+        address was one to send it to.
+        """
+        other = messages.alias()
+        told = sa.exists().where(
+            other.c.bill_id == messages.c.bill_id, other.c.state.in_(["wanted", "unknown", "sent"]),
+            sa.or_(other.c.link_id == messages.c.link_id, other.c.id > messages.c.id),
+        )  # fmt: skip
+        nowhere = sa.or_(
+            messages.c.state == "bounced",
+            sa.and_(messages.c.state == "withheld", messages.c.reason.in_(NO_ADDRESS)),
+        )
+        unpaid = sa.and_(bills.c.id == messages.c.bill_id, bills.c.state == BillState.AWAITING_PAYMENT)
+        chosen = sa.select(messages).join(bills, unpaid).where(nowhere, ~told).order_by(messages.c.id)
+        if bill_ids is None:
+            return _last(self.rows(chosen))
+        wanted = sorted(set(bill_ids))
+        chunks = (wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK))
+        return _last(row for chunk in chunks for row in self.rows(chosen.where(messages.c.bill_id.in_(chunk))))
 
     def get(self, message_id: int) -> sa.RowMapping | None:
         return self.one(sa.select(messages).where(messages.c.id == message_id))
@@ -105,3 +165,7 @@ class Messages(Repository):
 
     def _of(self, bill_id: int, step: str) -> sa.Select[Any]:
         return sa.select(messages).where(messages.c.bill_id == bill_id, messages.c.step == step)
+
+
+def _last(rows: Iterable[sa.RowMapping]) -> list[sa.RowMapping]:
+    return list({row["bill_id"]: row for row in rows}.values())

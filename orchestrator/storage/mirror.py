@@ -177,6 +177,11 @@ class Mirror(Repository):
         )
         return list(self.connection.execute(chosen).scalars())
 
+    def anybody_at(self, email: str) -> bool:
+        """Whether the client of some unpaid bill is written to at this address."""
+        theirs = sa.and_(bills.c.client_email == email, bills.c.state == BillState.AWAITING_PAYMENT)
+        return self.one(sa.select(bills.c.id).where(theirs).limit(1)) is not None
+
     def oldest_reading(self) -> datetime | None:
         """When the unpaid bill was read that was not read for the longest."""
         unpaid = sa.select(sa.func.min(bills.c.read_at)).where(bills.c.state == BillState.AWAITING_PAYMENT)

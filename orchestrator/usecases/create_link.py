@@ -12,7 +12,7 @@ from orchestrator.storage.lineage import Life
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.ask_for_payment import ask_for_payment, bills_of, still_asked
 from orchestrator.usecases.fresh_bills import refresh
-from orchestrator.usecases.send_message import want_message
+from orchestrator.usecases.want_message import want_message
 
 SEARCH_MARGIN = timedelta(minutes=10)
 """How far before our own sending a search begins: the remote's clock is not ours."""

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
+from orchestrator.domain.bills import Bill
 from orchestrator.domain.bounces import Bounced, Report
+from orchestrator.domain.ids import address_key
+from orchestrator.domain.kinds import Kind
 from orchestrator.domain.reasons import advice
 from orchestrator.engine.effects import step
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import Rejected
-from orchestrator.storage.jobs import Job
+from orchestrator.storage.jobs import Job, JobState
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.trial import trial
@@ -37,6 +40,8 @@ def note_bounce(work: Work, report: Report, *, source: str) -> bool:
         said = {"message": letter["message_id"], "bounced": str(report.bounced), "code": report.code, "source": source}
         work.audit.line("message.bounced", "bill", bill_id, **said)
     if report.bounced is Bounced.HARD:
+        if letter["kind"] == "message":
+            _in_doubt_no_more(work, letter)
         _came_back(work, letter, report)
     return True
 
@@ -45,6 +50,9 @@ def _came_back(work: Work, letter: Row, report: Report) -> None:
     if letter["kind"] == "notice":
         _no_notice(work, letter)
     bills = work.mirror.bills(letter["bill_ids"])
+    if bills and not any(_still_there(bill, letter["address"]) for bill in bills.values()):
+        work.dirty.mark(Kind.BILL, bills)  # the client has another address already: the message follows them there
+        return
     numbers = ", ".join(bill.number for bill in bills.values()) or "(unknown)"
     held = work.bounces.held(letter["address"])
     work.exceptions.open(
@@ -53,6 +61,18 @@ def _came_back(work: Work, letter: Row, report: Report) -> None:
         subject=("bill", letter["bill_ids"][0]) if letter["bill_ids"] else None,
         money_cents=sum(bill.balance_cents for bill in bills.values()) or None,
     )  # fmt: skip
+
+
+def _still_there(bill: Bill, address: str) -> bool:
+    return bill.client is not None and bill.client.email is not None and address_key(bill.client.email) == address
+
+
+def _in_doubt_no_more(work: Work, letter: Row) -> None:
+    """What came back had left: nobody needs to find out whether it did, and nobody can send it again by mistake (F75)."""
+    for job in work.jobs.listed(topic="message.send", states=[JobState.PARKED], limit=1000):
+        if job["sent_at"] is not None and job["intent"]["message_id"] == letter["message_id"]:
+            work.jobs.settle(job["id"], evidence={"came_back": True})
+            work.exceptions.close_job(job["id"])
 
 
 def _no_notice(work: Work, letter: Row) -> None:
@@ -81,6 +101,8 @@ def release_address(rt: Runtime, bounce_id: int, *, by: str, dry_run: bool) -> d
             raise Rejected(f"No address is held under {bounce_id}: see `orchestrator reminders bounces list`.")
         work.exceptions.close(BOUNCED, exception_key(bounce_id))
         work.audit.line("address.released", "bounce", bounce_id, actor=by, bills=row["bill_ids"])
+        # What was kept back because of it may go now.
+        work.dirty.mark(Kind.BILL, [message["bill_id"] for message in work.messages.stranded()])
         return shown(row) | {"state": "released", "dry_run": dry_run}
 
 

@@ -11,7 +11,7 @@ from orchestrator.storage.jobs import Job
 from orchestrator.usecases.ask_for_payment import ask_for_payment, what_to_ask
 from orchestrator.usecases.fresh_bills import refresh
 from orchestrator.usecases.match_lawpay import judge
-from orchestrator.usecases.send_message import want_message
+from orchestrator.usecases.want_message import want_message
 
 
 def open_page(job: Job, rt: Runtime) -> None:

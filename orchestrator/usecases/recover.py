@@ -22,7 +22,7 @@ from orchestrator.storage.jobs import Job
 from orchestrator.storage.lineage import Cause
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.ask_for_payment import bills_of
-from orchestrator.usecases.send_message import want_message
+from orchestrator.usecases.want_message import want_message
 
 OURS = re.compile(r"/thanks/([0-9a-f]{64})/?$")
 """The end of a return address that carries our key, wherever our public address was at the time."""

@@ -1,6 +1,5 @@
 """W6: a live link → one message to the client, unless the facts have moved on."""
 
-import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -9,6 +8,7 @@ from orchestrator.domain.asking import Ask
 from orchestrator.domain.bills import Bill, BillKind
 from orchestrator.domain.contacts import Client
 from orchestrator.domain.ids import address_key
+from orchestrator.domain.kinds import Kind
 from orchestrator.domain.letters import DueBill, Finished, Letter, Reminder
 from orchestrator.domain.links import LinkState, Rail
 from orchestrator.domain.money import Money
@@ -17,33 +17,25 @@ from orchestrator.engine.effects import Effect, Intent, Unneeded
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import Away, NeedsReview, Rejected
 from orchestrator.storage.audit import WORKER
-from orchestrator.storage.jobs import Job
+from orchestrator.storage.jobs import Job, JobState
 from orchestrator.storage.lineage import Life
-from orchestrator.storage.messages import message_key, steps_of
+from orchestrator.storage.messages import follows, goes_to, message_key, steps_of
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
-from orchestrator.usecases.ask_for_payment import about, still_asked
+from orchestrator.usecases.ask_for_payment import still_asked
 from orchestrator.usecases.fresh_bills import JUST_NOW, refresh
 from orchestrator.usecases.how_to_write import manner
 from orchestrator.usecases.poll_lawpay import hear_lawpay
 
 PUT_OFF = "client_daily_limit"
 AWAY = "mail_relay_away"
+ADDRESS_CHANGED = "address_changed"
+
+ARRIVED_OR_NOT = ("sent", "bounced")
+"""States of a message of which it is known what became of it: it never leaves again, and is never called withheld."""
 
 LONG_AWAY = timedelta(hours=1)
 """How long a message may wait for the relay before a person is told; none is ever dropped for it."""
-
-
-def want_message(rt: Runtime, work: Work, link: Row) -> None:
-    """Intend the message that brings this link, at the end of the present batch: one re-read serves them all."""
-    message = work.messages.want(bill_id=link["bill_id"], link_id=link["id"], link_key=link["key"], cycle=link["cycle"])
-    batch = rt.settings.mail.batch_seconds
-    now = work.now.timestamp()
-    at = datetime.fromtimestamp(math.ceil(now / batch) * batch, UTC) if batch else work.now
-    work.jobs.add(
-        "message.send", message["id"], link["id"], at=at,
-        message_id=message["id"], amount_cents=link["amount_cents"], **about(work, link),
-    )  # fmt: skip
 
 
 def had_today(rt: Runtime, work: Work, client_id: int, *, but_for: int | None = None) -> bool:
@@ -73,6 +65,8 @@ def message_sent(work: Work, payload: dict[str, Any], message_id: str, *, at: da
         "message.sent", "bill", payload["bill_id"], actor=actor, link_id=payload["link_id"], message=message_id
     )
     work.jobs.add("communication.log", payload["message_id"], payload["link_id"], **payload)
+    for bill_id in payload.get("bill_ids", [payload["bill_id"]]):
+        work.exceptions.close_all(("never_delivered", "address_bounced"), f"bill:{bill_id}")
 
 
 class SendMessage(Effect[str]):
@@ -105,6 +99,8 @@ class SendMessage(Effect[str]):
                 return Unneeded(PUT_OFF)
             self._require_young(work)
             letter = self._letter(work)
+            if self._meant_for_another(work, letter.to):
+                return Unneeded(ADDRESS_CHANGED)
             if work.bounces.of(letter.to) is not None:
                 raise Rejected("Letters to the client's address come back.", reason="address_bounced")
         letters, now = self.rt.letters, self.rt.clock()
@@ -115,6 +111,18 @@ class SendMessage(Effect[str]):
             "message_id": self.finished.message_id,
             "recipient": address_key(self.finished.recipient),
         }
+
+    def _meant_for_another(self, work: Work, address: str) -> bool:
+        """Whether a message that follows its client to an address would reach another one by now; in doubt, a person looks.
+
+        One that a relay may have taken is never handed over again for somebody else: no relay would know it for the same (F75).
+        """
+        before = self.job.intent if self.job.state is JobState.SENT else None
+        if before is not None and before["recipient"] != address_key(address):
+            said = f"No answer for {before['message_id']}, and the client has another address since."
+            raise NeedsReview(said, reason="mail_outcome_unknown")
+        message = work.messages.get(self.job.payload["message_id"])
+        return message is not None and not goes_to(message["step"], address)
 
     def _page(self) -> Row | None:
         """The payment page that this message brings, None on Clio's rail."""
@@ -158,9 +166,12 @@ class SendMessage(Effect[str]):
         """The communication in Clio of a message that the database forgot; without one it may still have gone (F75)."""
         with self.rt.read() as work:
             link = work.links.get(self.job.payload["link_id"])
+            message = work.messages.get(self.job.payload["message_id"])
         assert link is not None
+        assert message is not None
         practice = self.rt.practice(Urgency(self.job.urgency))
-        keys = [message_key(link["bill_id"], step, link["key"]) for step in steps_of(link["cycle"])]
+        steps = [message["step"]] if follows(message["step"]) else steps_of(link["cycle"])
+        keys = [message_key(link["bill_id"], step, link["key"]) for step in steps]
         found = [str(one) for key in keys for one in practice.communications_keyed(key)]
         if not found:
             raise NeedsReview(
@@ -185,6 +196,8 @@ class SendMessage(Effect[str]):
             return
         self._withhold(work, reason)
         work.audit.line("message.withheld", "bill", self.job.payload["bill_id"], why=reason)
+        if reason == ADDRESS_CHANGED:
+            work.dirty.mark(Kind.BILL, [self.job.payload["bill_id"]])
 
     def refused(self, work: Work, refusal: Rejected) -> str | None:
         self._withhold(work, refusal.reason)
@@ -209,7 +222,8 @@ class SendMessage(Effect[str]):
         message = work.messages.get(self.job.payload["message_id"])
         if self.lost is not None and message is not None and message["state"] == "unknown":
             return  # it may have reached the client before the database was restored
-        if message is not None and message["link_id"] == self.job.payload["link_id"] and message["state"] != "sent":
+        mine = message is not None and message["link_id"] == self.job.payload["link_id"]
+        if message is not None and mine and message["state"] not in ARRIVED_OR_NOT:
             work.messages.move(message["id"], "withheld", reason=reason)
 
     def _unneeded(self, work: Work) -> Unneeded | None:
@@ -221,7 +235,7 @@ class SendMessage(Effect[str]):
             or link is None
             or bill is None
             or message["link_id"] != link["id"]
-            or message["state"] == "sent"
+            or message["state"] in ARRIVED_OR_NOT
         ):
             return Unneeded("link_over")
         decision = still_asked(self.rt, work, link)
@@ -287,6 +301,8 @@ def _words(work: Work, message: Row, link: Row) -> str:
     if message["step"] == "invoice":
         return "invoice"
     before = work.messages.before(message)
-    known = work.links.get(before["link_id"]) if before is not None else None
+    if before is None:
+        return "invoice"  # all that was sent about it came back
+    known = work.links.get(before["link_id"])
     same = known is not None and known["amount_cents"] == link["amount_cents"]
     return "invoice_link" if same else "invoice_revised"

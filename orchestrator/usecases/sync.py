@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from orchestrator.domain.contacts import EmailProblem
 from orchestrator.domain.kinds import Kind, swept
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.effects import step
@@ -158,6 +159,9 @@ def _swept(work: Work, kind: Kind, *, up_to: datetime, found: int) -> None:
     if kind is Kind.BILL:
         # Only now is it known which open balances are the highest.
         allot(work)
+        # Clio tells of a mended address by a webhook alone, and that may be lost; no bill changes with its client.
+        waiting = [*work.mirror.silenced(list(EmailProblem)), *(row["bill_id"] for row in work.messages.stranded())]
+        work.dirty.mark(Kind.BILL, waiting)
     if kind is Kind.LINK:
         # Clio lists no changed payments, and a link says nothing of the one made with it once it is used.
         work.dirty.mark(Kind.PAYMENT, work.mirror.payments_under_way())

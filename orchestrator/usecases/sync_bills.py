@@ -17,6 +17,7 @@ from orchestrator.usecases.answer_requests import answer_requests
 from orchestrator.usecases.ask_for_payment import ask_for_payment
 from orchestrator.usecases.mark_matter import mark_matters
 from orchestrator.usecases.move_bill import move_along
+from orchestrator.usecases.readdress import readdress
 from orchestrator.usecases.replenish import replenish
 from orchestrator.usecases.write_note import write_note
 
@@ -72,6 +73,7 @@ class Bills:
             rt, work, {ident for bill in now.values() if bill.kind is BillKind.TRUST for ident in bill.matter_ids}
         )
         ask_for_payment(rt, work, ids)
+        readdress(rt, work, now, before)
 
     def gone(self, rt: Runtime, work: Work, ids: Sequence[int]) -> None:
         work.mirror.bill_gone(ids, read_at=work.now)

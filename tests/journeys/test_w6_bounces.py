@@ -72,10 +72,13 @@ def test_F76_nothing_more_is_sent_there_until_a_person_releases_it(firm, mailbox
     with firm.rt.read() as work:
         assert work.bounces.of(mail["to"][0]) is not None
     release_address(firm.rt, bounce["id"], by="nora", dry_run=False)
+    firm.later(minutes=2)
+    assert len(firm.mails()) == 2  # what was kept back; what came back is a person's to send again
+    assert "address_bounced" not in firm.exceptions()
     firm.issued_bill(dollars=800)
     firm.later(minutes=20)
     firm.later(minutes=2)
-    assert len(firm.mails()) == 2
+    assert len(firm.mails()) == 3
 
 
 def test_F76_resolving_the_exception_releases_the_address(firm, mailbox):

@@ -1,0 +1,191 @@
+"""F71, F76: a bill's message reached nobody, and then the client's address is mended at Clio: it goes there, once."""
+
+import pytest
+
+from orchestrator.domain.bounces import Bounced, Report
+from orchestrator.storage.bounces import key_of
+from orchestrator.usecases.note_bounce import note_bounce, release_address, show_bounces
+from orchestrator.usecases.show_bills import show_bill
+
+OLD, NEW, NEWER = "bo@clients.test", "bo@new.test", "bo@newer.test"
+
+
+def comes_back(firm, mail=None, how=Bounced.HARD):
+    mail = mail or firm.mails()[-1]
+    with firm.rt.uow() as work:
+        assert note_bounce(work, Report(key_of(mail["message_id"]), how, "5.1.1"), source="imap")
+
+
+def moves(firm, email=NEW, *, minutes=16):
+    """Clio holds another address; no webhook tells us, the next sweep finds out."""
+    firm.sandbox.act("edit_contact", id=firm.ids["contacts"]["bo"], email=email)
+    firm.later(minutes=minutes)
+    firm.later(minutes=2)
+
+
+def sent_to(firm):
+    return [mail["to"][0] for mail in firm.mails()]
+
+
+def messages(firm, bill):
+    return [(row["step"].partition("-")[0], row["state"]) for row in show_bill(firm.rt, bill["id"])["messages"]]
+
+
+def test_F76_a_bill_that_came_back_goes_to_the_mended_address(firm):
+    bill = firm.mailed_bill()
+    comes_back(firm)
+    assert firm.exceptions() == {"address_bounced": 1}
+    moves(firm)
+    assert sent_to(firm) == [OLD, NEW]
+    first, second = firm.mails()
+    assert first["message_id"] != second["message_id"]
+    assert (first["subject"], first["text"]) == (second["subject"], second["text"])
+    assert messages(firm, bill) == [("invoice", "bounced"), ("again", "sent")]
+    assert firm.exceptions() == {}
+    assert "message.readdressed" in {line["action"] for line in show_bill(firm.rt, bill["id"])["audit"]}
+    firm.later(hours=3)
+    assert len(firm.mails()) == 2
+    firm.check()
+
+
+def test_F76_two_letters_that_come_back_in_a_row_are_followed_to_a_third_address(firm):
+    bill = firm.mailed_bill()
+    comes_back(firm)
+    moves(firm)
+    comes_back(firm)
+    moves(firm, NEWER)
+    assert sent_to(firm) == [OLD, NEW, NEWER]
+    assert messages(firm, bill)[1:] == [("again", "bounced"), ("again", "sent")]
+    assert firm.exceptions() == {}
+    firm.check()
+
+
+def test_F76_an_address_that_was_changed_back_gets_nothing_twice(firm):
+    firm.mailed_bill()
+    comes_back(firm)
+    moves(firm)
+    comes_back(firm)
+    moves(firm, OLD)
+    for bounce in show_bounces(firm.rt):
+        release_address(firm.rt, bounce["id"], by="nora", dry_run=False)
+    firm.later(minutes=20)
+    moves(firm, NEW)
+    assert sent_to(firm) == [OLD, NEW]
+    firm.check()
+
+
+def test_F76_a_message_on_its_way_to_an_address_that_changes_again_goes_to_the_last_one_only(opened):
+    firm = opened(mail={"batch_seconds": 3600})
+    firm.issued_bill()
+    firm.later(minutes=80)
+    firm.later(minutes=60)
+    comes_back(firm)
+    firm.later(minutes=65)
+    firm.sandbox.act("edit_contact", id=firm.ids["contacts"]["bo"], email=NEW)
+    firm.later(minutes=16)
+    firm.sandbox.act("edit_contact", id=firm.ids["contacts"]["bo"], email=NEWER)
+    firm.later(hours=1)
+    firm.later(hours=1)
+    firm.later(hours=1)
+    assert sent_to(firm) == [OLD, NEWER]
+    firm.check()
+
+
+def test_F75_F71_what_a_relay_may_have_taken_is_not_handed_over_again_for_another_address(opened):
+    firm = opened(mail={"relay_knows_keys": True, "key_header": "X-Relay-Key"})
+    firm.sandbox.fault("smtp", "drop_after_data", times=1)
+    firm.issued_bill()
+    firm.later(minutes=16)
+    firm.later(minutes=1)
+    assert sent_to(firm) == [OLD]
+    moves(firm)
+    assert sent_to(firm) == [OLD]
+    assert firm.exceptions() == {"mail_outcome_unknown": 1}
+    comes_back(firm)  # now it is known: it did leave, and reached nobody
+    firm.later(minutes=16)
+    firm.later(minutes=2)
+    assert sent_to(firm) == [OLD, NEW]
+    assert firm.exceptions() == {}
+    firm.check()
+
+
+def test_F76_a_soft_bounce_may_still_deliver_so_a_new_address_gets_nothing(firm):
+    firm.mailed_bill()
+    comes_back(firm, how=Bounced.SOFT)
+    moves(firm)
+    assert sent_to(firm) == [OLD]
+
+
+def test_F76_F62_a_bill_that_was_paid_meanwhile_goes_nowhere(firm):
+    bill = firm.mailed_bill()
+    comes_back(firm)
+    firm.sandbox.act("record_payment", bill_id=bill["id"])
+    moves(firm)
+    assert sent_to(firm) == [OLD]
+    firm.check()
+
+
+def test_F77_a_bill_whose_address_the_relay_refused_goes_to_the_mended_one(firm):
+    firm.sandbox.fault("smtp", "reply", code=550, times=1)
+    bill = firm.issued_bill()
+    firm.later(minutes=16)
+    firm.later(minutes=2)
+    assert (firm.mails(), set(firm.exceptions())) == ([], {"mail_address_refused"})
+    moves(firm)
+    assert sent_to(firm) == [NEW]
+    assert messages(firm, bill) == [("invoice", "withheld"), ("again", "sent")]
+    assert firm.exceptions() == {}
+    firm.check()
+
+
+@pytest.mark.parametrize("blank", ["", "***"])
+def test_F41_a_bill_that_never_had_an_address_goes_to_the_first_one_without_a_webhook(firm, blank):
+    moves(firm, blank)
+    bill = firm.issued_bill()
+    firm.later(minutes=16)
+    firm.later(minutes=2)
+    assert len(firm.exceptions()) == 1
+    moves(firm)
+    firm.later(minutes=2)
+    assert sent_to(firm) == [NEW]
+    assert messages(firm, bill) == [("invoice", "sent")]
+    assert firm.exceptions() == {}
+
+
+def test_F76_several_bills_of_one_client_follow_each_by_its_own_message(firm):
+    bills = [firm.mailed_bill(dollars=dollars) for dollars in (600, 700, 800)]
+    comes_back(firm, firm.mails()[0])
+    moves(firm)
+    assert sent_to(firm) == [OLD, OLD, OLD, NEW]  # two of the three are not known to have come back
+    for mail in firm.mails()[1:3]:
+        comes_back(firm, mail)
+    firm.later(minutes=16)
+    firm.later(minutes=2)
+    assert sent_to(firm) == [OLD] * 3 + [NEW] * 3
+    assert {messages(firm, bill)[-1] for bill in bills} == {("again", "sent")}
+    firm.check()
+
+
+def test_F72_with_a_daily_measure_they_follow_one_a_day(opened):
+    firm = opened(mail={"client_daily_limit": 1})
+    for dollars in (600, 700):
+        firm.mailed_bill(dollars=dollars)
+        firm.later(days=1)
+    for mail in firm.mails():
+        comes_back(firm, mail)
+    moves(firm)
+    assert sent_to(firm) == [OLD, OLD, NEW]
+    firm.later(days=1, minutes=5)
+    assert sent_to(firm) == [OLD, OLD, NEW, NEW]
+    firm.check()
+
+
+def test_F76_a_link_that_ran_out_in_nobody_s_hands_is_made_anew(firm):
+    firm.mailed_bill()
+    comes_back(firm)
+    firm.later(days=95)
+    moves(firm)
+    firm.later(minutes=20)
+    assert sent_to(firm)[-1] == NEW
+    assert len(firm.links()) == 2
+    firm.check()
