@@ -231,6 +231,16 @@ def test_a_missed_day_is_caught_up(firm):
     assert len(letters(firm)) == 2
 
 
+def test_a_list_that_is_changed_while_it_is_read_page_by_page_leaves_no_bill_out(opened):
+    firm = opened(links={"issued_from": date(2030, 1, 1)})
+    ids = firm.sandbox.act("bulk", bills=450, clients=3, due_at=DUE)["bill_ids"]
+    firm.later(minutes=16)
+    at(firm, FIRST)
+    with firm.rt.read() as work:
+        found = work.reminders.of_bills(ids)
+    assert {bill: [*steps] for bill, steps in found.items()} == {bill: ["overdue-7"] for bill in ids}
+
+
 def test_F58_an_outage_of_weeks_ends_in_one_message_and_no_storm(firm):
     bill = owed(firm)
     to(firm, "2026-03-18")
