@@ -40,6 +40,7 @@ from orchestrator.usecases.reconcile_nightly import reconcile_nightly, reconcile
 from orchestrator.usecases.reconcile_window import reconcile_window
 from orchestrator.usecases.recover import adopt_links, finish_recovery
 from orchestrator.usecases.request_trust import RequestTrust
+from orchestrator.usecases.revoke_link import RevokeLink
 from orchestrator.usecases.send_message import SendMessage
 from orchestrator.usecases.send_notice import SendNotice
 from orchestrator.usecases.send_reminder import SendReminder
@@ -177,6 +178,11 @@ def create_link(job: Job, rt: Runtime) -> None:
 @workflow("link.expire")
 def expire_link(job: Job, rt: Runtime) -> None:
     perform(ExpireLink(rt, job))
+
+
+@workflow("link.revoke")
+def revoke_link(job: Job, rt: Runtime) -> None:
+    perform(RevokeLink(rt, job))
 
 
 @workflow("message.send")

@@ -1,8 +1,17 @@
 """Payment links: one URL that collects one balance, on one rail."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from orchestrator.domain.ids import effect_key
+
+OURS = re.compile(r"/thanks/([0-9a-f]{64})/?$")
+"""The end of a return address that carries our key, wherever our public address was at the time."""
+
+CYCLES = 200
+"""Links of one bill among which a forgotten one is looked for by its key."""
 
 
 class Rail(StrEnum):
@@ -42,6 +51,18 @@ class RemoteLink:
     expires_at: datetime | None
     contact_id: int | None = None
     """The client, where the link is for all of their open bills; then it names no bill."""
+
+
+def key_of(link: RemoteLink) -> str | None:
+    """The key of ours that a link carries, or None when it is somebody else's."""
+    found = OURS.search(link.redirect_url or "")
+    return found[1] if found else None
+
+
+def cycle_of(link: RemoteLink) -> int | None:
+    """Which link of its bill it was: its key says so, being made of these facts; None for a key from other facts."""
+    key, bill_id, cents, currency = key_of(link), link.bill_id, link.amount_cents, link.currency
+    return next((n for n in range(1, CYCLES + 1) if effect_key("link", bill_id, n, cents, currency) == key), None)
 
 
 @dataclass(frozen=True, slots=True)

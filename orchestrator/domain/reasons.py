@@ -155,6 +155,7 @@ REASONS: dict[str, Reason] = {
     "reminders_all_silent": Reason("nothing was left to say in the client's letter"),
     "reminder_logged": Reason("Clio has been told of it already"),
     "link_on_its_way": Reason("the message waits for the link that it brings"),
+    "links_unread": Reason("Clio's list of links was not read for a while, and is read first"),
     # ── what needs a person ──
     "parked_by_hand": Reason(
         "a person took it out of the workers' hands", "Look at it, then `orchestrator jobs retry ID` gives it back."

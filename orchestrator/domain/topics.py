@@ -47,6 +47,7 @@ TOPICS: dict[str, Urgency] = {
     "page.open": Urgency.MESSAGES,
     "link.create": Urgency.MESSAGES,
     "link.expire": Urgency.MONEY,
+    "link.revoke": Urgency.MONEY,
     "message.send": Urgency.MESSAGES,
     "notice.send": Urgency.MESSAGES,
     "reminder.send": Urgency.MESSAGES,

@@ -1,6 +1,6 @@
 """Our payment links, and both quotas as reservations over their rows (DESIGN §7, link budget)."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -54,7 +54,7 @@ class Links(Repository):
             sa.select(sa.func.max(links.c.cycle)).where(links.c.bill_id == bill_id)
         ).scalar_one()
         cycle = (last or 0) + 1
-        while self.keys([key := effect_key("link", bill_id, cycle, amount_cents, currency)]):
+        while self.keyed([key := effect_key("link", bill_id, cycle, amount_cents, currency)]):
             cycle += 1  # a restored database knows of a link by its key alone, and not whose it was (F57)
         added = self.add_once(
             links,
@@ -166,9 +166,10 @@ class Links(Repository):
         ended = {"state": LinkState.WITHDRAWN, "reason": reason, "reserved_at": None, "updated_at": self.now}
         self.change(sa.update(links).where(links.c.id == link["id"], links.c.clio_id.is_(None)).values(**ended))
 
-    def keys(self, keys: Collection[str]) -> set[str]:
-        """Those of these keys that we know."""
-        return set(self.connection.execute(sa.select(links.c.key).where(links.c.key.in_(keys))).scalars())
+    def keyed(self, keys: Iterable[str | None]) -> dict[str, sa.RowMapping]:
+        """The rows of those of these keys that we know."""
+        wanted = sorted({key for key in keys if key is not None})
+        return {row["key"]: row for row in self.rows(sa.select(links).where(links.c.key.in_(wanted)))}
 
     def note(self, link_id: int, *, reason: str) -> None:
         """Why a link that is still alive is to end."""

@@ -107,6 +107,11 @@ class Messages(Repository):
     def get(self, message_id: int) -> sa.RowMapping | None:
         return self.one(sa.select(messages).where(messages.c.id == message_id))
 
+    def left_with(self, link_ids: Collection[int]) -> set[int]:
+        """Those of these links that a message brought to the client for certain."""
+        mine = sa.and_(messages.c.link_id.in_(link_ids), messages.c.state == "sent")
+        return set(self.connection.execute(sa.select(messages.c.link_id).where(mine)).scalars())
+
     def before(self, message: sa.RowMapping) -> sa.RowMapping | None:
         """The last message of the same bill before this one that reached the client, or may have."""
         mine = sa.and_(messages.c.bill_id == message["bill_id"], messages.c.id < message["id"])

@@ -113,7 +113,7 @@ def allot(work: Work) -> None:
         # Unknown quota means no links (default deny); reading the account comes first, and allots again.
         work.jobs.add("account.read", "first")
         return
-    if work.dirty.watermark(Kind.BILL) is None:
+    if None in (work.dirty.watermark(Kind.BILL), work.dirty.watermark(Kind.LINK)):
         # Until the first look is over, higher balances may be among the bills not read yet; its end allots again.
         return
     # Read under the lock: who held it before us may have reserved some of them.

@@ -3,13 +3,13 @@
 from collections.abc import Collection, Mapping
 
 from orchestrator.domain.kinds import Kind
-from orchestrator.domain.links import RemoteLink
+from orchestrator.domain.links import LinkState, RemoteLink, key_of
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.effects import step
 from orchestrator.engine.runtime import Runtime
 from orchestrator.storage.jobs import Job
 from orchestrator.storage.unit_of_work import Work
-from orchestrator.usecases.recover import held, key_of, notice_forgotten
+from orchestrator.usecases.recover import held, notice_forgotten
 from orchestrator.usecases.sync_links import MISSING, Links
 
 EVERY_SWEEP = 600
@@ -36,7 +36,7 @@ def compare_links(job: Job, rt: Runtime) -> None:
 
 
 def compare(rt: Runtime, work: Work, live: Collection[int], active: Mapping[int, RemoteLink]) -> None:
-    """What is missing there is read again, what is missing here adopted; others' links are counted and left alone.
+    """What is missing there is read again, what is missing here adopted, what is over here ended there; others' are counted.
 
     `live` are ours from before the list was read. A list that lacks one of them may lack others' as well, and then says
     nothing about those.
@@ -49,10 +49,13 @@ def compare(rt: Runtime, work: Work, live: Collection[int], active: Mapping[int,
     for link_id in told[MISSING] - missing:
         work.exceptions.close(MISSING, link_id)
     work.dirty.mark(Kind.LINK, missing)
+    ours = work.links.by_clio_ids(active)
+    for link_id, row in ours.items():
+        if row["state"] == LinkState.EXPIRED and row["reason"] != "time" and link_id not in live:
+            work.jobs.add("link.revoke", link_id, clio_id=link_id, bill_id=row["bill_id"])
     if missing <= told[MISSING]:
         for link_id in told["foreign_link"] - active.keys():
             work.exceptions.close("foreign_link", link_id)
-        ours = work.links.by_clio_ids(active)
         others = [link for link in active.values() if link.id not in ours and key_of(link) is None]
         if work.links.recount(foreign_active=len(others)):
             # There are more than anybody told us of.

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from orchestrator.domain.asking import Ask
+from orchestrator.domain.kinds import Kind
 from orchestrator.domain.links import Bringer, LinkAsk, LinkState, RemoteLink
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.effects import Effect, Intent, Unneeded
@@ -16,6 +17,9 @@ from orchestrator.usecases.want_message import want_message
 
 SEARCH_MARGIN = timedelta(minutes=10)
 """How far before our own sending a search begins: the remote's clock is not ours."""
+
+UNREAD = timedelta(minutes=30)
+"""No link is made by a database that has not seen Clio's for so long, nor for two sweeps: the next sweep looks first."""
 
 QUOTA_PAUSE = timedelta(hours=1)
 QUOTA_WORDS = ("limit", "quota", "maximum", "too many", "exceed")
@@ -30,6 +34,9 @@ class CreateLink(Effect[RemoteLink]):
         return life.recovered_at is not None and self.job.created_at <= life.recovered_at
 
     def look(self) -> Intent | Unneeded:
+        with self.rt.read() as work:
+            if self._unread(work):
+                return Unneeded("links_unread")
         refresh(self.rt, self.job, since_due=False)
         with self.rt.read() as work:
             link = work.links.get(self.job.payload["link_id"])
@@ -92,8 +99,9 @@ class CreateLink(Effect[RemoteLink]):
         ask_for_payment(self.rt, work, bills_of(work, link))
 
     def unneeded(self, work: Work, reason: str) -> None:
-        self._give_back(work, reason, wait=reason == "link_quota")
-        if reason != "link_quota":
+        waits = reason in ("link_quota", "links_unread")
+        self._give_back(work, reason, wait=waits)
+        if not waits:
             ask_for_payment(self.rt, work, self.job.payload.get("bill_ids", [self.job.payload["bill_id"]]))
 
     def refused(self, work: Work, refusal: Rejected) -> str | None:
@@ -112,6 +120,12 @@ class CreateLink(Effect[RemoteLink]):
         refusal.reason = "link_refused"
         work.links.move(link, LinkState.REFUSED, reason=refusal.reason)
         return None
+
+    def _unread(self, work: Work) -> bool:
+        """Whether Clio's links were not looked at for so long that this may be an older copy, which has made it (F57)."""
+        read_to = work.dirty.watermark(Kind.LINK)
+        patience = max(UNREAD, timedelta(seconds=2 * self.rt.settings.sweep.interval_seconds))
+        return read_to is None or work.now - read_to > patience
 
     def _give_back(self, work: Work, reason: str, *, wait: bool) -> None:
         link = work.links.get(self.job.payload["link_id"])

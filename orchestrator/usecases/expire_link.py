@@ -22,7 +22,11 @@ class ExpireLink(Effect[RemoteLink]):
             link = work.links.get(self.job.payload["link_id"])
         if link is None or link["state"] != LinkState.LIVE:
             return Unneeded("link_over")
-        self.seen = self.rt.practice(Urgency.MONEY).link(link["clio_id"])
+        return self._see(link["clio_id"])
+
+    def _see(self, clio_id: int) -> Intent | Unneeded:
+        """What to send to end this link as it is now."""
+        self.seen = self.rt.practice(Urgency.MONEY).link(clio_id)
         if not self.seen.active:
             return Unneeded("link_over")
         return {"clio_id": self.seen.id, "etag": self.seen.etag}

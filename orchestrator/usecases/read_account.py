@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from orchestrator.domain.contacts import EmailProblem
 from orchestrator.domain.kinds import Kind
+from orchestrator.domain.links import key_of
 from orchestrator.domain.quota import WINDOW
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.effects import step
@@ -12,7 +13,6 @@ from orchestrator.storage.jobs import Job
 from orchestrator.usecases.ask_for_payment import ask_for_payment
 from orchestrator.usecases.compare_links import compare
 from orchestrator.usecases.confirm_accounts import confirm_at_clio
-from orchestrator.usecases.recover import key_of
 
 HELD_BY_ACCOUNT = ("no_link_account", "currency_mismatch", "issued_before_start")
 """Reasons for silence that lie with the account or the firm's settings, not with the bill."""

@@ -5,14 +5,12 @@ sweeps, from watermarks that are as old as the database is. When all of it was r
 have been done already is searched for before it is sent (`engine.effects`).
 """
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from orchestrator.domain.asking import account_for
-from orchestrator.domain.ids import effect_key
 from orchestrator.domain.kinds import Kind, swept
-from orchestrator.domain.links import LinkState, Rail, RemoteLink
+from orchestrator.domain.links import LinkState, Rail, RemoteLink, cycle_of, key_of
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine import lineage
 from orchestrator.engine.effects import step
@@ -20,27 +18,17 @@ from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import Transient
 from orchestrator.storage.jobs import Job
 from orchestrator.storage.lineage import Cause
+from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.ask_for_payment import bills_of
+from orchestrator.usecases.revoke_link import superfluous
 from orchestrator.usecases.want_message import want_message
-
-OURS = re.compile(r"/thanks/([0-9a-f]{64})/?$")
-"""The end of a return address that carries our key, wherever our public address was at the time."""
-
-CYCLES = 200
-"""Links of one bill among which a forgotten one is looked for by its key."""
 
 AT_ONCE = 200
 """Rows read between two renewals of the lease: one page of Clio's lists."""
 
 LOOK_AGAIN_SECONDS = 1.0
 IN_DOUBT = "mail_before_restore"
-
-
-def key_of(link: RemoteLink) -> str | None:
-    """The key of ours that a link carries, or None when it is somebody else's."""
-    found = OURS.search(link.redirect_url or "")
-    return found[1] if found else None
 
 
 def adopt_links(job: Job, rt: Runtime) -> None:
@@ -58,6 +46,7 @@ def adopt_links(job: Job, rt: Runtime) -> None:
         seen = {link.id: link for link in held(rt, job, practice.links_created_since(life.lost_from))}
         seen |= {link.id: link for link in held(rt, job, practice.active_links())}
         seen |= {link.id: link for link in practice.links.by_ids(sorted(live - seen.keys()))}
+        over = superfluous(rt, practice, seen.values())
     except Transient as trouble:
         # Everything waits for this: it is tried for as long as it takes.
         with rt.uow() as work:
@@ -66,7 +55,7 @@ def adopt_links(job: Job, rt: Runtime) -> None:
         return
     with step(rt, job) as work:
         work.mirror.put_accounts(accounts)
-        adopted = adopt(rt, work, seen.values())
+        adopted = adopt(rt, work, seen.values(), over=over)
         work.lineage.adopted()
         for kind in swept(trust=bool(rt.settings.trust.accounts)):
             work.dirty.begin_again(kind)
@@ -75,19 +64,26 @@ def adopt_links(job: Job, rt: Runtime) -> None:
         work.audit.line("recovery.adopted", "database", life.era[:12], links=adopted)
 
 
-def adopt(rt: Runtime, work: Work, links: Iterable[RemoteLink]) -> int:
-    """Give every link of ours that this database does not know its row; those that are over first. Returns how many."""
+def adopt(rt: Runtime, work: Work, links: Iterable[RemoteLink], *, over: Collection[int]) -> int:
+    """Give every link of ours that this database does not know its row; those that are over first. Returns how many.
+
+    The live ones that are to be `over`, since another of the same balance stays, are revoked.
+    """
     work.messages.doubt(IN_DOUBT)
     seen = [link for link in map(_placed, links) if link.bill_id is not None and link.amount_cents is not None]
     ours = work.links.by_clio_ids([link.id for link in seen])
     for link in seen:
         row = ours.get(link.id)
-        if row is not None and not link.active and row["state"] == LinkState.LIVE:
+        if link.id in over:
+            if row is not None and row["state"] == LinkState.LIVE:
+                work.links.move(row, LinkState.EXPIRED, reason="link_replaced")
+            work.jobs.add("link.revoke", link.id, clio_id=link.id, bill_id=link.bill_id)
+        elif row is not None and not link.active and row["state"] == LinkState.LIVE:
             work.links.move(row, _state(link), etag=link.etag, reason=_end(work, link))
             work.dirty.mark(Kind.BILL, bills_of(work, row))
             if link.payment_id is not None:
                 work.dirty.mark(Kind.PAYMENT, [link.payment_id])
-    forgotten = [link for link in seen if link.id not in ours and key_of(link) is not None]
+    forgotten = [link for link in seen if link.id not in {*ours, *over} and key_of(link) is not None]
     return sum(_adopt(rt, work, link) for link in sorted(forgotten, key=lambda link: (link.active, link.created_at)))
 
 
@@ -100,6 +96,8 @@ def _adopt(rt: Runtime, work: Work, link: RemoteLink) -> bool:
     assert link.bill_id is not None
     assert link.amount_cents is not None
     key = str(key_of(link))
+    if not link.active and _another_s(work, link, key):
+        return False  # its row became another link, which is the one that counts
     rival = work.links.alive([link.bill_id]).get(link.bill_id)
     if link.active and rival is not None and rival["key"] != key:
         if rival["state"] == LinkState.LIVE:
@@ -113,7 +111,7 @@ def _adopt(rt: Runtime, work: Work, link: RemoteLink) -> bool:
     account = account_for(work.mirror.accounts(), currency=link.currency, chosen=None)
     account_id = rt.settings.links.account_id or (account.id if account is not None else 0)
     row = work.links.adopt(
-        bill_id=link.bill_id, cycle=_cycle(link, key), key=key, rail=Rail.CLIO_PAYMENTS, state=_state(link),
+        bill_id=link.bill_id, cycle=cycle_of(link), key=key, rail=Rail.CLIO_PAYMENTS, state=_state(link),
         amount_cents=link.amount_cents, currency=link.currency, account_id=account_id, clio_id=link.id,
         etag=link.etag, url=link.url, expires_at=link.expires_at, reserved_at=link.created_at, client_id=link.contact_id,
         reason=None if link.active else _end(work, link),
@@ -128,6 +126,11 @@ def _adopt(rt: Runtime, work: Work, link: RemoteLink) -> bool:
     return True
 
 
+def _another_s(work: Work, link: RemoteLink, key: str) -> bool:
+    row = work.links.keyed([key]).get(key)
+    return row is not None and row["clio_id"] not in (None, link.id)
+
+
 def _state(link: RemoteLink) -> LinkState:
     return LinkState.LIVE if link.active else LinkState.USED if link.payment_id is not None else LinkState.EXPIRED
 
@@ -137,12 +140,6 @@ def _end(work: Work, link: RemoteLink) -> str | None:
     if link.payment_id is not None:
         return None
     return "time" if link.expires_at is not None and link.expires_at <= work.now else "link_ended_unseen"
-
-
-def _cycle(link: RemoteLink, key: str) -> int | None:
-    """Which link of its bill it was: its key says so, being made of these facts; None for a key from other facts."""
-    bill_id, cents, currency = link.bill_id, link.amount_cents, link.currency
-    return next((n for n in range(1, CYCLES + 1) if effect_key("link", bill_id, n, cents, currency) == key), None)
 
 
 def held(rt: Runtime, job: Job, rows: Iterable[RemoteLink]) -> Iterator[RemoteLink]:
@@ -184,12 +181,23 @@ def _sweep(work: Work) -> None:
 
 
 def notice_forgotten(rt: Runtime, work: Work, links: Iterable[RemoteLink]) -> None:
-    """Begin to recover when Clio has a link of ours that this database has never heard of: it is an older copy (F57)."""
+    """Begin to recover when Clio has a link of ours that this database has not made: it is an older copy of itself (F57)."""
     life = work.lineage.life()
     if life.recovering or rt.settings.dry_run:
         return
     # What was there when a recovery began has been judged by it.
-    new = (link for link in links if life.began_at is None or link.created_at > life.began_at)
-    keys = {key for link in new if (key := key_of(link)) is not None}
-    if keys - work.links.keys(keys):
+    new = [link for link in links if life.began_at is None or link.created_at > life.began_at]
+    known = work.links.keyed(key_of(link) for link in new)
+    if any(_forgotten(work, link, known.get(key)) for link in new if (key := key_of(link)) is not None):
         lineage.begin(work, Cause.UNKNOWN_LINK, settle_seconds=rt.settings.engine.settle_seconds)
+
+
+def _forgotten(work: Work, link: RemoteLink, row: Row | None) -> bool:
+    """Whether a link that carries our key was made in a past that this database has lost."""
+    if row is None:
+        return True
+    if row["clio_id"] is not None:
+        return link.active and bool(row["clio_id"] != link.id)
+    # One that is being made at this moment was sent for, and its answer is on its way.
+    job = work.jobs.find("link.create", row["id"], row["reserved_at"].isoformat()) if row["reserved_at"] else None
+    return job is None or job["sent_at"] is None

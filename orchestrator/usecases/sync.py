@@ -156,8 +156,8 @@ def _sweep_kind(job: Job, rt: Runtime, kind: Kind) -> datetime | None:
 def _swept(work: Work, kind: Kind, *, up_to: datetime, found: int) -> None:
     work.dirty.swept(kind, up_to=up_to, found=found)
     work.pulses.beat(f"sweep.{kind}", found=found)
-    if kind is Kind.BILL:
-        # Only now is it known which open balances are the highest.
+    if kind in (Kind.BILL, Kind.LINK):
+        # Only now is it known which open balances are the highest, and which of our links exist.
         allot(work)
         # Clio tells of a mended address by a webhook alone, and that may be lost; no bill changes with its client.
         waiting = [*work.mirror.silenced(list(EmailProblem)), *(row["bill_id"] for row in work.messages.stranded())]

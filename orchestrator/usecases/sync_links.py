@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from orchestrator.domain.kinds import Kind
-from orchestrator.domain.links import LinkState, RemoteLink
+from orchestrator.domain.links import LinkState, RemoteLink, key_of
 from orchestrator.engine.runtime import Runtime
 from orchestrator.ports import Page, PracticeManagement
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.ask_for_payment import bills_of
-from orchestrator.usecases.recover import key_of, notice_forgotten
+from orchestrator.usecases.recover import notice_forgotten
 
 MISSING = "link_missing"
 

@@ -117,6 +117,7 @@ def _unfinished(firm: Firm) -> bool:
         "task.create",
         "link.create",
         "link.expire",
+        "link.revoke",
         "message.send",
         "communication.log",
         "matter.mark",

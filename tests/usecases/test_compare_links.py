@@ -109,3 +109,15 @@ def test_a_list_of_many_pages_is_compared_once_an_hour(firm):
             work.now = work.now.replace(minute=0) + timedelta(minutes=minutes)
             want_comparison(work)
     assert len(firm.jobs("links.compare")) == before + 1
+
+
+def test_one_that_is_over_with_us_and_alive_at_clio_is_ended_there(firm):
+    bill = firm.mailed_bill()
+    with firm.rt.uow() as work:
+        over = {"state": "expired", "reason": "link_expired_by_hand"}
+        work.connection.execute(links.update().values(**over))
+    another = firm.mailed_bill(dollars=50)  # without one of ours that is live, there is nothing to compare
+    firm.later(minutes=15)
+    assert [link.bill_id for link in firm.rt.practice(1).active_links()] == [another["id"]]
+    assert [row["state"] for row in (row(firm, bill), row(firm, another))] == ["expired", "live"]
+    firm.check()

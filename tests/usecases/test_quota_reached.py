@@ -94,7 +94,8 @@ def test_shares_given_out_at_once_race_without_a_casualty(postgres_uow):
     wanted = {"rail": "clio_payments", "currency": "USD", "account_id": 1}
     with uow() as work:
         work.links.counted(users=1, foreign_active=0, foreign_created=0)
-        work.dirty.swept(Kind.BILL, up_to=START, found=0)
+        for kind in (Kind.BILL, Kind.LINK):
+            work.dirty.swept(kind, up_to=START, found=0)
         for bill_id in range(40):
             work.links.want(bill_id=bill_id, amount_cents=1000 + bill_id, **wanted)
     barrier = threading.Barrier(6)
@@ -112,8 +113,8 @@ def test_shares_given_out_at_once_race_without_a_casualty(postgres_uow):
         assert {row["not_before"] for row in work.jobs.listed(limit=100)} == {START}
 
 
-def test_before_the_first_look_at_the_bills_is_over_no_link_gets_a_share(uow):
-    """Higher balances may stand on the next page."""
+def test_before_the_first_look_at_bills_and_links_is_over_no_link_gets_a_share(uow):
+    """Higher balances may stand on the next page, and a link that was made already."""
     wanted = {"rail": "clio_payments", "currency": "USD", "account_id": 1}
     with uow() as work:
         work.links.counted(users=1, foreign_active=0, foreign_created=0)
@@ -121,5 +122,8 @@ def test_before_the_first_look_at_the_bills_is_over_no_link_gets_a_share(uow):
         allot(work)
         assert work.links.counts() == {LinkState.WAITING: 1}
         work.dirty.swept(Kind.BILL, up_to=START, found=0)
+        allot(work)
+        assert work.links.counts() == {LinkState.WAITING: 1}
+        work.dirty.swept(Kind.LINK, up_to=START, found=0)
         allot(work)
         assert work.links.counts() == {LinkState.RESERVED: 1}
