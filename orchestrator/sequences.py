@@ -3,12 +3,13 @@
 import tomllib
 from collections import Counter
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from orchestrator.domain.reminders import WAYS, Action, Anchor, Audience, Channel, Sequence, Step
+from orchestrator.domain.reminders import GAP_DAYS, WAYS, Action, Anchor, Audience, Channel, Sequence, Step
 from orchestrator.errors import OrchestratorError
 
 
@@ -33,6 +34,7 @@ class _Step(_Shape):
 class _File(_Shape):
     name: Annotated[str, Field(min_length=1)]
     days_to_pay: Annotated[int, Field(ge=0)] = 30
+    gap_days: Annotated[int, Field(ge=1)] | None = None
     steps: Annotated[tuple[_Step, ...], Field(min_length=1)]
 
 
@@ -56,7 +58,7 @@ def load(config_dir: Path, name: str) -> Sequence:
         raise UnreadableSequence(f"{path} is not a sequence: {_first(wrong)}.") from wrong
     _require_sense(path, said)
     steps = tuple(Step(**{name: getattr(step, name) for name in _Step.model_fields}) for step in said.steps)
-    return Sequence(said.name, steps, said.days_to_pay)
+    return Sequence(said.name, steps, said.days_to_pay, said.gap_days or min([GAP_DAYS, *_distances(said)]))
 
 
 def in_words(sequence: Sequence) -> str:
@@ -73,6 +75,12 @@ def in_words(sequence: Sequence) -> str:
 def _first(wrong: ValidationError) -> str:
     error: Any = wrong.errors()[0]
     return f"{'.'.join(map(str, error['loc']))}: {error['msg']}"
+
+
+def _distances(said: _File) -> list[int]:
+    """How many days lie between two steps that are counted from the same date."""
+    days = [[step.days for step in said.steps if step.anchor is anchor] for anchor in Anchor]
+    return [later - earlier for one in days for earlier, later in pairwise(one)]
 
 
 def _require_sense(path: Path, said: _File) -> None:
@@ -93,3 +101,6 @@ def _require_sense(path: Path, said: _File) -> None:
         days = [step.days for step in said.steps if step.anchor is anchor]
         if days != sorted(set(days)):
             raise UnreadableSequence(f"{path}: its steps must follow one another, each on a later day than the last.")
+    nearest = min(_distances(said), default=None)
+    if said.gap_days is not None and nearest is not None and said.gap_days > nearest:
+        raise UnreadableSequence(f"{path}: gap_days is {said.gap_days}, and two of its steps are {nearest} days apart.")

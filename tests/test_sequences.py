@@ -43,6 +43,10 @@ def test_the_standard_sequence_in_words():
         (FIRST.replace('template = "reminder"\n', ""), "needs a template"),
         (FIRST + STEP, "two steps called overdue-7"),
         (FIRST + STEP.replace("overdue-7", "sooner").replace("days = 7", "days = 3"), "each on a later day"),
+        (
+            "gap_days = 9\n" + FIRST + STEP.replace("-7", "-14").replace("= 7", "= 14"),
+            "two of its steps are 7 days apart",
+        ),
         (FIRST.replace("days = 7", "days = 7\ncolour = 1"), "steps.0.colour"),
     ],
 )
@@ -52,3 +56,12 @@ def test_a_wrong_sequence_is_told_what_to_correct(tmp_path, text, said):
     (folder / "mine.toml").write_text(text, encoding="utf-8")
     with pytest.raises(UnreadableSequence, match=said):
         load(tmp_path, "mine")
+
+
+@pytest.mark.parametrize(("later", "gap"), [(14, 5), (10, 3)])
+def test_steps_that_a_firm_puts_closer_than_the_usual_gap_keep_their_own(tmp_path, later, gap):
+    folder = tmp_path / "reminders"
+    folder.mkdir()
+    text = FIRST + STEP.replace("-7", "-later").replace("= 7", f"= {later}")
+    (folder / "mine.toml").write_text(text, encoding="utf-8")
+    assert load(tmp_path, "mine").gap_days == gap

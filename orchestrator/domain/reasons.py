@@ -141,6 +141,10 @@ REASONS: dict[str, Reason] = {
         "the bill itself never reached the client: no message of ours brought it, and Clio did not send it",
         "Correct the client's address in Clio, where the message came back, and it follows them; else send the bill from Clio.",
     ),
+    "delivered_late": Reason(
+        "it reached the client after its own date, and is followed up from the day on which it did"
+    ),
+    "step_too_soon": Reason("another step of it was done a few days ago, and the sequence keeps them apart"),
     "below_minimum": Reason("less is open of it than the firm sends reminders for"),
     "too_old": Reason(
         "it is older than the firm sends reminders for",

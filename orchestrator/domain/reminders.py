@@ -137,18 +137,38 @@ class Dated(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Dates:
+    issued_on: date | None
+    due_on: date | None
+
+
+GAP_DAYS = 5
+
+
+@dataclass(frozen=True, slots=True)
 class Sequence:
     """Steps in the order in which they follow one another; a bill without a due date is due `days_to_pay` after its issue."""
 
     name: str
     steps: tuple[Step, ...]
     days_to_pay: int = 30
+    gap_days: int = GAP_DAYS
+    """So many days lie at least between two steps of one bill, whatever held the first of them up."""
 
     def due_on(self, bill: Dated) -> date | None:
         """The day by which the bill should have been paid; None when it has no date at all."""
         if bill.due_on is not None or bill.issued_on is None:
             return bill.due_on
         return bill.issued_on + timedelta(days=self.days_to_pay)
+
+    def counted_from(self, bill: Dated, delivered_on: date | None) -> Dated:
+        """The bill's dates, or the day on which it reached its client where that was later: nobody is late with what
+        they have not seen.
+        """
+        if delivered_on is None:
+            return bill
+        issued, due = (None if one is None else max(one, delivered_on) for one in (bill.issued_on, self.due_on(bill)))
+        return Dates(issued, due)
 
     def on(self, step: Step, bill: Dated) -> date | None:
         """The day on which a step falls due for a bill; None when nothing says."""
@@ -168,20 +188,38 @@ class Due:
 
     step: Step | None
     skipped: tuple[Step, ...] = ()
+    early: tuple[tuple[Step, Quiet], ...] = ()
+    """Steps whose day has come, but not yet so long after the client got the bill; why each still waits."""
 
 
-def due_steps(sequence: Sequence, bill: Dated, *, today: date, done: Collection[str]) -> Due:
-    """Of everything due by `today` (the office's date) only the latest step, unless it is done; the earlier ones are skipped."""
-    due = sorted(
-        (on, place, step)
-        for place, step in enumerate(sequence.steps)
-        if (on := sequence.on(step, bill)) is not None and on <= today
-    )
+def due_steps(
+    sequence: Sequence, bill: Dated, *, today: date, done: Collection[str], delivered_on: date | None = None
+) -> Due:  # fmt: skip
+    """Of everything due by `today` (the office's date) only the latest step, unless it is done; the earlier ones are skipped.
+
+    A bill that reached its client after its own date (`delivered_on`) is followed up from there, by the whole sequence.
+    """
+    counted = sequence.counted_from(bill, delivered_on)
+    due: list[tuple[date, int, Step]] = []
+    early: list[tuple[Step, Quiet]] = []
+    for place, step in enumerate(sequence.steps):
+        first, on = sequence.on(step, bill), sequence.on(step, counted)
+        if on is not None and on <= today:
+            due.append((on, place, step))
+        elif on is not None and first is not None and first <= today and step.key not in done:
+            early.append((step, Quiet("delivered_late", until=on - timedelta(days=1))))
     if not due:
-        return Due(None)
-    *earlier, (_, _, latest) = due
+        return Due(None, early=tuple(early))
+    *earlier, (_, _, latest) = sorted(due)
     left = tuple(step for _, _, step in earlier if step.key not in done)
-    return Due(None if latest.key in done else latest, left)
+    return Due(None if latest.key in done else latest, left, tuple(early))
+
+
+def too_soon(sequence: Sequence, *, today: date, last_on: date | None) -> tuple[Quiet, ...]:
+    """Why no step of a bill follows on `today` the one that was done on `last_on`: what a hold pushed together lies apart."""
+    if last_on is None or (until := last_on + timedelta(days=sequence.gap_days - 1)) < today:
+        return ()
+    return (Quiet("step_too_soon", until=until),)
 
 
 @dataclass(frozen=True, slots=True)

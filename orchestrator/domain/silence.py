@@ -122,6 +122,8 @@ class Standing:
     bounced: bool = False
     clio_reminds: bool | None = None
     delivered: bool = False
+    delivered_on: date | None = None
+    """The first day on which a message brought it that did not come back; None where nobody knows, as with Clio's own."""
     written_on: date | None = None
     """The last day on which a message brought this bill or its link; `message_waits` when one is about to."""
     message_waits: bool = False

@@ -139,12 +139,12 @@ class Messages(Repository):
         left = sa.or_(messages.c.sent_at >= since, doubtful)
         return int(self.connection.execute(theirs.where(bills.c.client_id == client_id, left)).scalar_one())
 
-    def last_sent(self, bill_ids: Collection[int]) -> dict[int, datetime]:
-        """When a message about each of these bills last left; without those of which none is certain to have left."""
-        found: dict[int, datetime] = {}
+    def sent(self, bill_ids: Collection[int]) -> dict[int, list[datetime]]:
+        """When messages about each of these bills left, the earliest first; none for those of which none surely left."""
+        found: dict[int, list[datetime]] = {}
         for row in self._about(bill_ids, "sent"):
-            found[row["bill_id"]] = max(row["sent_at"], found.get(row["bill_id"], row["sent_at"]))
-        return found
+            found.setdefault(row["bill_id"], []).append(row["sent_at"])
+        return {bill_id: sorted(moments) for bill_id, moments in found.items()}
 
     def waiting(self, bill_ids: Collection[int]) -> set[int]:
         """Those of these bills of which a message is about to leave."""

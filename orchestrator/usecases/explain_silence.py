@@ -41,7 +41,7 @@ def explain_silence(rt: Runtime, bill_id: int) -> dict[str, Any]:
 
 
 def _step(rt: Runtime, facts: Facts, step: Step, today: date) -> dict[str, Any]:
-    on = facts.sequence.on(step, facts.bill)
+    on = facts.sequence.on(step, facts.counted)
     row = facts.known.get(step.key)
     said = {"step": step.key, "action": step.action, "falls_due_on": on}
     if row is None:

@@ -1,6 +1,6 @@
 """W8: for issued bills, which step is due today and what keeps it silent. Planning and preview ask the same questions here."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -10,12 +10,14 @@ from orchestrator.domain.reminders import (
     OVER,
     Anchor,
     Audience,
+    Dated,
     LetterState,
     SequenceRule,
     Step,
     against,
     due_steps,
     sequence_for,
+    too_soon,
 )
 from orchestrator.domain.reminders import Sequence as Steps
 from orchestrator.domain.silence import Quiet, Standing, quiet
@@ -26,6 +28,9 @@ from orchestrator.storage.reminders import Reach
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.read_standings import rules_of, standings
+
+NOTHING_ELSE: Mapping[str, date | None] = {}
+NOT_THERE = Quiet("never_delivered")
 
 PAGE = 200
 """Bills judged at a time: what is open grows with the years, what is held in memory does not."""
@@ -42,6 +47,11 @@ class Facts:
     letter_id: int | None = None
     """The letter that is being written, if one is: that it may have left already is no reason to say nothing in it."""
 
+    @property
+    def counted(self) -> Dated:
+        """The dates that its steps are counted from."""
+        return self.sequence.counted_from(self.bill, self.standing.delivered_on)
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -51,6 +61,8 @@ class Judged:
     step: Step | None
     skipped: tuple[Step, ...]
     quiets: tuple[Quiet, ...]
+    early: tuple[tuple[Step, Quiet], ...] = ()
+    """Steps whose day has come while the client did not have the bill, or had it lately: they follow, none is skipped."""
 
     @property
     def bill(self) -> Bill:
@@ -58,7 +70,7 @@ class Judged:
 
     def on(self, step: Step) -> date:
         """The day on which a step that is due fell due."""
-        on = self.facts.sequence.on(step, self.bill)
+        on = self.facts.sequence.on(step, self.facts.counted)
         assert on is not None
         return on
 
@@ -88,23 +100,39 @@ def facts_of(rt: Runtime, work: Work, bills: Sequence[Bill], *, letter_id: int |
 
 
 def decide(
-    rt: Runtime, facts: Facts, *, today: date, planning: bool, also_done: Collection[str] = ()
+    rt: Runtime, facts: Facts, *, today: date, planning: bool, also_done: Mapping[str, date | None] = NOTHING_ELSE
 ) -> Judged:  # fmt: skip
     """Which step of a bill is due on `today`, and every reason against it; reads nothing.
 
-    `also_done` are steps that count as done although no row says so: those of the days before a preview's.
+    `also_done` are steps that count as done although no row says so, with the day of those that were sent: what happens
+    on the days before a preview's.
     """
     done = {*(step for step, row in facts.known.items() if _is_done(row, facts.letter_id)), *also_done}
-    due = due_steps(facts.sequence, facts.bill, today=today, done=done)
+    due = due_steps(facts.sequence, facts.bill, today=today, done=done, delivered_on=facts.standing.delivered_on)
     quiets: tuple[Quiet, ...] = ()
     if due.step is not None:
-        quiets = _before_start(rt, facts.bill) or tuple(_against(rt, facts, due.step, today=today, planning=planning))
-    return Judged(facts, due.step, due.skipped, quiets)
+        last_on = max([*_done_on(rt, facts), *filter(None, also_done.values())], default=None)
+        quiets = _before_start(rt, facts.bill) or (
+            *_against(rt, facts, due.step, today=today, planning=planning),
+            *too_soon(facts.sequence, today=today, last_on=last_on),
+        )
+    if not facts.standing.delivered:
+        return Judged(facts, due.step, (), quiets, tuple((step, NOT_THERE) for step in due.skipped))
+    return Judged(facts, due.step, due.skipped, quiets, due.early)
 
 
 def _is_done(row: Row, letter_id: int | None) -> bool:
     """Over, or perhaps sent: a letter in doubt counts as done until a person has said that it did not arrive (F75)."""
     return row["state"] in OVER or (row["letter_state"] == LetterState.UNKNOWN and row["letter_id"] != letter_id)
+
+
+def _done_on(rt: Runtime, facts: Facts) -> Iterator[date]:
+    """The days on which steps of a bill were done, or may have been."""
+    for row in facts.known.values():
+        if row["sent_at"] is not None:
+            yield rt.local_date(row["sent_at"])
+        elif row["letter_state"] == LetterState.UNKNOWN and row["letter_id"] != facts.letter_id:
+            yield row["letter_on"]
 
 
 def _before_start(rt: Runtime, bill: Bill) -> tuple[Quiet, ...]:

@@ -97,6 +97,7 @@ def _settle(rt: Runtime, work: Work, page: Sequence[Judged], today: date) -> Non
     rows: list[dict[str, Any]] = []
     for one in page:
         rows += [_passed_over(one, skipped, today) for skipped in one.skipped]
+        rows += [_row(one, step, ReminderState.SILENT, today, quiets=(why,)) for step, why in one.early]
         if one.step is None or _under_way(one):
             continue
         if _forgotten(one, lost):

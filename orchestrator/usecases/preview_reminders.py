@@ -87,12 +87,12 @@ def _judged(rt: Runtime, work: Work, on: date, days: Sequence[date], seen: Seen)
 
 def _on_the_last(rt: Runtime, facts: Facts, days: Sequence[date]) -> Judged:
     """How a bill stands on the last of these days, after everything that is done about it on those before."""
-    done: set[str] = set()
+    done: dict[str, date | None] = {}
     for day in days[:-1]:
         one = decide(rt, facts, today=day, planning=True, also_done=done)
-        done |= {step.key for step in one.skipped}
+        done |= {step.key: None for step in one.skipped}
         if one.step is not None and not one.quiets:
-            done.add(one.step.key)
+            done[one.step.key] = day
     return decide(rt, facts, today=days[-1], planning=True, also_done=done)
 
 

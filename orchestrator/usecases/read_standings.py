@@ -174,7 +174,7 @@ def standings(rt: Runtime, work: Work, bill_ids: Collection[int]) -> dict[int, S
     reversed_at = work.journal.reversed_at(bills)
     came_back = {row["key"] for row in work.exceptions.listed(kind="payment_reversed", limit=None)}
     disputed = {row["bill_id"]: row["amount_cents"] for row in work.draws.holds(kind=DISPUTE)}
-    sent, waiting = work.messages.last_sent(bills), work.messages.waiting(bills)
+    sent, waiting = work.messages.sent(bills), work.messages.waiting(bills)
     at_lawpay = work.gateway.paid_for(bills)
     bounced = _bounced(work, bills.values())
     retainers = work.retainers.of_bills(bills)
@@ -200,10 +200,15 @@ def standings(rt: Runtime, work: Work, bill_ids: Collection[int]) -> dict[int, S
             retainer=bill.id in retainers,
             deposit_quiet=deposit.quiet if (deposit := deposit_for(rt, work, bill)) is not None else None,
             delivered=bill.id in sent or rows[bill.id]["sent_by_clio"],
+            delivered_on=_first_day(rt, sent.get(bill.id)) if not rows[bill.id]["sent_by_clio"] else None,
             message_waits=bill.id in waiting,
-            written_on=rt.local_date(sent[bill.id]) if bill.id in sent else None,
+            written_on=rt.local_date(sent[bill.id][-1]) if bill.id in sent else None,
         )
     return found
+
+
+def _first_day(rt: Runtime, moments: Sequence[datetime] | None) -> date | None:
+    return rt.local_date(moments[0]) if moments else None
 
 
 def _bounced(work: Work, bills: Iterable[Bill]) -> set[str]:

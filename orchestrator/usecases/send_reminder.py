@@ -256,7 +256,7 @@ class SendReminder(Effect[str]):
 
     def _link(self, work: Work, one: _Spoken) -> Fresh:
         """The link that this bill's part of the letter brings: one that lives until the next step."""
-        following = one.judged.facts.sequence.next_on(one.step, one.judged.bill)
+        following = one.judged.facts.sequence.next_on(one.step, one.judged.facts.counted)
         until = work.now + AFTER_THE_LAST
         if following is not None:
             until = max(until, datetime.combine(following + timedelta(days=1), time(), UTC))

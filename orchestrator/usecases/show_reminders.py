@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from orchestrator.domain.bills import Bill
 from orchestrator.domain.reasons import meaning
+from orchestrator.domain.reminders import Dated, Step
 from orchestrator.domain.reminders import Sequence as Steps
-from orchestrator.domain.reminders import Step
 from orchestrator.engine.runtime import Runtime
 from orchestrator.storage.repository import Row
 from orchestrator.usecases.judge_reminders import decide, facts_of
@@ -43,7 +42,7 @@ def show_reminders(rt: Runtime, bill_id: int) -> dict[str, Any]:
         "bill_id": bill.id, "bill_number": bill.number, "state": bill.state, "sequence": sequence.name,
         "due_on": sequence.due_on(bill), "open_cents": bill.open_cents, "currency": bill.currency,
         "steps": [
-            *(_step(step, sequence, bill, known.known.get(step.key), letters) for step in sequence.steps),
+            *(_step(step, sequence, known.counted, known.known.get(step.key), letters) for step in sequence.steps),
             *(_of_row(row, letters) | {"action": None, "falls_due_on": row["due_on"]} for row in gone),
         ],
         "due_now": judged.step.key if judged.step is not None else None,
@@ -54,7 +53,7 @@ def show_reminders(rt: Runtime, bill_id: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _step(step: Step, sequence: Steps, bill: Bill, row: Row | None, letters: dict[int, Row]) -> dict[str, Any]:
+def _step(step: Step, sequence: Steps, bill: Dated, row: Row | None, letters: dict[int, Row]) -> dict[str, Any]:
     told: dict[str, Any] = {
         "step": step.key, "state": "not due yet", "reason": None, "why": "", "silent_since": None, "sent_at": None,
         "letter_on": None, "message_id": None,

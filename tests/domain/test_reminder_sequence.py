@@ -17,6 +17,7 @@ from orchestrator.domain.reminders import (
     Sequence,
     Step,
     due_steps,
+    too_soon,
 )
 from orchestrator.sequences import load
 from tests.firm import CONFIG
@@ -118,3 +119,41 @@ def test_F58_a_machine_that_was_away_for_days_sends_one_message_and_no_storm(up,
 def test_what_is_over_stays_over():
     assert {ReminderState.SENT, ReminderState.SKIPPED, ReminderState.SUPERSEDED} == OVER
     assert set(REMINDER_TRANSITIONS) == set(ReminderState)
+
+
+# ── a bill that arrived late, and steps that a hold pushed together ──
+
+
+@given(late=st.integers(0, 60))
+def test_a_bill_that_arrived_late_is_followed_by_every_step_counted_from_that_day(late):
+    arrived, done, sent = DUE + timedelta(days=late), set(), []
+    for day in range(late, late + 40):
+        today = DUE + timedelta(days=day)
+        found = due_steps(STANDARD, Bill(), today=today, done=done, delivered_on=arrived)
+        assert found.skipped == ()
+        assert {why.until for _, why in found.early} <= {
+            arrived + timedelta(days=step.days - 1) for step in STANDARD.steps
+        }
+        if found.step is not None:
+            sent.append((today - arrived).days)
+            done.add(found.step.key)
+    assert sent == [7, 21, 30]
+
+
+def test_a_step_whose_day_came_too_early_says_until_when_it_waits():
+    found = due_steps(STANDARD, Bill(), today=DUE + timedelta(days=9), done=(), delivered_on=DUE + timedelta(days=5))
+    assert found.step is None
+    [(step, why)] = found.early
+    assert (step.key, why.reason, why.until) == ("overdue-7", "delivered_late", DUE + timedelta(days=11))
+
+
+def test_a_bill_that_arrived_in_time_is_counted_from_its_own_dates():
+    assert STANDARD.counted_from(Bill(), DUE - timedelta(days=20)).due_on == DUE
+
+
+def test_two_steps_of_a_bill_lie_the_sequence_s_gap_apart():
+    last = DUE + timedelta(days=20)
+    waiting = [too_soon(STANDARD, today=last + timedelta(days=day), last_on=last) for day in range(7)]
+    assert [len(one) for one in waiting] == [1, 1, 1, 1, 1, 0, 0]
+    assert waiting[0][0].until == last + timedelta(days=4)
+    assert too_soon(STANDARD, today=last, last_on=None) == ()

@@ -189,3 +189,30 @@ def test_F76_a_link_that_ran_out_in_nobody_s_hands_is_made_anew(firm):
     assert sent_to(firm)[-1] == NEW
     assert len(firm.links()) == 2
     firm.check()
+
+
+# ── reminders ──
+
+
+def steps(firm, bill):
+    with firm.rt.read() as work:
+        known = work.reminders.of_bills([bill["id"]]).get(bill["id"], {})
+    return {step: (row["state"], row["reason"]) for step, row in known.items()}
+
+
+def test_F76_reminders_of_a_bill_that_was_not_delivered_count_from_the_day_on_which_it_was(firm):
+    bill = firm.mailed_bill(due_at="2026-03-12")
+    comes_back(firm)
+    firm.later(days=22)  # Tuesday, March 24: twelve days after it was due
+    assert steps(firm, bill) == {"overdue-7": ("silent", "address_bounced")}
+    firm.later(days=13)  # Monday, April 6
+    assert steps(firm, bill)["overdue-7"] == ("silent", "never_delivered"), "it is not overtaken, it comes later"
+    moves(firm)
+    assert firm.exceptions() == {}
+    firm.later(days=1)
+    assert set(steps(firm, bill).values()) == {("silent", "delivered_late")}
+    for _ in range(26):
+        firm.later(days=1)
+    chased = [(mail["at"][:10], mail["headers"]["X-Orchestrator-Step"]) for mail in firm.mails()][2:]
+    assert chased == [("2026-04-13", "overdue-7"), ("2026-04-27", "overdue-21")]
+    firm.check()

@@ -8,11 +8,14 @@ from shutil import copytree
 
 import pytest
 
+from orchestrator.domain.silence import Subject
 from orchestrator.engine import lineage
 from orchestrator.errors import Rejected
 from orchestrator.storage.jobs import JobState
 from orchestrator.storage.lineage import Cause
 from orchestrator.usecases.approve_reminders import approve_reminders
+from orchestrator.usecases.explain_silence import explain_silence
+from orchestrator.usecases.hold_reminders import hold, release
 from orchestrator.usecases.preview_reminders import preview_reminders
 from orchestrator.usecases.settle_job import settle_job
 from orchestrator.usecases.show_reminders import show_reminders
@@ -216,6 +219,23 @@ def test_a_closed_matter_is_not_chased_and_is_again_once_it_is_open(firm):
     firm.sandbox.act("open_matter", id=firm.matter())
     at(firm, "2026-03-20")
     assert letters(firm) == [{bill["id"]: "overdue-7"}]
+    firm.check()
+
+
+def test_after_a_long_hold_two_steps_keep_their_distance(firm):
+    bill = owed(firm)
+    held = hold(firm.rt, Subject.BILL, bill["id"], "hold", until=None, why="she called", by="iris", dry_run=False)
+    at(firm, "2026-03-31")
+    assert letters(firm) == []
+    release(firm.rt, held["hold"], why="settled", by="iris", dry_run=False)
+    at(firm, "2026-04-01")
+    assert letters(firm) == [{bill["id"]: "overdue-7"}]
+    at(firm, SECOND)
+    [now] = explain_silence(firm.rt, bill["id"])["silent_because"]
+    assert (now["reason"], str(now["until"])) == ("step_too_soon", "2026-04-05")
+    assert rows(firm, bill)["overdue-21"] == ("silent", "step_too_soon")
+    at(firm, "2026-04-06")
+    assert letters(firm)[1:] == [{bill["id"]: "overdue-21"}]
     firm.check()
 
 
