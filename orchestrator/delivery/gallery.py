@@ -9,7 +9,7 @@ from pathlib import Path
 from orchestrator.delivery.letters import TemplateLetters
 from orchestrator.delivery.templates import MARKUP
 from orchestrator.domain.ids import effect_key
-from orchestrator.domain.letters import BrandRule, DrawNotice, DueBill, Letter, Reminder
+from orchestrator.domain.letters import BrandRule, DrawNotice, DueBill, Letter, Reminder, Wider
 from orchestrator.domain.money import Money
 
 TODAY = date(2026, 11, 5)
@@ -114,6 +114,8 @@ def _cases(letters: TemplateLetters, step: str, currency: str, host: str) -> Ite
     yield "one bill without link", replace(reminder, bills=(replace(bill, pay_url=None),))
     yield "three bills with links", replace(reminder, bills=more)
     yield "three bills one link", replace(reminder, bills=more, pay_url=link)
+    wider = Wider(("998", "1017", "1042"), Money(1_148_445, currency))
+    yield "one bill link of three", replace(reminder, bills=(replace(bill, pay_url=None),), pay_url=link, wider=wider)
     yield "three bills some links", replace(reminder, bills=(*more[:2], replace(more[2], pay_url=None)))
     long = replace(
         bill, number="2026-000000-SUPPLEMENT-" + "7" * 17, matter_number="Quill Family Trust & Successors v. 1234"

@@ -29,6 +29,9 @@ NAME, NUMBER, POSTAL = 80, 40, 200
 
 MESSAGE_ID = re.compile(r"<[!-;=?-~]{3,200}>", re.ASCII)
 LONGEST_THREAD = 20
+A_FEW = 12
+"""Bills that one sentence names."""
+
 A_LINE = 20
 """Bills on one line of a header."""
 
@@ -72,6 +75,8 @@ class Facts:
     issued_on: str
     days: str
     pay_url: str
+    pay_amount: str
+    pay_for: str
     way: str
     draw_on: str
     left: str
@@ -182,6 +187,10 @@ class TemplateLetters:
         style = self._style_of(reminder)
         alone = reminder.pay_url or (bills[0].pay_url if len(bills) == 1 else None)
         facts = self._facts(style, reminder, bills, pay_url=pay_link(alone, self._pay_hosts) if alone else "")
+        if reminder.wider is not None:
+            facts = replace(
+                facts, pay_amount=style.money(reminder.wider.amount), pay_for=_in_short(reminder.wider.numbers)
+            )
         return self._finish(style, reminder.template, reminder, facts, bills, now=now)
 
     def _style_of(self, letter: Letter | Reminder) -> Style:
@@ -215,6 +224,7 @@ class TemplateLetters:
         )
         alone = lines[0] if len(lines) == 1 else Line("", "", "", "", "", "")
         linked = sum(1 for line in lines if line.pay_url)
+        amount = style.money(Money(sum(bill.amount.cents for bill in bills), bills[0].amount.currency))
         return Facts(
             lang=style.tag,
             firm_name=style.firm_name,
@@ -228,11 +238,13 @@ class TemplateLetters:
             count=len(lines),
             bill_number=alone.number,
             matter_number=alone.matter,
-            amount=style.money(Money(sum(bill.amount.cents for bill in bills), bills[0].amount.currency)),
+            amount=amount,
             due_on=alone.due_on,
             issued_on=style.date(bills[0].issued_on) if len(bills) == 1 else "",
             days=alone.days,
             pay_url=pay_url,
+            pay_amount=amount,
+            pay_for="",
             way="one" if pay_url else "none" if not linked else "each" if linked == len(lines) else "some",
             draw_on="",
             left="",
@@ -278,6 +290,12 @@ class TemplateLetters:
         if before:
             yield "In-Reply-To", before[-1]
             yield "References", "\r\n ".join(before)
+
+
+def _in_short(numbers: Sequence[str]) -> str:
+    """Numbers of bills in a sentence: all of them, or the first few of very many."""
+    said = [one_line(number, NUMBER) for number in numbers[:A_FEW]]
+    return ", ".join([*said, "…"] if len(numbers) > A_FEW else said)
 
 
 def _listed(words: Sequence[str]) -> str:

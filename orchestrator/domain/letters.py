@@ -67,6 +67,14 @@ class DueBill:
 
 
 @dataclass(frozen=True, slots=True)
+class Wider:
+    """What a reminder's one link collects, where that is more than the reminder is about: which bills, and their sum."""
+
+    numbers: tuple[str, ...]
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
 class Reminder:
     """One message to one client about every bill that is due a step today: one currency, one total (F72).
 
@@ -84,6 +92,7 @@ class Reminder:
     thread: tuple[str, ...] = ()
     region: str | None = None
     office: str | None = None
+    wider: Wider | None = None
 
 
 @dataclass(frozen=True, slots=True)

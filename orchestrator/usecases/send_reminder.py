@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from orchestrator.domain.bills import BillKind
 from orchestrator.domain.ids import address_key, effect_key
-from orchestrator.domain.letters import DueBill, Finished, Reminder
+from orchestrator.domain.letters import DueBill, Finished, Reminder, Wider
 from orchestrator.domain.money import Money
 from orchestrator.domain.reminders import Action, LetterState, Step
-from orchestrator.domain.silence import Quiet
+from orchestrator.domain.silence import Quiet, quiet
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.effects import Effect, Intent, Unneeded
 from orchestrator.errors import Away, NeedsReview, Rejected, Stale
@@ -22,7 +22,7 @@ from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.how_to_write import manner
 from orchestrator.usecases.judge_reminders import Judged, decide, facts_of
 from orchestrator.usecases.plan_reminders import DAY_PASSED, WRITTEN_TODAY, want_letter
-from orchestrator.usecases.read_standings import read_standings
+from orchestrator.usecases.read_standings import read_standings, rules_of, standings
 from orchestrator.usecases.renew_link import Fresh, link_until
 from orchestrator.usecases.send_message import PUT_OFF, had_today, tell_when_long
 
@@ -203,11 +203,13 @@ class SendReminder(Effect[str]):
         return None
 
     def _bills_of_due_letters(self) -> list[int]:
-        """This letter's bills, and with them those of the topic's other due letters: one reading serves them all."""
+        """This letter's bills and what shares a link with them, and those of other due letters: one reading serves them all."""
         with self.rt.read() as work:
             mine = self.job.payload["letter_id"]
             others = {int(one["letter_id"]) for one in work.jobs.due_payloads(TOPIC, limit=AT_ONCE)} - {mine}
             own = [row["bill_id"] for row in work.reminders.in_letters([mine])]
+            shared = {link["id"]: link for link in work.links.alive(own).values()}
+            own += {one for link in shared.values() for one in work.links.parts(link)} - set(own)
             rest = [row["bill_id"] for row in work.reminders.in_letters(others)]
         return own + rest[: max(0, AT_ONCE - len(own))]
 
@@ -285,17 +287,40 @@ class SendReminder(Effect[str]):
         sternest = max(zip(spoken, bills, strict=True), key=lambda pair: (pair[1].days_overdue, pair[0].step.days))[0]
         client = spoken[0].judged.bill.client
         assert client is not None
+        pay_url, wider = self._one_for_all(work, links, bills, today=letter["on"])
         facts = [fact for one in spoken for fact in (one.row["bill_id"], one.step.key)]
         return Reminder(
             template=sternest.step.template,
             to=str(client.email),
             client_name=client.name,
             bills=bills,
-            pay_url=_one_for_all(work, links, bills),
+            pay_url=pay_url,
+            wider=wider,
             key=effect_key("reminder", letter["client_id"], letter["on"], *facts),
             thread=tuple(work.reminders.thread_of([one.row["bill_id"] for one in spoken])),
             **manner(self.rt, [matter for one in spoken for matter in one.judged.facts.standing.matters]),
         )
+
+    def _one_for_all(
+        self, work: Work, links: Sequence[Fresh], bills: Sequence[DueBill], *, today: date
+    ) -> tuple[str | None, Wider | None]:
+        """The address at which the bills of this letter are paid together, and what else is paid there."""
+        shared = {fresh.link["id"]: fresh.link for fresh in links if fresh.link is not None and fresh.link["client_id"]}
+        covered = {bill.bill_id for bill in bills}
+        for link in shared.values():
+            parts = work.links.parts(link)
+            others = parts.keys() - covered
+            if covered - parts.keys():
+                continue
+            if not others:
+                return link["url"], None
+            # A bill of which nothing may be said today is not asked for in passing either.
+            if not any(
+                quiet(one, today=today, rules=rules_of(self.rt)) for one in standings(self.rt, work, others).values()
+            ):
+                numbers = tuple(bill.number for bill in work.mirror.bills(parts).values())
+                return link["url"], Wider(numbers, Money(link["amount_cents"], link["currency"]))
+        return None, None
 
     def _letter(self, work: Work) -> Row:
         letter = work.reminders.letter(self.job.payload["letter_id"])
@@ -307,10 +332,3 @@ class SendReminder(Effect[str]):
 def _worth_waiting(one: _Spoken, fresh: Fresh) -> bool:
     """A link that is being made is there in a moment; for room under the quota only the step waits whose point the link is."""
     return fresh.pending and (fresh.why != NO_ROOM or one.step.action is Action.MESSAGE_WITH_LINK)
-
-
-def _one_for_all(work: Work, links: Sequence[Fresh], bills: Sequence[DueBill]) -> str | None:
-    """The address at which exactly the bills of this letter are paid together, if their link is one for several."""
-    shared = {fresh.link["id"]: fresh.link for fresh in links if fresh.link is not None and fresh.link["client_id"]}
-    covered = {bill.bill_id for bill in bills}
-    return next((link["url"] for link in shared.values() if set(work.links.parts(link)) == covered), None)

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.delivery.letters import TemplateLetters
-from orchestrator.domain.letters import Brand, DueBill, Finished, Reminder
+from orchestrator.domain.letters import Brand, DueBill, Finished, Reminder, Wider
 from orchestrator.domain.money import Money
 from orchestrator.errors import Rejected
 
@@ -241,3 +241,22 @@ def test_f78_whatever_the_bills_are_called_links_lead_to_the_payment_host_only(b
     assert "None" not in text
     assert "\n\n\n" not in text
     assert finished.message == write(template=template, region=region, bills=tuple(bills), pay_url=pay_url).message
+
+
+@pytest.mark.parametrize(
+    ("region", "said"),
+    [("en-US", "To pay only the $1,234.50 above"), ("fr-CA", "Pour ne payer que les 1\xa0234,50\xa0$\xa0US ci-dessus")],
+)
+def test_one_link_for_more_than_the_letter_is_about_says_what_it_collects(region, said):
+    numbers = tuple(str(number) for number in range(1040, 1060))
+    finished = write(
+        bills=(replace(FIRST, pay_url=None),), pay_url=LINK, wider=Wider(numbers, Money(250_000)), region=region
+    )
+    text, page = both(finished)
+    sum_ = "$2,500.00" if region == "en-US" else "2\xa0500,00\xa0$\xa0US"
+    for words in (text.replace("\n", " "), page.text.replace("  ", " ")):
+        assert flat(said) in flat(words)
+        assert "1040, 1041" in words
+        assert "1051, …" in words
+        assert flat(words).count(flat(sum_)) >= 2
+    assert page.links.count(LINK) == 2

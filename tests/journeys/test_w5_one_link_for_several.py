@@ -3,6 +3,8 @@
 import pytest
 
 from orchestrator.domain.links import FOR_REMINDER
+from orchestrator.domain.silence import HoldKind, Subject
+from orchestrator.usecases.hold_reminders import hold
 from orchestrator.usecases.show_links import show_budget
 from tests.databases import either_url
 from tests.firm import open_firm
@@ -153,16 +155,35 @@ def test_a_reminder_of_all_that_share_a_link_brings_it_once_with_the_sum(togethe
     firm.check()
 
 
-def test_a_reminder_of_one_of_them_does_not_bring_a_link_that_collects_more_than_it_says(together):
+def test_a_reminder_of_one_of_them_brings_the_link_they_share_and_says_what_it_collects(together):
     firm = together
     late = firm.issued_bill(dollars=300, due_at=DUE)
-    firm.issued_bill(dollars=500, due_at="2026-06-01")
+    other = firm.issued_bill(dollars=500, due_at="2026-06-01")
     seen(firm)
+    at(firm, FIRST)
+    assert letters(firm) == [{late["id"]: "overdue-7"}]
+    [mail] = firm.mails()[1:]
+    for text in (mail["text"], mail["html"]):
+        said = " ".join(text.split())
+        assert f"invoices ({late['number']}, {other['number']}): $800.00 in all" in said
+        assert "To pay only the $300.00 above, reply" in said
+        assert firm.links()[0]["url"] in text
+    assert "$300.00" in mail["subject"] + mail["text"]
+    firm.check()
+
+
+def test_a_reminder_does_not_ask_in_passing_for_a_bill_that_is_held(together):
+    firm = together
+    late = firm.issued_bill(dollars=300, due_at=DUE)
+    held = firm.issued_bill(dollars=500, due_at="2026-06-01")
+    seen(firm)
+    hold(firm.rt, Subject.BILL, held["id"], HoldKind.HOLD, until=None, why="They talk.", by="ada", dry_run=False)
     at(firm, FIRST)
     assert letters(firm) == [{late["id"]: "overdue-7"}]
     text = firm.mails()[-1]["text"]
     assert "$300.00" in text
     assert firm.links()[0]["url"] not in text
+    assert str(held["number"]) not in text
     firm.check()
 
 
