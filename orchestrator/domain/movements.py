@@ -5,6 +5,8 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from enum import StrEnum
 
+from orchestrator.domain.references import normalise
+
 
 class Source(StrEnum):
     """Who saw it. Only a bank's own word says what a bank holds (T38)."""
@@ -65,6 +67,11 @@ class Movement:
     def link(self) -> str:
         """What it says it belongs to: its parent, or else its very reference, which people fill with the payment's id."""
         return (self.parent or self.reference.strip())[:200]
+
+    @property
+    def reference_normalised(self) -> str:
+        """Its reference as others may write it: without case, spaces, punctuation or leading zeros."""
+        return normalise(self.reference)[:200]
 
     @property
     def digest(self) -> str:

@@ -19,6 +19,7 @@ from orchestrator.domain.references import (
     ReferenceKind,
     ReferenceTable,
     Resolution,
+    Unknown,
     id_in,
     normalise,
     resolve,
@@ -69,9 +70,10 @@ class References(Repository):
         """`resolve` for many texts in a few statements."""
         wanted = {text: text.strip() for text in texts}
         found = self._tables(provider, {text for text in wanted.values() if text and len(text) <= LONGEST})
-        return {text: resolve(bare, found.get(bare, ReferenceTable())) for text, bare in wanted.items()}
+        return {text: resolve(bare, found[bare]) if bare in found else Unknown() for text, bare in wanted.items()}
 
     def _tables(self, provider: str, texts: Collection[str]) -> dict[str, ReferenceTable]:
+        """What is known about each of these texts about which anything may be known."""
         norms = {text: normalise(text)[:LONGEST] for text in texts}
         known, numbered = self._known(provider, set(norms.values())), self._bills(set(norms.values()) - {""})
         ids = self._ids({ident for text in texts if (ident := id_in(text)) is not None})
@@ -79,6 +81,7 @@ class References(Repository):
         return {
             text: ReferenceTable(known.get(norm, ()), ids, numbered.get(norm, ()), keys, own_key)
             for text, norm in norms.items()
+            if ids or keys or norm in known or norm in numbered
         }
 
     def _known(self, provider: str, norms: Collection[str]) -> dict[str, list[Known]]:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
-from orchestrator.domain.matching import LADDER, NOT_YET, SAME_REFERENCE_DAYS, SET, Item, Leg, Look, Match, Rule
+from orchestrator.domain.matching import NOT_YET, SAME_REFERENCE_DAYS, SET, Item, Leg, Look, Match, Rule
 from orchestrator.domain.movements import Source
 from orchestrator.domain.references import normalise
 from orchestrator.storage.repository import CHUNK, Repository, Row
@@ -206,22 +206,68 @@ class Runs(Repository):
             found += self._items(named.where(movements.c.link.in_([item.key for item in ours])))
         return sorted(found)
 
-    def unlinked(
-        self, window: Window, source: Source, after: int, size: int, processors: Collection[str] = PROCESSORS
+    def second_looks(self, window: Window, run_id: int, after: int, size: int) -> tuple[list[Look], int | None]:
+        """The next payments that no line names, by id, each with the one line of its reference; and where they end.
+
+        Only where nobody else of the window has that reference, be it as its id, and no line the payment's id: then no other
+        rung, and no other page, could say anything about the two.
+        """
+        pay, line = movements.alias("pay"), movements.alias("line")
+        columns = ("id", "on", "amount_cents", "status", "kind", "source", "reference", "matter_id", "external_id")
+        theirs = [line.c[name] for name in ("id", "amount_cents", "status", "matter_id", "on")]
+        mine = sa.and_(unmatched.c.run_id == run_id, unmatched.c.leg == Leg.PROCESSOR, unmatched.c.right == 0)
+        following = sa.and_(mine, unmatched.c.state == "open", unmatched.c.movement_id > after)
+
+        def pooled(other: Seen, *where: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+            pool = sa.and_(other.c.run_id == run_id, other.c.leg == Leg.PROCESSOR, *where)
+            return sa.exists(sa.select(sa.literal(1)).where(pool))
+
+        def stands(other: Seen, key: sa.ColumnElement[str], *where: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+            named = _named_line(window, other, key)
+            return sa.exists(sa.select(sa.literal(1)).where(named, *where))
+
+        equal, alike, named, again, other = (
+            *(unmatched.alias(name) for name in ("equal", "alike", "named")),
+            *(movements.alias(name) for name in ("again", "other")),
+        )
+        nobody_else = ~sa.or_(
+            self._is_matched(run_id, Leg.PROCESSOR, line.c.id),
+            pooled(named, named.c.movement_id == line.c.id),
+            pooled(equal, equal.c.reference == unmatched.c.reference, equal.c.movement_id != unmatched.c.movement_id),
+            pooled(alike, alike.c.name == unmatched.c.reference),
+            stands(again, unmatched.c.reference, again.c.id != line.c.id),
+            stands(other, unmatched.c.name),
+        )
+        both = unmatched.join(pay, pay.c.id == unmatched.c.movement_id).join(
+            line, _named_line(window, line, unmatched.c.reference)
+        )
+        chosen = sa.select(*(pay.c[name] for name in columns), *theirs).select_from(both).where(following, nobody_else)
+        found = self.tuples(chosen.order_by(unmatched.c.movement_id).limit(size))
+        near = [row[:-1] for row in found if abs((_day(row[1]) - _day(row[-1])).days) <= SAME_REFERENCE_DAYS]
+        return cast(list[Look], near), found[-1][0] if len(found) == size else None
+
+    @staticmethod
+    def _is_matched(run_id: int, leg: Leg, right: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+        mine = sa.and_(matches.c.run_id == run_id, matches.c.leg == leg, matches.c.right_id == right)
+        return sa.exists(sa.select(sa.literal(1)).where(mine))
+
+    def unseen(self, window: Window, run_id: int, after: int, size: int) -> list[Item]:
+        """The next lines of Clio's ledger, by id, that are neither matched with a payment nor in the pool: they name none."""
+        pool = sa.and_(unmatched.c.run_id == run_id, unmatched.c.leg == Leg.PROCESSOR)
+        pooled = sa.exists(sa.select(sa.literal(1)).where(pool, unmatched.c.movement_id == movements.c.id))
+        known = sa.or_(self._is_matched(run_id, Leg.PROCESSOR, movements.c.id), pooled)
+        return self._lines(window, Source.CLIO_LEDGER, after, size, ~known)
+
+    def bank_lines_after(self, window: Window, after: int, size: int) -> list[Item]:
+        """The next lines of the bank, by id."""
+        return self._lines(window, Source.BANK, after, size)
+
+    def _lines(
+        self, window: Window, source: Source, after: int, size: int, *where: sa.ColumnElement[bool]
     ) -> list[Item]:
-        """The next movements, by id; of the ledger's only lines that name no movement of these processors in the window."""
         compared = [movements.c[name] for name in COMPARED]
         chosen = sa.select(sa.literal_column("''"), sa.literal_column("1"), movements.c.id, *compared)
-        mine = chosen.where(within(window), movements.c.source == source, movements.c.id > after)
-        if source is Source.CLIO_LEDGER:
-            taken = movements.alias("taken")
-            theirs = sa.and_(
-                taken.c.account == window.account,
-                taken.c.source.in_(sorted(processors)),
-                taken.c.external_id == movements.c.link,
-            )
-            partner = sa.select(sa.literal(1)).where(theirs, within(window, taken))
-            mine = mine.where(sa.or_(movements.c.link == "", ~sa.exists(partner)))
+        mine = chosen.where(within(window), movements.c.source == source, movements.c.id > after, *where)
         return self._items(mine.order_by(movements.c.id).limit(size))
 
     def bank_credits(self, window: Window) -> list[tuple[int, date, int]]:
@@ -349,9 +395,9 @@ class Runs(Repository):
         ]
         self.add_all(matches, MATCHED, rows)
 
-    def keep_pairs(self, run_id: int, pairs: Iterable[tuple[int, int, Any]]) -> None:
-        """What the first look found: by far the most rows of a run."""
-        leg, rule = LADDER[0].leg.value, LADDER[0].name
+    def keep_pairs(self, run_id: int, rule: str, pairs: Iterable[tuple[int, int, Any]]) -> None:
+        """What a first look at payments found: by far the most rows of a run."""
+        leg = Leg.PROCESSOR.value
         self.add_all(matches, MATCHED, [(run_id, leg, rule, left, right, on) for left, right, on in pairs])
 
     def matched_on(
@@ -716,6 +762,14 @@ def _item(row: tuple[Any, ...]) -> Item:
     """A row of the driver's, in the order of `Item`."""
     key, right, ident, source, name, cents, on, *rest = row
     return Item(key, right, ident, source, name, cents, _day(on), *rest)
+
+
+def _named_line(window: Window, line: Seen, key: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """A ledger line of the window with this reference, in the very words of the index that has no other movements."""
+    ledger = line.c.source == sa.literal_column(f"'{Source.CLIO_LEDGER.value}'")
+    return sa.and_(
+        ledger, within(window, line), _filled(line.c.reference_normalised), line.c.reference_normalised == key
+    )
 
 
 def _filled(key: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:

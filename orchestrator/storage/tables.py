@@ -691,12 +691,20 @@ movements = Table(
     Column("parent", Ordered),
     # What it says it belongs to: the parent, or else its very reference, which people fill with the payment's id.
     Column("link", Ordered, nullable=False, server_default=""),
+    Column("reference_normalised", Ordered, nullable=False, server_default=""),
     Column("digest", String(64), nullable=False),
     Column("ended_by", sa.BigInteger),
     Column("seen_at", Instant, nullable=False),
     UniqueConstraint("source", "external_id", "version"),
     Index("ix_movements_by_id", "account", "source", "external_id"),
     Index("ix_movements_by_link", "account", "source", "link"),
+    # What payments without a line of their own are looked up by; nobody else is.
+    _when(
+        "ix_movements_by_reference",
+        "account",
+        "reference_normalised",
+        where="source = 'clio_ledger' AND reference_normalised <> ''",
+    ),
     Index("ix_movements_by_amount", "amount_cents", "on"),
 )
 
@@ -879,7 +887,7 @@ matches = Table(
     Column("right_id", sa.BigInteger),
     # The left side's day; a day's deposit at the bank names its days here instead of every line.
     Column("on", Date, nullable=False),
-    Index("ix_matches_of_run", "run_id", "leg"),
+    Index("ix_matches_of_right", "run_id", "leg", "right_id"),
 )
 
 # What no rule has matched yet, while a run is under way; when it is finished, its outstanding items.

@@ -112,6 +112,7 @@ class Course:
         bank = [self._settle, self._uncleared, self._pass_on, self._bank_lines, *by_leg[Leg.BANK], self._slips]
         return [
             self._link,
+            self._refer,
             self._ledger,
             *by_leg[Leg.PROCESSOR][:2],
             self._name,
@@ -132,35 +133,36 @@ class Course:
     def _link(self, after: int | None) -> int | None:
         """Ledger lines that name their transaction, and every movement that the processor has."""
         looks = self._work.runs.first_looks(self._window, after or 0, PAGE)
-        named = self._named_as(self._heard(looks))
+        self._hear(looks)
+        named = self._named_as(self._contradictable(looks))
         found = matching.clean(looks, named)
-        self._work.runs.keep_pairs(self._run["id"], found.pairs)
-        self._chain(array("q", [ident for one, other, _ in found.pairs for ident in (one, other)]).tobytes())
+        self._keep_pairs(LADDER[0].name, found.pairs)
         verdict = matching.decide(LADDER[0], self._work.runs.linked(self._window, found.rest), named)
         self._keep(Leg.PROCESSOR, verdict)
         self._pool(Leg.PROCESSOR, verdict.left_over)
         self._work.runs.pool(self._run["id"], Leg.PROCESSOR, map(_alone, found.alone))
         return looks[-1][0] if len(looks) >= PAGE else None
 
-    def _heard(self, looks: Sequence[matching.Look]) -> dict[str, set[str]]:
-        """The references whose matters could contradict a ledger line's, by source.
-
-        On the way it counts what settled on each day at each processor, coming in: the bank may show it as one sum.
-        """
-        texts: dict[str, set[str]] = {source: set() for source in ASKED}
+    def _hear(self, looks: Sequence[matching.Look]) -> None:
+        """What settled on each day at each processor, coming in: the bank may show it as one sum."""
         settled: dict[tuple[str, Any], int] = defaultdict(int)
-        self._place["processors"] = sorted({*self._place.get("processors", ()), *{look[5] for look in looks}})
         last = 0
-        for ident, on, cents, status, _, source, reference, matter, _, _, _, _, whose in looks:
+        for ident, on, cents, status, _, source, *_ in looks:
             if cents > 0 and status == "settled" and ident != last:
                 settled[source, on] += cents
-            if whose is not None and matter is None and reference and source in texts:
-                texts[source].add(reference)
             last = ident
         days: dict[str, int] = self._place["days"]
         for (source, on), cents in settled.items():
             days[f"{source}|{on}"] = days.get(f"{source}|{on}", 0) + cents
-        return texts
+
+    @staticmethod
+    def _contradictable(looks: Sequence[matching.Look]) -> dict[str, set[str]]:
+        """The references whose matters could contradict a ledger line's, by source."""
+        return {
+            source: {look[6] for look in looks if look[12] is not None and look[7] is None and look[5] == source} - {""}
+            for source in PROCESSORS
+            if source in ASKED
+        }
 
     def _name(self, after: int | None) -> int | None:
         """What no id and no reference tied to Clio's ledger: the lookup table may know its matter."""
@@ -172,10 +174,21 @@ class Course:
         self._work.runs.name(self._run["id"], known, after or 0, last)
         return last
 
+    def _refer(self, after: int | None) -> int | None:
+        """Payments that no line names, and the only line with their reference."""
+        looks, end = self._work.runs.second_looks(self._window, self._run["id"], after or 0, PAGE)
+        found = matching.clean(looks, self._named_as(self._contradictable(looks)))
+        self._keep_pairs("exact_reference", found.pairs)
+        self._work.runs.leave(self._run["id"], Leg.PROCESSOR, [ident for ident, _, _ in found.pairs])
+        return end
+
+    def _keep_pairs(self, rule: str, pairs: Sequence[tuple[int, int, Any]]) -> None:
+        self._work.runs.keep_pairs(self._run["id"], rule, pairs)
+        self._chain(array("q", [ident for one, other, _ in pairs for ident in (one, other)]).tobytes())
+
     def _ledger(self, after: int | None) -> int | None:
-        """Ledger lines that name no payment there is: their reference, matter or amount may find one."""
-        seen = self._place.get("processors", PROCESSORS)
-        items = self._work.runs.unlinked(self._window, Source.CLIO_LEDGER, after or 0, PAGE, seen)
+        """Ledger lines that name no payment there is, and whose reference finds none for certain: all of it may find one."""
+        items = self._work.runs.unseen(self._window, self._run["id"], after or 0, PAGE)
         self._pool(Leg.PROCESSOR, items)
         return items[-1].id if len(items) == PAGE else None
 
@@ -278,7 +291,7 @@ class Course:
         return [item for item in items if item.id not in old or item.id in carried]
 
     def _bank_lines(self, after: int | None) -> int | None:
-        items = self._work.runs.unlinked(self._window, Source.BANK, after or 0, PAGE)
+        items = self._work.runs.bank_lines_after(self._window, after or 0, PAGE)
         batched = set(self._place["batched"])
         self._pool(Leg.BANK, [item for item in items if item.id not in batched])
         return items[-1].id if len(items) == PAGE else None

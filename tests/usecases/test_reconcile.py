@@ -1,7 +1,7 @@
 """Runs over what four sources saw: what is matched, what is a break, and that a run is decided once."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -227,6 +227,35 @@ def test_the_other_end_of_a_draw_through_lawpay_is_not_missed_at_lawpay(firm):
     )  # fmt: skip
     firm.statement(400, account="operating")
     assert firm.run(account="operating")["breaks"] == []
+
+
+LINE = clio(1, 1000, 2, reference="B 7")
+PAID = lawpay("ch_1", 1000, 2, "b-07")
+BY_REFERENCE = {
+    "one of each": ([PAID, LINE], {"processor.exact_reference": 1}, []),
+    "45 days later": ([PAID, clio(1, 1000, 31 + 16, reference="B 7")], {"processor.exact_reference": 1}, []),
+    "46 days later": ([PAID, clio(1, 1000, 31 + 17, reference="B 7")], {}, ["missing_in_clio"]),
+    "of another amount": ([PAID, clio(1, 999, 2, reference="B 7")], {}, ["amount_differs"]),
+    "of another matter": ([PAID, clio(1, 1000, 2, 6, reference="B 7")], {}, ["wrong_matter"]),
+    "not settled": ([replace(PAID, status=MovementStatus.PENDING), LINE], {"processor.exact_reference": 1}, []),
+    "another payment": ([PAID, lawpay("ch_2", 1000, 2, "B7"), LINE], {}, ["duplicate"]),
+    "another line": ([PAID, LINE, clio(2, 1000, 2, reference="b.7")], {}, ["duplicate"]),
+    "another's id": ([PAID, lawpay("B7", 1000, 2), LINE], {"processor.exact_id": 1}, ["missing_in_clio"]),
+    "a line of its id": ([PAID, LINE, clio(2, 1000, 3, reference="CH 1")], {"processor.exact_id": 1}, []),
+    "a line of another's": (
+        [PAID, lawpay("ch_2", 1000, 2), clio(1, 1000, 2, reference="B 7", parent="ch_2")], {"processor.exact_id": 1},
+        ["missing_in_clio"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BY_REFERENCE)
+def test_F74_only_one_payment_and_one_line_of_a_reference_are_a_pair_and_an_id_comes_first(firm, case):
+    movements, matched, breaks = BY_REFERENCE[case]
+    firm.knows(**{"B-7": 5})
+    firm.sees(*movements)
+    said = firm.run(cut_off=END + timedelta(days=31))
+    assert (said["matches"], [one["kind"] for one in said["breaks"]]) == (matched, breaks)
 
 
 def test_T42_deciding_again_from_nothing_says_the_same(tmp_path):
