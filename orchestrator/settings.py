@@ -137,6 +137,8 @@ class MailSettings(Group):
     relay_knows_keys: bool = False
     bounces_url: SecretStr | None = None
     bounces_seconds: int = Field(default=300, ge=10)
+    soft_bounces: int = Field(default=3, ge=1, le=50)
+    soft_days: int = Field(default=3, ge=0)
     bounce_hook: str | None = Field(default=None, pattern=r"^[a-z0-9-]{1,40}$")
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True)

@@ -2,41 +2,70 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import Message
 from enum import StrEnum
+from itertools import takewhile
 
 LONGEST = 256 * 1024
 """So much of a returned message is read: its report and the headers of the letter come first."""
 
 
 class Bounced(StrEnum):
-    """`hard`: nobody is reached there, or nobody wants to be. `soft`: not today (a full mailbox, a server that was away)."""
+    """`hard`: nobody is reached there. `soft`: not today (a full mailbox, a server that was away). `spam`: it arrived, and
+    whoever got it, or the relay on their word, wants no more.
+    """
 
     SOFT = "soft"
     HARD = "hard"
+    SPAM = "spam"
 
 
 class AddressState(StrEnum):
+    """What is known of an address; `failing` are those from which too much came back softly in a row."""
+
     SOFT = "soft"
+    FAILING = "failing"
     HARD = "hard"
     RELEASED = "released"
 
 
 AFTER: dict[tuple[AddressState, Bounced], AddressState] = {
-    (AddressState.SOFT, Bounced.SOFT): AddressState.SOFT,
-    (AddressState.SOFT, Bounced.HARD): AddressState.HARD,
-    (AddressState.HARD, Bounced.SOFT): AddressState.HARD,
-    (AddressState.HARD, Bounced.HARD): AddressState.HARD,
-    (AddressState.RELEASED, Bounced.SOFT): AddressState.RELEASED,
-    (AddressState.RELEASED, Bounced.HARD): AddressState.HARD,
+    **{(state, bounced): AddressState.HARD for state in AddressState for bounced in (Bounced.HARD, Bounced.SPAM)},
+    **{(state, Bounced.SOFT): state for state in AddressState},
 }
-"""An address that a person released stays so until another letter to it bounces for good."""
+"""What news makes of an address; a soft bounce too many makes it `failing` (`wears_out`), a person's word `released`."""
+
+HELD: dict[AddressState, str] = {
+    AddressState.HARD: "address_bounced",
+    AddressState.FAILING: "address_failing",
+}
+"""The states in which nothing more goes to an address, and the reason of each."""
 
 
-NO_ADDRESS = frozenset({"address_bounced", "address_changed", "mail_address_refused", "mail_address_invalid"})
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """So many letters in a row, over at least so many days, may come back softly before an address counts as bounced."""
+
+    letters: int = 3
+    days: int = 3
+
+
+def wears_out(left: Sequence[tuple[datetime, str | None]], patience: Patience) -> int:
+    """How many letters in a row came back softly, if that is too much, else 0.
+
+    `left` are the letters to one address, the newest first: when each left, and what came back of it. Between two that
+    came back one that did not has arrived, and ends the row.
+    """
+    row = [at for at, _ in takewhile(lambda letter: letter[1] == Bounced.SOFT, left)]
+    worn = len(row) >= patience.letters and row[0] - row[-1] >= timedelta(days=patience.days)
+    return len(row) if worn else 0
+
+
+NO_ADDRESS = frozenset({*HELD.values(), "address_changed", "mail_address_refused", "mail_address_invalid"})
 """Why a message was kept back, or refused by the relay, that another address of its client would mend."""
 
 

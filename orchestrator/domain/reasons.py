@@ -132,6 +132,10 @@ REASONS: dict[str, Reason] = {
         "messages to the client's address come back, or the relay keeps it on its list of addresses not to write to",
         "Reach the client another way, correct the address in Clio, or `orchestrator reminders bounces release` if it is right.",
     ),
+    "address_failing": Reason(
+        "one message after another to the client's address comes back, each time for a trouble that should pass",
+        "Ask the client whether their mailbox works, correct the address in Clio, or `orchestrator reminders bounces release`.",
+    ),
     "address_changed": Reason("the client has another address since; the message follows them there"),
     "client_not_read": Reason("Clio has not been asked yet whether it reminds the client itself"),
     "clio_reminders_on": Reason(

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from orchestrator.domain.bounces import HELD
 from orchestrator.domain.matters import Matter
 from orchestrator.domain.silence import Quiet
 
@@ -257,7 +258,7 @@ OF_THE_MAILBOX = frozenset(
         "client_email_blank",
         "client_email_invalid",
         "client_redacted",
-        "address_bounced",
+        *HELD.values(),
         "clio_reminders_on",
         "do_not_contact",
         "message_on_its_way",

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from orchestrator.domain.bills import GONE, UNISSUED, Bill, BillKind, BillState
+from orchestrator.domain.bounces import HELD
 from orchestrator.domain.contacts import EmailProblem
 from orchestrator.domain.matters import Matter, MatterStatus
 
@@ -119,7 +120,8 @@ class Standing:
     disputed_cents: int = 0
     trust_cents: int = 0
     credit_cents: int = 0
-    bounced: bool = False
+    held_address: str | None = None
+    """Why nothing goes to the client's present address (`bounces.HELD`)."""
     clio_reminds: bool | None = None
     delivered: bool = False
     delivered_on: date | None = None
@@ -182,7 +184,7 @@ def quiet(standing: Standing, *, today: date, rules: Rules) -> tuple[Quiet, ...]
 
 LOUD = frozenset({
     "payment_under_way", "echeck_settling", "credit_unapplied", "matter_unknown", "client_missing", *map(str, EmailProblem),
-    "address_bounced", "never_delivered", "no_assignee",
+    *HELD.values(), "never_delivered", "no_assignee",
 })  # fmt: skip
 """Every reason for which a person may be told of a bill; nobody is wanted for them once it is paid or gone."""
 
@@ -242,7 +244,7 @@ def _unreachable(standing: Standing) -> tuple[Row, ...]:
     return (
         (client is None, Quiet("client_missing", loud=True)),
         (problem is not None, Quiet(str(problem), loud=True)),
-        (standing.bounced, Quiet("address_bounced", loud=True)),
+        (standing.held_address is not None, Quiet(standing.held_address or "", loud=True)),
     )
 
 

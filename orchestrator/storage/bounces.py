@@ -1,14 +1,18 @@
 """Letters that left, by the key in their Message-ID, and what came back of them. An address is only ever its digest."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from orchestrator.domain.bounces import AFTER, AddressState, Bounced, Report
+from orchestrator.domain.bounces import AFTER, HELD, AddressState, Bounced, Patience, Report, wears_out
 from orchestrator.domain.ids import address_key
 from orchestrator.storage.repository import Repository, Row
 from orchestrator.storage.tables import bounce_box, bounces, messages, posted, reminder_letters
+
+MANY = 50
+"""So many letters to one address are looked at: more than any patience allows to come back."""
 
 
 class Bounces(Repository):
@@ -26,9 +30,9 @@ class Bounces(Repository):
         return self.one(sa.select(posted).where(posted.c.key == key))
 
     def of(self, address: str) -> Row | None:
-        """Why nothing more goes to this address: a letter to it came back for good, and nobody has released it since (F76)."""
-        hard = sa.and_(bounces.c.address == address_key(address), bounces.c.state == AddressState.HARD)
-        return self.one(sa.select(bounces).where(hard))
+        """Why nothing more goes to this address (`HELD`): letters to it come back, and nobody has released it since (F76)."""
+        held = sa.and_(bounces.c.address == address_key(address), bounces.c.state.in_(HELD))
+        return self.one(sa.select(bounces).where(held))
 
     def held(self, digest: str) -> Row:
         """The row of an address that a letter came back from, by the digest."""
@@ -40,7 +44,7 @@ class Bounces(Repository):
         One letter counts once as soft and once as hard, however often and by whichever way it is told.
         """
         letter = self.letter(report.key)
-        if letter is None or letter["bounced"] in (Bounced.HARD, report.bounced):
+        if letter is None or letter["bounced"] in (Bounced.HARD, Bounced.SPAM, report.bounced):
             return None
         self.change(sa.update(posted).where(posted.c.key == report.key).values(bounced=report.bounced))
         self.add_once(
@@ -54,20 +58,42 @@ class Bounces(Repository):
         before = self.one(sa.select(bounces).where(bounces.c.address == letter["address"]))
         assert before is not None
         if report.bounced is Bounced.HARD:
-            mine = sa.update(messages).where(messages.c.message_id == letter["message_id"])
-            self.change(mine.values(state="bounced", reason="address_bounced"))
-            # Its steps were done all the same: none of them goes again because of it.
-            reminder = sa.update(reminder_letters).where(reminder_letters.c.message_id == letter["message_id"])
-            self.change(reminder.values(reason="address_bounced"))
+            self._came_back([letter], HELD[AddressState.HARD])
         after = AFTER[AddressState(before["state"]), report.bounced]
         soft = before["soft"] + (report.bounced is Bounced.SOFT)
         mine = sa.update(bounces).where(bounces.c.address == letter["address"])
         self.change(mine.values(state=after, soft=soft, **self._last(letter, report, source)))
         return before
 
+    def wear_out(self, address: str, patience: Patience, *, until: datetime) -> list[Row]:
+        """Hold an address from which the letters that left up to `until` came back softly too often; returns those letters.
+
+        What came back before a person released it is forgiven.
+        """
+        row = self.held(address)
+        if row["state"] in HELD:
+            return []
+        theirs = sa.and_(posted.c.address == address, posted.c.posted_at <= until)
+        if row["released_at"] is not None:
+            theirs = sa.and_(theirs, posted.c.posted_at > row["released_at"])
+        left = self.rows(sa.select(posted).where(theirs).order_by(posted.c.posted_at.desc()).limit(MANY))
+        worn = left[: wears_out([(one["posted_at"], one["bounced"]) for one in left], patience)]
+        if worn:
+            mine = sa.update(bounces).where(bounces.c.address == address)
+            self.change(mine.values(state=AddressState.FAILING))
+            self._came_back(worn, HELD[AddressState.FAILING])
+        return worn
+
+    def _came_back(self, letters: Sequence[Row], reason: str) -> None:
+        ids = [letter["message_id"] for letter in letters]
+        self.change(sa.update(messages).where(messages.c.message_id.in_(ids)).values(state="bounced", reason=reason))
+        # Its steps were done all the same: none of them goes again because of it.
+        reminder = sa.update(reminder_letters).where(reminder_letters.c.message_id.in_(ids))
+        self.change(reminder.values(reason=reason))
+
     def release(self, bounce_id: int, *, by: str) -> bool:
         """A person says that the address may be written to again; False when it was not held."""
-        held = sa.and_(bounces.c.id == bounce_id, bounces.c.state == AddressState.HARD)
+        held = sa.and_(bounces.c.id == bounce_id, bounces.c.state.in_(HELD))
         return (
             self.change(
                 sa.update(bounces).where(held).values(state=AddressState.RELEASED, released_by=by, released_at=self.now)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.domain.bills import Bill
-from orchestrator.domain.bounces import Bounced, Report
+from orchestrator.domain.bounces import HELD, AddressState, Bounced, Patience, Report
 from orchestrator.domain.ids import address_key
 from orchestrator.domain.kinds import Kind
 from orchestrator.domain.reasons import advice
@@ -16,7 +16,7 @@ from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.trial import trial
 
-BOUNCED = "address_bounced"
+USUAL = Patience()
 ADDRESS = "address:"
 """How the key of an exception about an address begins; the bounce's number follows."""
 
@@ -25,13 +25,19 @@ def note_posted(job: Job, rt: Runtime) -> None:
     """Believe what the relay's webhook said of our letters; who knows our secret path may say it."""
     with step(rt, job) as work:
         for key, bounced, code in job.payload["reports"]:
-            note_bounce(work, Report(key, Bounced(bounced), code), source="webhook")
+            note_bounce(work, Report(key, Bounced(bounced), code), source="webhook", patience=patience_of(rt))
 
 
-def note_bounce(work: Work, report: Report, *, source: str) -> bool:
+def patience_of(rt: Runtime) -> Patience:
+    """How much the firm lets come back softly."""
+    return Patience(letters=rt.settings.mail.soft_bounces, days=rt.settings.mail.soft_days)
+
+
+def note_bounce(work: Work, report: Report, *, source: str, patience: Patience = USUAL) -> bool:
     """Note it, once; False when it is no letter of ours, or no news.
 
-    A soft bounce is counted, and no more: the letter may still arrive. After a hard one nothing more goes to the address.
+    A soft bounce is counted, and no more: the letter may still arrive. After a hard one, or soft ones beyond the firm's
+    patience, nothing more goes to the address. What its reader calls spam has arrived: only the address is held.
     """
     letter = work.bounces.letter(report.key)
     if letter is None or work.bounces.add(report, source=source) is None:
@@ -39,25 +45,36 @@ def note_bounce(work: Work, report: Report, *, source: str) -> bool:
     for bill_id in letter["bill_ids"]:
         said = {"message": letter["message_id"], "bounced": str(report.bounced), "code": report.code, "source": source}
         work.audit.line("message.bounced", "bill", bill_id, **said)
-    if report.bounced is Bounced.HARD:
-        if letter["kind"] == "message":
-            _in_doubt_no_more(work, letter)
-        _came_back(work, letter, report)
+    worn: Sequence[Row] = ()
+    if report.bounced is Bounced.SOFT:
+        worn = work.bounces.wear_out(letter["address"], patience, until=letter["posted_at"])
+    back = [letter] if report.bounced is Bounced.HARD else worn
+    for one in back:
+        _did_not_arrive(work, one)
+    if back or report.bounced is Bounced.SPAM:
+        _hold(work, letter, report)
     return True
 
 
-def _came_back(work: Work, letter: Row, report: Report) -> None:
-    if letter["kind"] == "notice":
+def _did_not_arrive(work: Work, letter: Row) -> None:
+    if letter["kind"] == "message":
+        _in_doubt_no_more(work, letter)
+    elif letter["kind"] == "notice":
         _no_notice(work, letter)
+
+
+def _hold(work: Work, letter: Row, report: Report) -> None:
+    """Ask for a person, as nothing more goes to the address; where the client has another already, nobody is wanted."""
     bills = work.mirror.bills(letter["bill_ids"])
     if bills and not any(_still_there(bill, letter["address"]) for bill in bills.values()):
         work.dirty.mark(Kind.BILL, bills)  # the client has another address already: the message follows them there
         return
     numbers = ", ".join(bill.number for bill in bills.values()) or "(unknown)"
     held = work.bounces.held(letter["address"])
+    reason = HELD[AddressState(held["state"])]
     work.exceptions.open(
-        BOUNCED, exception_key(held["id"]),
-        f"A message about invoice {numbers} came back ({report.code}); nothing more is sent to that address. {advice(BOUNCED)}",
+        reason, exception_key(held["id"]),
+        f"A message about invoice {numbers} came back ({report.code}); nothing more is sent to that address. {advice(reason)}",
         subject=("bill", letter["bill_ids"][0]) if letter["bill_ids"] else None,
         money_cents=sum(bill.balance_cents for bill in bills.values()) or None,
     )  # fmt: skip
@@ -99,7 +116,7 @@ def release_address(rt: Runtime, bounce_id: int, *, by: str, dry_run: bool) -> d
         row = work.bounces.get(bounce_id)
         if row is None or not work.bounces.release(bounce_id, by=by):
             raise Rejected(f"No address is held under {bounce_id}: see `orchestrator reminders bounces list`.")
-        work.exceptions.close(BOUNCED, exception_key(bounce_id))
+        work.exceptions.close_all(HELD.values(), exception_key(bounce_id))
         work.audit.line("address.released", "bounce", bounce_id, actor=by, bills=row["bill_ids"])
         # What was kept back because of it may go now.
         work.dirty.mark(Kind.BILL, [message["bill_id"] for message in work.messages.stranded()])

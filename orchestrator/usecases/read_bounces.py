@@ -8,7 +8,7 @@ from orchestrator.engine.effects import step
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import Away, Transient
 from orchestrator.storage.jobs import Job
-from orchestrator.usecases.note_bounce import note_bounce
+from orchestrator.usecases.note_bounce import note_bounce, patience_of
 
 FIRST_LOOK = timedelta(days=7)
 """How far a first look reaches back; a mail server gives up after five days (RFC 5321)."""
@@ -38,7 +38,7 @@ def read_bounces(job: Job, rt: Runtime) -> None:
     with step(rt, job, {"read": len(found.letters)}) as work:
         ours = [uid for uid, report in read if work.bounces.letter(report.key) is not None]
         for _, report in read:
-            note_bounce(work, report, source="imap")
+            note_bounce(work, report, source="imap", patience=patience_of(rt))
         last = max(
             (letter.uid for letter in found.letters), default=place["uid"] if found.validity == place["validity"] else 0
         )

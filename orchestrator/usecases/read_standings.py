@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from orchestrator.domain.bills import Bill
+from orchestrator.domain.bounces import HELD
 from orchestrator.domain.gateway import ON_ITS_WAY, Method
 from orchestrator.domain.kinds import Kind
 from orchestrator.domain.payments import UNDER_WAY, CreditMemo
@@ -195,7 +196,7 @@ def standings(rt: Runtime, work: Work, bill_ids: Collection[int]) -> dict[int, S
             disputed_cents=disputed.get(bill.id, 0),
             trust_cents=within_reach(rt, work, bill),
             credit_cents=credit.get(client_id or 0, 0),
-            bounced=bill.client is not None and bill.client.email in bounced,
+            held_address=bounced.get(bill.client.email or "") if bill.client is not None else None,
             clio_reminds=client_id in reminded if asked else None,
             retainer=bill.id in retainers,
             deposit_quiet=deposit.quiet if (deposit := deposit_for(rt, work, bill)) is not None else None,
@@ -211,10 +212,11 @@ def _first_day(rt: Runtime, moments: Sequence[datetime] | None) -> date | None:
     return rt.local_date(moments[0]) if moments else None
 
 
-def _bounced(work: Work, bills: Iterable[Bill]) -> set[str]:
-    """The addresses of these bills' clients, as they are now, to which nothing may go."""
+def _bounced(work: Work, bills: Iterable[Bill]) -> dict[str, str]:
+    """Of the addresses of these bills' clients, as they are now, those to which nothing may go, and why."""
     addresses = {bill.client.email for bill in bills if bill.client is not None and bill.client.email is not None}
-    return {address for address in addresses if work.bounces.of(address) is not None}
+    held = ((address, work.bounces.of(address)) for address in addresses)
+    return {address: HELD[row["state"]] for address, row in held if row is not None}
 
 
 def holds_on(work: Work, bills: Iterable[Bill]) -> Mapping[int, list[Row]]:

@@ -8,13 +8,14 @@ from collections.abc import Collection, Mapping
 
 from orchestrator.domain.asking import Ask
 from orchestrator.domain.bills import Bill
+from orchestrator.domain.bounces import HELD
 from orchestrator.domain.links import Bringer, LinkState
 from orchestrator.engine.runtime import Runtime
 from orchestrator.storage.jobs import STOPPED
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.ask_for_payment import allot, still_asked, want_link, what_to_ask
-from orchestrator.usecases.note_bounce import BOUNCED, exception_key
+from orchestrator.usecases.note_bounce import exception_key
 from orchestrator.usecases.want_message import want_at
 
 
@@ -74,4 +75,4 @@ def _forget_addresses(work: Work, bills: Collection[Bill], before: Mapping[int, 
     for email in left:
         held = work.bounces.of(email)
         if held is not None and not work.mirror.anybody_at(email):
-            work.exceptions.close(BOUNCED, exception_key(held["id"]))
+            work.exceptions.close_all(HELD.values(), exception_key(held["id"]))

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from orchestrator.domain.bounces import HELD
 from orchestrator.domain.kinds import Kind
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import Rejected
 from orchestrator.storage.repository import Row
 from orchestrator.usecases.map_reference import map_reference
-from orchestrator.usecases.note_bounce import ADDRESS, BOUNCED
+from orchestrator.usecases.note_bounce import ADDRESS
 from orchestrator.usecases.rerun_breaks import provider_of
 from orchestrator.usecases.retry_exception import required_open
 from orchestrator.usecases.show_exceptions import Concern, concern_of
@@ -49,7 +50,7 @@ def resolve_exception(rt: Runtime, exception_id: int, *, by: str, note: str, dry
             raise Rejected(BY_RETRY.format(job=row["job_id"]))
         work.exceptions.resolve(exception_id)
         work.audit.line("exception.resolved", "exception", exception_id, actor=by, kind=row["kind"], why=note)
-        if row["kind"] == BOUNCED and row["key"].startswith(ADDRESS):
+        if row["kind"] in HELD.values() and row["key"].startswith(ADDRESS):
             work.bounces.release(int(row["key"].removeprefix(ADDRESS)), by=by)
         if row["kind"] == "link_ended_unseen":
             work.links.note(work.links.of_bill(row["subject_id"])[-1]["id"], reason="link_replaced")

@@ -6,6 +6,7 @@ from typing import Any
 
 from orchestrator.domain.asking import Ask
 from orchestrator.domain.bills import Bill, BillKind
+from orchestrator.domain.bounces import HELD
 from orchestrator.domain.contacts import Client
 from orchestrator.domain.ids import address_key
 from orchestrator.domain.kinds import Kind
@@ -66,7 +67,7 @@ def message_sent(work: Work, payload: dict[str, Any], message_id: str, *, at: da
     )
     work.jobs.add("communication.log", payload["message_id"], payload["link_id"], **payload)
     for bill_id in payload.get("bill_ids", [payload["bill_id"]]):
-        work.exceptions.close_all(("never_delivered", "address_bounced"), f"bill:{bill_id}")
+        work.exceptions.close_all(("never_delivered", *HELD.values()), f"bill:{bill_id}")
 
 
 class SendMessage(Effect[str]):
@@ -101,8 +102,9 @@ class SendMessage(Effect[str]):
             letter = self._letter(work)
             if self._meant_for_another(work, letter.to):
                 return Unneeded(ADDRESS_CHANGED)
-            if work.bounces.of(letter.to) is not None:
-                raise Rejected("Letters to the client's address come back.", reason="address_bounced")
+            held = work.bounces.of(letter.to)
+            if held is not None:
+                raise Rejected("Letters to the client's address come back.", reason=HELD[held["state"]])
         letters, now = self.rt.letters, self.rt.clock()
         self.finished = (
             letters.remind(letter, now=now) if isinstance(letter, Reminder) else letters.write(letter, now=now)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from orchestrator.domain.accounts import FirmAccount
 from orchestrator.domain.bills import Bill
+from orchestrator.domain.bounces import HELD
 from orchestrator.domain.draws import DrawState
 from orchestrator.domain.ids import address_key, effect_key
 from orchestrator.domain.jurisdictions import Jurisdiction
@@ -123,8 +124,9 @@ class SendNotice(Effect[str]):
             return Unneeded("client_missing")
         if bill.client.email_problem is not None:
             return Unneeded(bill.client.email_problem)
-        if work.bounces.of(str(bill.client.email)) is not None:
-            return Unneeded("address_bounced")
+        held = work.bounces.of(str(bill.client.email))
+        if held is not None:
+            return Unneeded(HELD[held["state"]])
         return _Told(draw, bill, matter, account, profile)
 
     def _letter(self, work: Work, told: _Told) -> Letter:

@@ -15,7 +15,7 @@ from tests.returned import returned
 CONFIG = Path(__file__).parents[2] / "config"
 KEY = "ab" * 20
 OURS = f"<{KEY}@firm.example>"
-HARD, SOFT = Bounced.HARD, Bounced.SOFT
+HARD, SOFT, SPAM = Bounced.HARD, Bounced.SOFT, Bounced.SPAM
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ POSTED = {
     "postmark": [
         ({"RecordType": "Bounce", "Type": "HardBounce", "MessageID": "m", "Metadata": {"orchestrator-key": "ab" * 32}}, HARD),
         ({"RecordType": "Bounce", "Type": "SoftBounce", "Metadata": {"orchestrator-key": "ab" * 32}}, SOFT),
-        ({"RecordType": "SpamComplaint", "Metadata": {"orchestrator-key": "ab" * 32}}, HARD),
+        ({"RecordType": "SpamComplaint", "Metadata": {"orchestrator-key": "ab" * 32}}, SPAM),
         ({"RecordType": "Delivery", "Metadata": {"orchestrator-key": "ab" * 32}}, None),
         ({"RecordType": "Bounce", "Type": "HardBounce", "Metadata": {}}, None),
     ],
@@ -90,7 +90,7 @@ POSTED = {
         ([{"event": "bounce", "type": "bounce", "status": "5.1.1", "smtp-id": OURS, "email": "ana@client.example"}], HARD),
         ([{"event": "bounce", "type": "blocked", "smtp-id": OURS}], SOFT),
         ([{"event": "dropped", "reason": "Bounced Address", "smtp-id": OURS}], HARD),
-        ([{"event": "delivered", "smtp-id": OURS}, {"event": "spamreport", "smtp-id": OURS}], HARD),
+        ([{"event": "delivered", "smtp-id": OURS}, {"event": "spamreport", "smtp-id": OURS}], SPAM),
         ([{"event": "open", "smtp-id": OURS}], None),
     ],
     "mailgun": [

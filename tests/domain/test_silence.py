@@ -101,7 +101,7 @@ CAUSES = {
     "the address is blank": ("client", "client_email_blank", of_email(EmailProblem.BLANK)),
     "the address is no address": ("client", "client_email_invalid", of_email(EmailProblem.INVALID)),
     "the client is redacted": ("client", "client_redacted", of_email(EmailProblem.REDACTED)),
-    "the address bounced": ("bounce", "address_bounced", of(bounced=True)),
+    "the address bounced": ("bounce", "address_bounced", of(held_address="address_bounced")),
     "Clio was not asked": ("clio", "client_not_read", of(clio_reminds=None)),
     "Clio reminds by itself": ("clio", "clio_reminders_on", of(clio_reminds=True)),
     "the bill never reached them": ("delivered", "never_delivered", of(delivered=False)),
@@ -156,7 +156,7 @@ ORDER = (
     "trust_request", "bill_of_other_kind", "bill_not_issued", "bill_gone", "bill_written_off", "bill_paid",
     "payment_under_way", "echeck_settling", "payment_to_record", "payment_in_question", "payment_reversed", "reversal_grace",
     *REASON_OF.values(), "trust_available", "credit_unapplied", "matter_closed", "matter_pending", "matter_unknown", "client_missing",
-    "client_email_blank", "client_email_invalid", "client_redacted", "address_bounced", "client_not_read",
+    "client_email_blank", "client_email_invalid", "client_redacted", "address_bounced", "address_failing", "client_not_read",
     "clio_reminders_on", "never_delivered", "message_on_its_way", "client_written_today", "below_minimum", "too_old",
 )  # fmt: skip
 

@@ -3,6 +3,7 @@
 import pytest
 
 from orchestrator.domain.bounces import Bounced, Report
+from orchestrator.domain.kinds import Kind
 from orchestrator.storage.bounces import key_of
 from orchestrator.usecases.note_bounce import note_bounce, release_address, show_bounces
 from orchestrator.usecases.show_bills import show_bill
@@ -114,6 +115,33 @@ def test_F76_a_soft_bounce_may_still_deliver_so_a_new_address_gets_nothing(firm)
     comes_back(firm, how=Bounced.SOFT)
     moves(firm)
     assert sent_to(firm) == [OLD]
+
+
+def test_F76_soft_bounces_in_a_row_count_as_one_for_good_and_all_of_them_follow_the_client(firm):
+    bills = []
+    for dollars in (600, 700, 800):
+        bills.append(firm.mailed_bill(dollars=dollars))
+        assert firm.exceptions() == {}
+        comes_back(firm, how=Bounced.SOFT)
+        firm.later(days=2)
+    assert firm.exceptions() == {"address_failing": 1}
+    assert [bounce["state"] for bounce in show_bounces(firm.rt)] == ["failing"]
+    moves(firm)
+    assert sent_to(firm) == [OLD] * 3 + [NEW] * 3
+    assert firm.exceptions() == {}
+    firm.check()
+
+
+def test_F76_what_its_reader_calls_spam_did_arrive(firm):
+    bill = firm.mailed_bill()
+    comes_back(firm, how=Bounced.SPAM)
+    assert (messages(firm, bill), firm.exceptions()) == ([("invoice", "sent")], {"address_bounced": 1})
+    moves(firm)
+    with firm.rt.uow() as work:
+        work.dirty.mark(Kind.CONTACT, [firm.ids["contacts"]["bo"]])  # what its webhook does
+    firm.later(minutes=2)
+    assert sent_to(firm) == [OLD]
+    assert firm.exceptions() == {}
 
 
 def test_F76_F62_a_bill_that_was_paid_meanwhile_goes_nowhere(firm):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.domain.bounces import AFTER, AddressState, Bounced, Report
+from orchestrator.domain.bounces import AFTER, AddressState, Bounced, Patience, Report
 from orchestrator.domain.ids import address_key
 from orchestrator.storage.bounces import key_of
 
@@ -89,3 +89,28 @@ def test_the_key_of_a_message_id_is_its_local_part(message_id):
 
 def test_every_state_of_an_address_says_what_a_bounce_makes_of_it():
     assert set(AFTER) == {(state, bounced) for state in AddressState for bounced in Bounced}
+
+
+def test_f76_letters_that_come_back_softly_hold_an_address_only_in_a_row_and_over_some_days(uow):
+    def worn(n, patience):
+        with uow() as work:
+            row = work.bounces.letter(n * 20)
+            return [one["key"][:2] for one in work.bounces.wear_out(row["address"], patience, until=row["posted_at"])]
+
+    for n in ("aa", "bb"):
+        posted(uow, n)
+        told(uow, n, Bounced.SOFT, "4.2.2")
+    assert worn("bb", Patience(letters=2, days=1)) == []  # both of one moment
+    assert worn("bb", Patience(letters=3, days=0)) == []
+    assert sorted(worn("bb", Patience(letters=2, days=0))) == ["aa", "bb"]
+    assert of(uow)["state"] == "failing"
+    with uow() as work:
+        assert work.bounces.release(of(uow)["id"], by="nora")
+    assert worn("bb", Patience(letters=1, days=0)) == []  # what came back before the release is forgiven
+
+
+def test_f76_what_its_reader_calls_spam_holds_the_address(uow):
+    posted(uow, "aa")
+    assert told(uow, "aa", Bounced.SPAM, "abuse") is not None
+    assert of(uow)["state"] == "hard"
+    assert told(uow, "aa") is None
