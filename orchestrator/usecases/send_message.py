@@ -10,33 +10,29 @@ from orchestrator.domain.bounces import HELD
 from orchestrator.domain.contacts import Client
 from orchestrator.domain.ids import address_key
 from orchestrator.domain.kinds import Kind
-from orchestrator.domain.letters import DueBill, Finished, Letter, Reminder
+from orchestrator.domain.letters import DueBill, Letter, Reminder
 from orchestrator.domain.links import LinkState, Rail
 from orchestrator.domain.money import Money
-from orchestrator.domain.topics import Urgency
-from orchestrator.engine.effects import Effect, Intent, Unneeded
+from orchestrator.engine.effects import Intent, Unneeded
 from orchestrator.engine.runtime import Runtime
-from orchestrator.errors import Away, NeedsReview, Rejected
+from orchestrator.errors import NeedsReview, Rejected
 from orchestrator.storage.audit import WORKER
-from orchestrator.storage.jobs import Job, JobState
+from orchestrator.storage.jobs import JobState
 from orchestrator.storage.lineage import Life
 from orchestrator.storage.messages import follows, goes_to, message_key, steps_of
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.ask_for_payment import still_asked
 from orchestrator.usecases.fresh_bills import JUST_NOW, refresh
+from orchestrator.usecases.hand_over import MessageEffect
 from orchestrator.usecases.how_to_write import manner
 from orchestrator.usecases.poll_lawpay import hear_lawpay
 
 PUT_OFF = "client_daily_limit"
-AWAY = "mail_relay_away"
 ADDRESS_CHANGED = "address_changed"
 
 ARRIVED_OR_NOT = ("sent", "bounced")
 """States of a message of which it is known what became of it: it never leaves again, and is never called withheld."""
-
-LONG_AWAY = timedelta(hours=1)
-"""How long a message may wait for the relay before a person is told; none is ever dropped for it."""
 
 
 def had_today(rt: Runtime, work: Work, client_id: int, *, but_for: int | None = None) -> bool:
@@ -52,13 +48,6 @@ def had_today(rt: Runtime, work: Work, client_id: int, *, but_for: int | None = 
     return invoices + work.reminders.sent_to_client(client_id, since=midnight, but_for=but_for) >= most
 
 
-def tell_when_long(rt: Runtime, job: Job) -> None:
-    """Tell a person that messages wait for the relay, once one has waited long."""
-    with rt.uow() as work:
-        if work.now - job.not_before >= LONG_AWAY:
-            work.exceptions.open(AWAY, "relay", f"Messages have waited since {job.not_before:%Y-%m-%d %H:%M} UTC.")
-
-
 def message_sent(work: Work, payload: dict[str, Any], message_id: str, *, at: datetime, actor: str) -> None:
     """What follows from a message that reached the relay: it counts as sent, and Clio is told."""
     work.messages.move(payload["message_id"], "sent", message_id=message_id, sent_at=at, reason=None)
@@ -70,10 +59,8 @@ def message_sent(work: Work, payload: dict[str, Any], message_id: str, *, at: da
         work.exceptions.close_all(("never_delivered", *HELD.values()), f"bill:{bill_id}")
 
 
-class SendMessage(Effect[str]):
-    """One message, at most once: what a relay may have taken is never sent again by itself (F75)."""
-
-    finished: Finished | None = None
+class SendMessage(MessageEffect):
+    """One link's message to the client, at most once (F75)."""
 
     def doubtful(self, life: Life) -> bool:
         """Its link is the first to exist: a message that was wanted after the recovery carries one nobody knew before.
@@ -86,8 +73,7 @@ class SendMessage(Effect[str]):
         return (self.job.created_at if link is None else link["created_at"]) <= life.recovered_at
 
     def look(self) -> Intent | Unneeded:
-        if self.rt.mailer is None:
-            raise NeedsReview("ORCH_MAIL__URL or ORCH_MAIL__FROM is not set.", reason="mail_not_configured")
+        self.require_relay()
         if self.rt.gateway is not None and self._page() is not None:
             hear_lawpay(self.rt, self.job, younger_than=JUST_NOW)
         refresh(self.rt, self.job, since_due=True)
@@ -144,45 +130,17 @@ class SendMessage(Effect[str]):
             bill_ids=payload.get("bill_ids", [payload["bill_id"]]),
         )
 
-    def send(self, intent: Intent) -> str:  # noqa: ARG002
-        assert self.finished is not None
-        assert self.rt.mailer is not None
-        message = self.finished
-        try:
-            return self.rt.mailer.send(message.message, sender=message.sender, recipient=message.recipient)
-        except Away:
-            tell_when_long(self.rt, self.job)
-            raise
-
-    def search(self, intent: Intent) -> Sequence[str]:
-        """A relay cannot be asked what it took: only a person can say, or the communication that was logged of it (F57)."""
-        if self.lost is not None:
-            return self._logged(intent)
-        if self.rt.settings.mail.relay_knows_keys:
-            return []  # the firm says that its relay drops a second copy, so to send it again is to look
-        raise NeedsReview(
-            f"No answer for {intent['message_id']} after the message was handed over.", reason="mail_outcome_unknown"
-        )
-
-    def _logged(self, intent: Intent) -> Sequence[str]:
-        """The communication in Clio of a message that the database forgot; without one it may still have gone (F75)."""
+    def logged_under(self, intent: Intent) -> Sequence[str]:  # noqa: ARG002
         with self.rt.read() as work:
             link = work.links.get(self.job.payload["link_id"])
             message = work.messages.get(self.job.payload["message_id"])
         assert link is not None
         assert message is not None
-        practice = self.rt.practice(Urgency(self.job.urgency))
         steps = [message["step"]] if follows(message["step"]) else steps_of(link["cycle"])
-        keys = [message_key(link["bill_id"], step, link["key"]) for step in steps]
-        found = [str(one) for key in keys for one in practice.communications_keyed(key)]
-        if not found:
-            raise NeedsReview(
-                f"{intent['message_id']} may have been sent before the database was restored.",
-                reason="mail_before_restore",
-            )
-        return found[:1]
+        return [message_key(link["bill_id"], step, link["key"]) for step in steps]
 
     def record(self, work: Work, intent: Intent, made: str) -> None:
+        self.relay_is_there(work)
         payload = self.job.payload
         if self.adopted:
             known = {"message_id": intent["message_id"], "communication_id": int(made)}
@@ -190,7 +148,6 @@ class SendMessage(Effect[str]):
             work.audit.line("message.adopted", "bill", payload["bill_id"], link_id=payload["link_id"])
         else:
             message_sent(work, payload, intent["message_id"], at=work.now, actor=WORKER)
-            work.exceptions.close(AWAY, "relay")
 
     def unneeded(self, work: Work, reason: str) -> None:
         if reason == PUT_OFF:

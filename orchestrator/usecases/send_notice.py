@@ -1,6 +1,5 @@
 """W9: a proposed draw → one message that tells the client what will be paid from trust, when, and what is left (T18)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,16 +9,17 @@ from orchestrator.domain.bounces import HELD
 from orchestrator.domain.draws import DrawState
 from orchestrator.domain.ids import address_key, effect_key
 from orchestrator.domain.jurisdictions import Jurisdiction
-from orchestrator.domain.letters import DrawNotice, Finished, Letter
+from orchestrator.domain.letters import DrawNotice, Letter
 from orchestrator.domain.matters import Matter
 from orchestrator.domain.money import Money
-from orchestrator.engine.effects import Effect, Intent, Unneeded
+from orchestrator.engine.effects import Intent, Unneeded
 from orchestrator.engine.runtime import Runtime
-from orchestrator.errors import NeedsReview, Rejected
+from orchestrator.errors import Rejected
 from orchestrator.storage.audit import WORKER
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.fresh_bills import refresh
+from orchestrator.usecases.hand_over import MessageEffect
 from orchestrator.usecases.how_to_write import manner
 from orchestrator.usecases.plan_draws import profile_of
 
@@ -50,14 +50,11 @@ def notice_sent(rt: Runtime, work: Work, draw_id: int, message_id: str, *, at: d
     work.exceptions.close("trust_notice_missing", f"draw:{draw_id}")
 
 
-class SendNotice(Effect[str]):
-    """One notice, at most once: what a relay may have taken is never sent again by itself (F75)."""
-
-    finished: Finished | None = None
+class SendNotice(MessageEffect):
+    """One notice of a draw, at most once (F75)."""
 
     def look(self) -> Intent | Unneeded:
-        if self.rt.mailer is None:
-            raise NeedsReview("ORCH_MAIL__URL or ORCH_MAIL__FROM is not set.", reason="mail_not_configured")
+        self.require_relay()
         refresh(self.rt, self.job, since_due=True)
         with self.rt.read() as work:
             told = self._told(work)
@@ -75,21 +72,8 @@ class SendNotice(Effect[str]):
         bill_id = intent["bill_id"]
         work.bounces.post(intent["message_id"], address=intent["recipient"], kind="notice", bill_ids=[bill_id])
 
-    def send(self, intent: Intent) -> str:  # noqa: ARG002
-        assert self.finished is not None
-        assert self.rt.mailer is not None
-        message = self.finished
-        return self.rt.mailer.send(message.message, sender=message.sender, recipient=message.recipient)
-
-    def search(self, intent: Intent) -> Sequence[str]:
-        """A relay cannot be asked what it took: only a person can say, unless it drops a second copy by itself (F75)."""
-        if self.rt.settings.mail.relay_knows_keys and self.lost is None:
-            return []
-        raise NeedsReview(
-            f"No answer for {intent['message_id']} after the message was handed over.", reason="mail_outcome_unknown"
-        )
-
     def record(self, work: Work, intent: Intent, made: str) -> None:  # noqa: ARG002
+        self.relay_is_there(work)
         notice_sent(self.rt, work, self.job.payload["draw_id"], intent["message_id"], at=work.now, actor=WORKER)
 
     def unneeded(self, work: Work, reason: str) -> None:

@@ -7,24 +7,24 @@ from typing import Any
 
 from orchestrator.domain.bills import BillKind
 from orchestrator.domain.ids import address_key, effect_key
-from orchestrator.domain.letters import DueBill, Finished, Reminder, Wider
+from orchestrator.domain.letters import DueBill, Reminder, Wider
 from orchestrator.domain.money import Money
 from orchestrator.domain.reminders import Action, LetterState, Step
 from orchestrator.domain.silence import Quiet, quiet
-from orchestrator.domain.topics import Urgency
-from orchestrator.engine.effects import Effect, Intent, Unneeded
-from orchestrator.errors import Away, NeedsReview, Rejected, Stale
+from orchestrator.engine.effects import Intent, Unneeded
+from orchestrator.errors import Rejected, Stale
 from orchestrator.storage.audit import WORKER
 from orchestrator.storage.jobs import JobState
 from orchestrator.storage.lineage import Life
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
+from orchestrator.usecases.hand_over import MessageEffect, in_doubt
 from orchestrator.usecases.how_to_write import manner
 from orchestrator.usecases.judge_reminders import Judged, decide, facts_of
 from orchestrator.usecases.plan_reminders import DAY_PASSED, WRITTEN_TODAY, want_letter
 from orchestrator.usecases.read_standings import read_standings, rules_of, standings
 from orchestrator.usecases.renew_link import Fresh, link_until
-from orchestrator.usecases.send_message import PUT_OFF, had_today, tell_when_long
+from orchestrator.usecases.send_message import PUT_OFF, had_today
 
 TOPIC = "reminder.send"
 SILENT = "reminders_all_silent"
@@ -72,14 +72,11 @@ def reminder_sent(work: Work, payload: dict[str, Any], intent: Intent, *, at: da
     )
 
 
-class SendReminder(Effect[str]):
-    """One letter, at most once: what a relay may have taken is never sent again by itself (F75)."""
+class SendReminder(MessageEffect):
+    """One client's letter of the day, at most once (F75)."""
 
-    finished: Finished | None = None
     silenced: Sequence[tuple[Row, tuple[Quiet, ...]]] = ()
     again: timedelta = SOON
-    sent_back = False
-    """Whether it was the relay that refused, for good."""
 
     def doubtful(self, life: Life) -> bool:
         """One planned after a recovery brings only steps that fell due after it: no lost past can have sent them."""
@@ -91,14 +88,12 @@ class SendReminder(Effect[str]):
         if self.job.state is JobState.SENT and self.job.intent is not None:
             before = self.job.intent
             if isinstance(looked, Unneeded) or looked["key"] != before["key"]:
-                said = f"No answer for {before['message_id']} after the message was handed over."
-                raise NeedsReview(said, reason="mail_outcome_unknown")
+                raise in_doubt(before)
         return looked
 
     def _look(self) -> Intent | Unneeded:
         rt = self.rt
-        if rt.mailer is None:
-            raise NeedsReview("ORCH_MAIL__URL or ORCH_MAIL__FROM is not set.", reason="mail_not_configured")
+        self.require_relay()
         if (over := self._over()) is not None:
             return over
         read_standings(rt, self.job, self._bills_of_due_letters())
@@ -132,37 +127,11 @@ class SendReminder(Effect[str]):
         work.bounces.post(intent["message_id"], address=intent["recipient"], kind="reminder", bill_ids=bills)
         self._silence(work)
 
-    def send(self, intent: Intent) -> str:  # noqa: ARG002
-        assert self.finished is not None
-        assert self.rt.mailer is not None
-        message = self.finished
-        try:
-            return self.rt.mailer.send(message.message, sender=message.sender, recipient=message.recipient)
-        except Away:
-            tell_when_long(self.rt, self.job)
-            raise
-        except Rejected:
-            self.sent_back = True
-            raise
-
-    def search(self, intent: Intent) -> Sequence[str]:
-        """A relay cannot be asked what it took: only a person can say, or the communication that was logged of it (F57)."""
-        if self.lost is None and self.rt.settings.mail.relay_knows_keys:
-            return []  # the firm says that its relay drops a second copy, so to send it again is to look
-        if self.lost is None:
-            raise NeedsReview(
-                f"No answer for {intent['message_id']} after the message was handed over.",
-                reason="mail_outcome_unknown",
-            )
-        found = self.rt.practice(Urgency(self.job.urgency)).communications_keyed(intent["key"])
-        if not found:
-            raise NeedsReview(
-                f"{intent['message_id']} may have been sent before the database was restored.",
-                reason="mail_before_restore",
-            )
-        return [str(one) for one in found[:1]]
+    def logged_under(self, intent: Intent) -> Sequence[str]:
+        return (intent["key"],)
 
     def record(self, work: Work, intent: Intent, made: str) -> None:
+        self.relay_is_there(work)
         reminder_sent(work, self.job.payload, intent, at=work.now, actor=WORKER)
         if self.adopted:
             work.reminders.logged(self.job.payload["letter_id"], int(made))

@@ -491,6 +491,21 @@ def test_F72_a_letter_refused_for_now_does_not_count_against_itself(opened):
     assert letters(firm) == [{bill["id"]: "overdue-7"}]
 
 
+def test_F77_a_relay_that_is_away_for_an_hour_asks_for_a_person_until_it_takes_a_letter(firm):
+    bill = owed(firm)
+    to(firm, FIRST)
+    [job] = firm.jobs("reminder.send")
+    firm.sandbox.fault("smtp", "reply", code=421)
+    firm.sandbox.clock_advance(3700)
+    firm.tick()
+    assert firm.work_only(job["id"])
+    assert firm.exceptions() == {"mail_relay_away": 1}
+    firm.work()
+    assert letters(firm) == [{bill["id"]: "overdue-7"}]
+    assert firm.exceptions() == {}
+    firm.check()
+
+
 def test_F76_an_address_no_relay_takes_is_not_tried_every_day(firm):
     bill = owed(firm)
     firm.sandbox.fault("smtp", "reply", code=550, times=1)
