@@ -96,7 +96,7 @@ def build(
     lawpay = _lawpay(settings, on_call)
     mailer: Mailer | None = _mailer(settings)
     if settings.dry_run:
-        rehearsal = Rehearsal(uow, settings.links.pay_hosts[0])
+        rehearsal = Rehearsal(uow, settings.links.pay_hosts[0], settings.firm.zone)
         views = {urgency: ImaginedPractice(view, rehearsal) for urgency, view in views.items()}
         mailer = ImaginedMailer(rehearsal) if mailer is not None else None
     return Runtime(

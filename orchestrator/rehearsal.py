@@ -5,10 +5,11 @@ in the dry run's own database, because a worker that dies must find it again as 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from email import message_from_bytes, policy
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from orchestrator.domain.accounts import BankAccount, Connection
 from orchestrator.domain.activities import Activity
@@ -36,6 +37,7 @@ class Rehearsal:
 
     uow: UnitOfWork
     pay_host: str
+    zone: ZoneInfo
 
     def keep(self, verb: str, subject_kind: str, subject_id: int | None, **facts: Any) -> int:
         """Remember one act, outside every other transaction: from here on it has happened, as far as anyone can tell."""
@@ -52,6 +54,10 @@ class Rehearsal:
 
     def now(self) -> datetime:
         return self.uow.clock()
+
+    def today(self) -> date:
+        """The date at the firm's office."""
+        return self.now().astimezone(self.zone).date()
 
 
 class ImaginedMailer:
@@ -130,19 +136,23 @@ class ImaginedPractice:
         return self._real.ledger_of(account_id)
 
     def enter_line(self, ask: LineAsk) -> BankLine:
-        made = self._rehearsal.keep(
-            "enter_line", "matter", ask.matter_id, amount_cents=ask.amount_cents, currency=ask.currency,
-            account_id=ask.account_id, on=ask.on.isoformat(), description=ask.description,
-        )  # fmt: skip
-        now = self._rehearsal.now()
-        return BankLine(
-            id=made, etag=ETAG, account_id=ask.account_id, amount_cents=ask.amount_cents, currency=ask.currency, on=ask.on,
-            client_id=ask.client_id, matter_id=ask.matter_id, bill_id=None, allocation_id=None, payment_type=None,
-            description=ask.description, confirmation=ask.confirmation, online=False, created_at=now, updated_at=now,
-        )  # fmt: skip
+        facts = asdict(ask) | {"on": ask.on.isoformat()}
+        made = self._rehearsal.keep("enter_line", "matter", ask.matter_id, **facts)
+        return next(line for line in self._lines() if line.id == made)
 
     def lines_described(self, key: str, account_id: int) -> list[BankLine]:
-        return self._real.lines_described(key, account_id)
+        ours = [line for line in self._lines() if line.account_id == account_id and key in line.description]
+        return [*self._real.lines_described(key, account_id), *ours]
+
+    def _lines(self) -> list[BankLine]:
+        """Every ledger line this dry run would have entered."""
+        return [
+            BankLine(
+                **{**row["facts"], "on": date.fromisoformat(row["facts"]["on"])}, id=-row["id"], etag=ETAG, bill_id=None,
+                allocation_id=None, payment_type=None, online=False, created_at=row["at"], updated_at=row["at"],
+            )
+            for row in self._rehearsal.of("enter_line")
+        ]  # fmt: skip
 
     def bills_in_state(self, state: BillState) -> Iterator[Bill]:
         return iter(self.moved(self._real.bills_in_state(state)))
@@ -223,7 +233,7 @@ class ImaginedPractice:
         seen = self._real.bill(bill_id)
         if seen.etag != etag:
             raise Stale(f"Bill {bill_id} has changed.")
-        today = self._rehearsal.now().date().isoformat()
+        today = self._rehearsal.today().isoformat()
         self._rehearsal.keep("move_bill", "bill", bill_id, etag=etag, state=state.value, on=today)
         return self.bill(bill_id)
 
@@ -239,7 +249,7 @@ class ImaginedPractice:
     # ── retainers ──
 
     def create_trust_request(self, ask: TrustAsk) -> int:
-        return -self._rehearsal.keep(
+        return self._rehearsal.keep(
             "create_trust_request", "matter", ask.matter_id, amount_cents=ask.amount_cents, note=ask.note,
             issued_on=ask.issued_on.isoformat(), due_on=ask.due_on.isoformat(),
         )  # fmt: skip
@@ -369,7 +379,7 @@ class _Bills:
     def changed(self, since: datetime, at: str | None = None) -> Iterator[Page[Bill]]:
         moves = self.practice.moves()
         for page in self.real.changed(since, at):
-            yield Page([_in_state(bill, moves.get((bill.id, bill.etag))) for bill in page.rows], page.onward)
+            yield replace(page, rows=[_in_state(bill, moves.get((bill.id, bill.etag))) for bill in page.rows])
 
 
 @dataclass(frozen=True, slots=True)

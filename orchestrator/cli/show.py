@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from orchestrator.domain.money import figures
+
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print JSON: ISO times, integer cents, nothing else on stdout.")
 ]
@@ -52,7 +54,7 @@ def plain(value: Any) -> Any:
 
 
 def money(cents: int | None) -> str:
-    return NOTHING if cents is None else f"{'-' if cents < 0 else ''}{abs(cents) // 100:,}.{abs(cents) % 100:02d}"
+    return NOTHING if cents is None else figures(cents)
 
 
 def priced(cents: int, currency: str | None) -> str:

@@ -29,7 +29,7 @@ class Money:
         return self.cents != 0
 
     def __str__(self) -> str:
-        return f"{'-' if self.cents < 0 else ''}{abs(self.cents) // 100:,}.{abs(self.cents) % 100:02d} {self.currency}"
+        return f"{figures(self.cents)} {self.currency}"
 
     @property
     def amount(self) -> Decimal:
@@ -40,6 +40,11 @@ class Money:
         if other.currency != self.currency:
             raise Rejected(f"{self} and {other} are different currencies.", reason="currency_mismatch")
         return other.cents
+
+
+def figures(cents: int) -> str:
+    """An amount as people read it, where its currency is said elsewhere: `-1,234.50`."""
+    return f"{'-' if cents < 0 else ''}{abs(cents) // 100:,}.{abs(cents) % 100:02d}"
 
 
 def cents(amount: Decimal | int | str) -> int:

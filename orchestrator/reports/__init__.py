@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from orchestrator.domain.cells import neutral
+from orchestrator.domain.money import figures
 
 HERE = Path(__file__).parent
 
@@ -137,4 +138,4 @@ def _template() -> Template:
 
 
 def _money(cents: int | None) -> str:
-    return "–" if cents is None else f"{'-' if cents < 0 else ''}{abs(cents) // 100:,}.{abs(cents) % 100:02d}"
+    return "–" if cents is None else figures(cents)

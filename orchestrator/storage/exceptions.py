@@ -36,7 +36,11 @@ class Exceptions(Repository):
         }
         if not self.add_once(exceptions, **values):
             again = sa.update(exceptions).where(self._open(kind, key))
-            self.change(again.values(times=exceptions.c.times + 1, updated_at=self.now, summary=summary, job_id=job_id))
+            money = {"money_cents": money_cents} if money_cents is not None else {}
+            again = again.values(
+                times=exceptions.c.times + 1, updated_at=self.now, summary=summary, job_id=job_id, **money
+            )
+            self.change(again)
 
     def open_new(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """`open` for many at once, none of which can be open already: kind, key, summary, subject and money_cents of each."""
@@ -52,13 +56,23 @@ class Exceptions(Repository):
 
     def close(self, kind: str, key: object) -> None:
         """What called for a person is settled; closing what is not open does nothing."""
-        closed = sa.update(exceptions).where(self._open(kind, key))
-        self.change(closed.values(state="resolved", updated_at=self.now))
+        self._settle(exceptions.c.kind == kind, exceptions.c.key == str(key))
 
     def close_all(self, kinds: Collection[str], key: object) -> None:
         """`close` for several kinds at once."""
-        standing = sa.and_(exceptions.c.kind.in_(kinds), exceptions.c.key == str(key), exceptions.c.state == "open")
-        self.change(sa.update(exceptions).where(standing).values(state="resolved", updated_at=self.now))
+        self._settle(exceptions.c.kind.in_(kinds), exceptions.c.key == str(key))
+
+    def close_job(self, job_id: int) -> None:
+        """The job that was parked has been given back to the workers."""
+        self._settle(exceptions.c.job_id == job_id)
+
+    def close_tick(self, topic: str) -> None:
+        """A tick of this topic succeeded: whatever an earlier one called for a person for is over."""
+        self._settle(exceptions.c.key == tick_key(topic))
+
+    def resolve(self, exception_id: int) -> bool:
+        """A person settled it; no fact is edited by that. False when it was not open."""
+        return self._settle(exceptions.c.id == exception_id) == 1
 
     def is_open(self, kind: str, key: object) -> bool:
         """Whether a person is still wanted for this."""
@@ -68,21 +82,6 @@ class Exceptions(Repository):
         """Those of `kinds` for which a person is still wanted under this key."""
         mine = sa.and_(exceptions.c.kind.in_(kinds), exceptions.c.key == str(key), exceptions.c.state == "open")
         return [row["kind"] for row in self.rows(sa.select(exceptions.c.kind).where(mine))]
-
-    def resolve(self, exception_id: int) -> bool:
-        """A person settled it; no fact is edited by that. False when it was not open."""
-        mine = sa.update(exceptions).where(exceptions.c.id == exception_id, exceptions.c.state == "open")
-        return self.change(mine.values(state="resolved", updated_at=self.now)) == 1
-
-    def close_job(self, job_id: int) -> None:
-        """The job that was parked has been given back to the workers."""
-        closed = sa.update(exceptions).where(exceptions.c.job_id == job_id, exceptions.c.state == "open")
-        self.change(closed.values(state="resolved", updated_at=self.now))
-
-    def close_tick(self, topic: str) -> None:
-        """A tick of this topic succeeded: whatever an earlier one called for a person for is over."""
-        closed = sa.update(exceptions).where(exceptions.c.key == tick_key(topic), exceptions.c.state == "open")
-        self.change(closed.values(state="resolved", updated_at=self.now))
 
     def assign(self, exception_id: int, owner: str | None) -> None:
         """Who looks after it from now on; None for nobody."""
@@ -128,3 +127,8 @@ class Exceptions(Repository):
 
     def _open(self, kind: str, key: object) -> sa.ColumnElement[bool]:
         return sa.and_(exceptions.c.kind == kind, exceptions.c.key == str(key), exceptions.c.state == "open")
+
+    def _settle(self, *which: sa.ColumnElement[bool]) -> int:
+        """Nobody is wanted any more for the open ones of these; returns how many there were."""
+        mine = sa.update(exceptions).where(exceptions.c.state == "open", *which)
+        return self.change(mine.values(state="resolved", updated_at=self.now))

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orchestrator.domain.accounts import FirmAccount
+from orchestrator.domain.money import Money
 from orchestrator.domain.trust import Ledger, LedgerKind, LineKind, Origin, Posting, complete
 from orchestrator.errors import Rejected
 from orchestrator.storage.draws import Draws
@@ -49,7 +50,7 @@ class Trust(Repository):
         if self._posted(posting) is not None:
             return None
         ledger = self.ledger(posting.ledger, currency=currency)
-        balance = self._move(ledger["id"], posting)
+        balance = self._move(ledger["id"], posting, currency=currency)
         values: dict[str, Any] = {
             "ledger_id": ledger["id"], "account": posting.ledger.account, "balance_cents": balance,
             "known_at": self.now,
@@ -57,7 +58,7 @@ class Trust(Repository):
         added = self.connection.execute(sa.insert(trust_lines).values(**values).returning(trust_lines))
         return added.mappings().one()
 
-    def _move(self, ledger_id: int, posting: Posting) -> int:
+    def _move(self, ledger_id: int, posting: Posting, *, currency: str) -> int:
         after = trust_ledgers.c.balance_cents + posting.amount_cents
         moved = sa.update(trust_ledgers).where(trust_ledgers.c.id == ledger_id)
         values: dict[str, Any] = {"balance_cents": after, "moved_on": posting.on, "updated_at": self.now}
@@ -75,7 +76,7 @@ class Trust(Repository):
         found = self.connection.execute(moved.values(**values).returning(trust_ledgers.c.balance_cents)).first()
         if found is None:
             raise Rejected(
-                f"The ledger does not have {-posting.amount_cents} cents free, or is frozen.",
+                f"The ledger does not have {Money(-posting.amount_cents, currency)} free, or is frozen.",
                 reason="trust_balance_short",
             )
         return int(found[0])

@@ -7,6 +7,7 @@ from typing import Any
 from orchestrator.domain.draws import Purpose
 from orchestrator.domain.ids import effect_key, short_key
 from orchestrator.domain.kinds import Kind
+from orchestrator.domain.money import Money
 from orchestrator.domain.topics import Urgency
 from orchestrator.domain.trust import BankLine, LineAsk
 from orchestrator.engine.effects import Effect, Intent, Unneeded
@@ -57,7 +58,9 @@ def enter_line(
             raise Rejected(f"Matter {matter_id} or its client is not known here.", reason="trust_matter_unknown")
         free = work.trust.available(where, matter.client.id, matter_id).available_cents
         if amount_cents < 0 and free < -amount_cents:
-            raise Rejected(f"Only {free} cents of matter {matter_id} are free.", reason="trust_balance_short")
+            raise Rejected(
+                f"Only {Money(free, where.currency)} of matter {matter_id} is free.", reason="trust_balance_short"
+            )
         key = effect_key("ledger-line", account, matter_id, amount_cents, on, purpose, reference)
         facts: dict[str, Any] = {
             "key": key, "account": account, "account_id": where.clio_id, "matter_id": matter_id,

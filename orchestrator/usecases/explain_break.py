@@ -18,6 +18,10 @@ def explain_break(
             raise Rejected(f"There is no open break {break_id}.", reason="break_unknown")
         if not dry_run and said:
             work.breaks.look_after(break_id, **said)
+            if owner is not None:
+                # One queue, one answer: who looks after a break has its exception too.
+                for told in work.exceptions.listed(about=("break", break_id)):
+                    work.exceptions.assign(told["id"], owner)
             facts = {"cure_by": cure_by.isoformat()} if cure_by is not None else {}
             work.audit.line("break_explained", "break", break_id, actor=by, said=sorted(said), **facts)
         return row

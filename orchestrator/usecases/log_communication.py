@@ -17,16 +17,17 @@ class LogCommunication(Effect[int]):
         with self.rt.read() as work:
             message = work.messages.get(self.job.payload["message_id"])
             bill = work.mirror.bills([self.job.payload["bill_id"]]).get(self.job.payload["bill_id"])
-            connection = work.pulses.facts("account")
+            us = work.connections.known("clio")
         if message is None or bill is None or bill.client is None or message["communication_id"] is not None:
             return Unneeded("link_over")
+        assert us is not None
         number = bill.number
         return {
             "subject": f"Invoice {number}: payment link sent by e-mail",
             "body": f"Invoice {number} was sent to the client with a payment link. Message-ID {message['message_id']}.",
             "matter_id": bill.matter_ids[0] if len(bill.matter_ids) == 1 else None,
             "receiver_id": bill.client.id,
-            "sender_id": connection["user_id"],
+            "sender_id": us.user_id,
             "received_at": message["sent_at"].isoformat(),
             "key": message["key"],
         }
@@ -35,9 +36,10 @@ class LogCommunication(Effect[int]):
         with self.rt.read() as work:
             letter = work.reminders.letter(self.job.payload["letter_id"])
             bills = list(work.mirror.bills(self.job.payload["bill_ids"]).values())
-            connection = work.pulses.facts("account")
+            us = work.connections.known("clio")
         if letter is None or letter["communication_id"] is not None or not bills:
             return Unneeded("reminder_logged")
+        assert us is not None
         numbers = ", ".join(bill.number for bill in bills)
         matters = {ident for bill in bills for ident in bill.matter_ids}
         return {
@@ -45,7 +47,7 @@ class LogCommunication(Effect[int]):
             "body": f"The client was reminded of invoice {numbers}. Message-ID {letter['message_id']}.",
             "matter_id": matters.pop() if len(matters) == 1 else None,
             "receiver_id": letter["client_id"],
-            "sender_id": connection["user_id"],
+            "sender_id": us.user_id,
             "received_at": letter["sent_at"].isoformat(),
             "key": letter["key"],
         }

@@ -35,6 +35,9 @@ BETWEEN_PAGES = timedelta(seconds=1)
 
 ACCOUNTS_EVERY = timedelta(hours=12)
 ACCOUNTS = "lawpay.accounts"
+UNREAD = ("lawpay_not_found", "lawpay_refused", "lawpay_unreadable")
+"""Why a transaction could not be read; one that is read after all asks for nobody."""
+
 PULSE = "lawpay.poll"
 RING_AGAIN_SECONDS = 5.0
 LONG_UNDER_WAY = timedelta(days=2)
@@ -188,6 +191,7 @@ def _keep(rt: Runtime, work: Work, seen: Transaction, read_at: datetime) -> Row 
     work.gateway.note(seen.id, completed_at=completed_at)
     if account is None:
         _open_about(work, "lawpay_account_unknown", seen.account_id, seen.account_id)
+    work.exceptions.close_all(UNREAD, question_key(seen.id))
     zone = account.zone if account is not None else rt.settings.firm.zone
     work.movements.see(
         movements_of(seen, account=account.key if account else None, zone=zone, completed_at=completed_at)

@@ -15,7 +15,7 @@ FIRST_LOOK = timedelta(days=7)
 
 AWAY = "mailbox_away"
 LONG_AWAY = timedelta(hours=6)
-"""How long the mailbox may be silent before a person is told."""
+"""How long the mailbox may be silent before a person is told; one that was never reached is configured wrong, perhaps."""
 
 
 def read_bounces(job: Job, rt: Runtime) -> None:
@@ -31,7 +31,9 @@ def read_bounces(job: Job, rt: Runtime) -> None:
     except Away as away:
         # The next tick looks from the same place: jobs that each waited for it would all look at once when it is back.
         with step(rt, job, {"away": str(away)}) as work:
-            if place["read_at"] is not None and work.now - place["read_at"] > LONG_AWAY:
+            if place["read_at"] is None:
+                work.exceptions.open(AWAY, "mailbox", f"It has never been read: {away}")
+            elif work.now - place["read_at"] > LONG_AWAY:
                 work.exceptions.open(AWAY, "mailbox", f"It was last read {place['read_at']:%Y-%m-%d %H:%M} UTC.")
         return
     read = [(letter.uid, report) for letter in found.letters if (report := read_return(letter.raw)) is not None]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.domain.ids import effect_key
+from orchestrator.domain.money import Money
 from orchestrator.domain.trust import Ledger, LedgerKind, LineKind, Origin, Posting
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import Rejected
@@ -61,9 +62,9 @@ def assign_to_firm(rt: Runtime, line_id: int, *, why: str, by: str, dry_run: boo
         charges = Ledger(line["account"], LedgerKind.FIRM_CHARGES)
         held = work.trust.ledger(charges, currency=line["currency"])["balance_cents"]
         if held + line["amount_cents"] > rt.settings.trust.firm_money_cap_cents:
+            there = Money(held + line["amount_cents"], line["currency"])
             raise Rejected(
-                f"With it {held + line['amount_cents']} cents of the firm's own would lie in {line['account']}.",
-                reason="trust_firm_money",
+                f"With it {there} of the firm's own would lie in {line['account']}.", reason="trust_firm_money"
             )
         _shift(
             work,

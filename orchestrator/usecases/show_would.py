@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.domain.money import Money
+from orchestrator.domain.money import Money, figures
 from orchestrator.engine.runtime import Runtime
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
@@ -30,7 +30,7 @@ WOULD: dict[str, tuple[str, Words]] = {
     "send_message": ("messages sent", lambda f, a: f"send “{f['subject']}” for {a.bill} to {f['recipient']}"),
     "enter_line": ("ledger lines entered", lambda f, a: f"enter {_money(f)} in the ledger for {a.matter}"),
     "create_trust_request": (
-        "deposits asked for", lambda f, a: f"ask for {f['amount_cents'] / 100:,.2f} into trust for {a.matter}"
+        "deposits asked for", lambda f, a: f"ask for {figures(f['amount_cents'])} into trust for {a.matter}"
     ),
     "create_task": ("tasks given", lambda f, a: f"give a task about {a.matter}: {f['name']}"),
     "create_note": ("notes written", lambda f, a: f"note on {a.matter}: {f['subject']}"),

@@ -11,12 +11,15 @@ NAMES = {"threshold_field": "Threshold", "target_field": "Target"}
 DEFAULT = Level(100_000, 250_000)
 
 
-@pytest.mark.parametrize("text", ["2500", "2,500.00", " $2,500 ", "2500.00"])
+@pytest.mark.parametrize("text", ["2500", "2,500.00", " $2,500 ", "2500.00", "2 500", "2500.0"])
 def test_an_amount_is_read_as_people_type_it(text):
     assert level_of({"Threshold": text}, **NAMES, default=None) == Level(250_000, 250_000)
 
 
-@pytest.mark.parametrize("text", ["about 2500", "-1", "1.005", "NaN", "Infinity", "2500 or so"])
+@pytest.mark.parametrize(
+    "text",
+    ["about 2500", "-1", "1.005", "NaN", "Infinity", "2500 or so", "2500,00", "2.500,00", "2,50", "1e3", "2,5000"],
+)
 def test_what_is_no_amount_is_refused_and_never_guessed(text):
     with pytest.raises(Rejected) as refusal:
         level_of({"Threshold": text}, **NAMES, default=DEFAULT)

@@ -205,6 +205,11 @@ def test_what_was_imagined_is_found_again_by_every_search(dry):
     assert practice.bill(bill["id"]).state is BillState.VOID
     assert [task.id for task in practice.tasks_named("[k]", matter)] == [made["create_task"]]
     assert [line.note for line in practice.trust_lines(matter, MONDAY)] == ["[k]"]
+    assert practice.lines_described("[k]", 1) == [made["enter_line"]]
+    ids = [
+        one if isinstance(one, int) else one.id for verb, one in made.items() if verb.startswith(("create", "enter"))
+    ]
+    assert all(ident < 0 for ident in ids), "below zero, as Clio's never are"
     assert practice.notes_about("[k]", matter) == [made["create_note"]]
     assert practice.communications_keyed("k") == [made["log_email"]]
     assert practice.matter_field(matter, "Invoice Paid") == "true"

@@ -145,6 +145,17 @@ def test_F76_a_mailbox_that_was_away_is_read_from_where_it_stopped(opened):
     assert firm.exceptions() == {"address_bounced": 1}
 
 
+def test_F76_a_mailbox_that_was_never_reached_is_told_at_once(opened):
+    with running_mailbox() as box:
+        pass
+    firm = opened(scenario="tiny", mail={"bounces_url": box.url, "bounces_seconds": 300})
+    firm.later(minutes=6)
+    assert firm.exceptions() == {"mailbox_away": 1}
+    with running_mailbox(box.port):
+        firm.later(minutes=6)
+    assert firm.exceptions() == {}
+
+
 def test_F76_a_bounce_of_the_lost_answer_proves_that_it_had_gone(firm):
     firm.sandbox.fault("smtp", "drop_after_data")
     mail = mailed(firm)

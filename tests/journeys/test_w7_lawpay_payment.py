@@ -497,6 +497,11 @@ def test_a_transaction_that_lawpay_does_not_know_holds_nothing_up(firm):
     seen(firm)
     assert len({lost["id"], kept["id"]} & moved(firm).keys()) == 1
     assert questions(firm)["lawpay_not_found"] == 1
+    [unread] = {lost["id"], kept["id"]} - moved(firm).keys()
+    firm.sandbox.act("lawpay_refund", id=unread, amount_cents=50)
+    seen(firm)
+    assert unread in moved(firm)
+    assert "lawpay_not_found" not in questions(firm)
 
 
 def test_a_worker_that_dies_anywhere_in_a_poll_books_a_payment_once(at_lawpay, sandbox, database_url):

@@ -10,6 +10,7 @@ from orchestrator.domain.audit_chain import check
 from orchestrator.engine.run import run
 from orchestrator.errors import Rejected
 from orchestrator.usecases.assign_exception import assign_exception
+from orchestrator.usecases.explain_break import explain_break
 from orchestrator.usecases.export_evidence import export_evidence
 from orchestrator.usecases.map_reference import map_reference, unmap_reference
 from orchestrator.usecases.resolve_exception import name_its_matter
@@ -63,6 +64,12 @@ def test_a_break_whose_matter_a_person_names_is_settled_by_the_run_that_follows(
     said = trail(firm)
     order = [said.index(action) for action in ("break_opened", "reference.mapped", "break_reopened", "break_settled")]
     assert order == sorted(order)
+
+
+def test_who_looks_after_a_break_has_its_exception_too(firm):
+    row = the_exception(firm)
+    explain_break(firm.rt, row["subject_id"], owner="iris", why=None, cure_by=None, by="nora")
+    assert the_exception(firm)["owner"] == "iris"
 
 
 def test_a_mapping_taken_back_and_made_again_has_the_window_run_each_time(firm):
