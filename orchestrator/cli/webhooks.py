@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.show import ByOption, Column, JsonOption, LimitOption, Page, because, number, say_json
+from orchestrator.cli.show import ByOption, Column, JsonOption, LimitOption, Page, number, say_json
 
 if TYPE_CHECKING:
     from orchestrator.engine.runtime import Runtime
@@ -36,7 +36,8 @@ HEALTH = (
     number("Refused", "refused"),
     Column("Last refused", "refused_at", wrap=False),
     number("Only by sweep", "found_by_sweep"),
-    Column("Trouble", "troubles", lambda codes: "; ".join(because(code) for code in codes)),
+    Column("Last so", "found_at", wrap=False),
+    Column("Trouble", "troubles", ", ".join),
 )
 RECEIPTS = (
     number("Number", "id"),
@@ -117,20 +118,23 @@ def sync(
 
 @app.command("health")
 def health(ctx: typer.Context, as_json: JsonOption = False) -> None:
-    """Show how each subscription fares; exit code 1 when one is in trouble.
+    """Show how each subscription fares, and what to do about one in trouble; the exit code is 1 then.
 
     JSON: a list of what `webhooks list` has, and waiting_seconds, tries, delivered_at, deliveries, refused, refused_at,
-    replaced_address_served, found_by_sweep, troubles.
+    replaced_address_served, found_by_sweep, found_at (when last), troubles.
     """
     from orchestrator.cli.firm import opened
-    from orchestrator.usecases.show_webhooks import show_health
+    from orchestrator.usecases.show_webhooks import remedies, show_health
 
     with opened(ctx) as rt:
         rows = show_health(rt)
         if as_json:
             say_json(rows)
         else:
-            Page(rt.settings.firm.zone).table("Webhooks", HEALTH, rows)
+            page = Page(rt.settings.firm.zone)
+            page.table("Webhooks", HEALTH, rows)
+            for said in remedies(rt, rows):
+                page.line(said)
     if any(row["troubles"] for row in rows):
         raise typer.Exit(1)
 

@@ -491,6 +491,10 @@ REASONS: dict[str, Reason] = {
         "a POST to our public address does not reach us as Clio's deliveries must",
         "Do what the exception says, then `orchestrator doctor`; sweeps keep everything true meanwhile.",
     ),
+    "webhook_unheard": Reason(
+        "a sweep found what this webhook had not told, and nothing was delivered since",
+        "See that `orchestrator serve` (or `up`) runs and that firewall and proxy let Clio in; the next delivery ends it.",
+    ),
     "webhook_unconfirmed": Reason(
         "Clio's handshake did not arrive at our public address",
         "Check ORCH_PUBLIC_URL, TLS and the proxy; sweeps keep everything true meanwhile.",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -82,17 +83,18 @@ class DirtyMarks(Repository):
         self._sweep(kind, found, watermark=up_to, sweep_began=None, sweep_at=None)
 
     def _sweep(self, kind: Kind, found: int, **values: object) -> None:
-        counted = {"found_by_sweep": drains.c.found_by_sweep + found} if found else {}
+        counted = {"found_by_sweep": drains.c.found_by_sweep + found, "found_at": self.now} if found else {}
         self.change(sa.update(drains).where(drains.c.kind == kind).values(**values, **counted))
 
-    def summary(self) -> dict[str, dict[str, object]]:
-        """For each kind: marks waiting, watermark, and what sweeps found."""
+    def summary(self) -> dict[str, dict[str, Any]]:
+        """For each kind: marks waiting, watermark, how much sweeps found that no webhook had told, and when last."""
         waiting = self.tally(dirty.c.kind)
         return {
             row["kind"]: {
                 "waiting": waiting.get(row["kind"], 0),
                 "watermark": row["watermark"],
                 "found_by_sweep": row["found_by_sweep"],
+                "found_at": row["found_at"],
             }
             for row in self.rows(sa.select(drains).where(drains.c.kind.in_(list(KINDS))).order_by(drains.c.kind))
         }

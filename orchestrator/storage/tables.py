@@ -92,7 +92,9 @@ drains = Table(
     # A sweep that stopped in the middle of its list: when it began, and the query of the page it goes on with.
     Column("sweep_began", Instant),
     Column("sweep_at", Text),
+    # What no webhook had told: how much in all, and when the last of it was found.
     Column("found_by_sweep", Integer, nullable=False, default=0),
+    Column("found_at", Instant),
 )
 
 # One row: which life of the database this is, how far it came, and whether effects may leave (F57).

@@ -1,11 +1,13 @@
 """Webhook subscriptions: what we want, what we know, and what Clio has. Paths and secrets stay where they are."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from orchestrator.domain.kinds import Kind
+from orchestrator.domain.reasons import advice, meaning
 from orchestrator.domain.topics import Urgency
-from orchestrator.domain.webhooks import Subscription
+from orchestrator.domain.webhooks import TELL_AFTER, Subscription
 from orchestrator.engine.runtime import Runtime
 from orchestrator.storage.jobs import LIVE
 from orchestrator.storage.repository import Row
@@ -48,15 +50,22 @@ def compare_webhooks(rt: Runtime) -> list[dict[str, Any]]:
 
 
 def show_health(rt: Runtime) -> list[dict[str, Any]]:
-    """How each subscription fares: its state and end, what it delivered, what was refused, and what only sweeps found."""
+    """How each subscription fares: its state and end, what it delivered, what was refused, and what only sweeps found.
+
+    One is `webhook_unheard` when a sweep found what it had not told, and nothing was delivered since; `public_address` when
+    the way to all of them is wrong.
+    """
     with rt.read() as work:
         known = {row["model"]: row for row in work.subscriptions.all()}
         sweeps, told = work.dirty.summary(), work.receipts.by_kind()
+        astray = ["public_address"] if work.exceptions.is_open("public_address", "clio") else []
         troubles = {
-            wanted.model: [kind for kind in TROUBLES if work.exceptions.is_open(kind, wanted.model)]
-            for wanted in rt.subscriptions
+            wanted.model: [*work.exceptions.standing(TROUBLES, wanted.model), *astray] for wanted in rt.subscriptions
         }
         now = work.now
+    for wanted in rt.subscriptions:
+        if _unheard(known.get(wanted.model), sweeps[_swept_with(wanted.kind)]["found_at"], now):
+            troubles[wanted.model].append("webhook_unheard")
     return [
         _shown(wanted, row := known.get(wanted.model))
         | {
@@ -67,12 +76,20 @@ def show_health(rt: Runtime) -> list[dict[str, Any]]:
             "refused": row["refused"] if row else 0,
             "refused_at": row["refused_at"] if row else None,
             "replaced_address_served": bool(row and row["previous_path_token"]),
-            # A payment is swept through its link (API notes §6).
-            "found_by_sweep": sweeps[Kind.LINK if wanted.kind is Kind.PAYMENT else wanted.kind]["found_by_sweep"],
+            "found_by_sweep": sweeps[_swept_with(wanted.kind)]["found_by_sweep"],
+            "found_at": sweeps[_swept_with(wanted.kind)]["found_at"],
             "troubles": troubles.get(wanted.model, []),
         }
         for wanted in rt.subscriptions
     ]
+
+
+def remedies(rt: Runtime, rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """For each trouble of `show_health` what it means and what to do, in the exception's own words where it has some."""
+    with rt.read() as work:
+        own = {row["kind"]: row["summary"] for row in work.exceptions.listed(kind="public_address")}
+    codes = dict.fromkeys(code for row in rows for code in row["troubles"])
+    return [f"{code}: {own[code] if code in own else f'{meaning(code)}. {advice(code)}'}" for code in codes]
 
 
 def show_lawpay(rt: Runtime) -> dict[str, Any]:
@@ -108,6 +125,19 @@ def show_mail(rt: Runtime) -> dict[str, Any]:
 
 
 TROUBLES = ("webhook_unconfirmed", "webhook_unrenewed", "webhook_signatures")
+
+
+def _swept_with(kind: Kind) -> Kind:
+    """A payment is swept through its link (API notes §6)."""
+    return Kind.LINK if kind is Kind.PAYMENT else kind
+
+
+def _unheard(row: Row | None, found_at: datetime | None, now: datetime) -> bool:
+    """Whether a sweep was the last to tell: what Clio sends a few minutes late is not meant."""
+    if row is None or row["state"] != "enabled" or found_at is None:
+        return False
+    heard = max(filter(None, (row["delivered_at"], row["confirmed_at"])), default=None)
+    return (heard is None or found_at > heard) and now - found_at >= TELL_AFTER
 
 
 def _waiting(row: Row | None, now: datetime) -> float | None:

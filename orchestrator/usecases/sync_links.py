@@ -59,8 +59,9 @@ class Links:
                 )  # fmt: skip
 
     def news(self, work: Work, read: Sequence[RemoteLink]) -> int:
-        ours = work.links.by_clio_ids([link.id for link in read])
-        return sum(not link.active and link.id in ours and ours[link.id]["state"] == LinkState.LIVE for link in read)
+        """Payments made with ours: of a link that ends otherwise no webhook tells."""
+        ours = work.links.by_clio_ids([link.id for link in read if link.payment_id is not None])
+        return sum(row["state"] == LinkState.LIVE for row in ours.values())
 
 
 def close_link(work: Work, row: Row, link: RemoteLink) -> None:

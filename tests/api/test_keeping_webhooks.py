@@ -9,7 +9,13 @@ import httpx
 import pytest
 
 from orchestrator.clients.clio.webhooks import SUBSCRIPTIONS, signed
-from tests.firm import open_firm
+from orchestrator.usecases.show_webhooks import remedies, show_health
+from tests.api.conftest import Door
+from tests.delivery.conftest import certificates
+from tests.firm import open_firm, web
+from tests.servers import free_port
+
+__all__ = ["certificates"]
 
 MODELS = {row.model for row in SUBSCRIPTIONS}
 
@@ -22,8 +28,8 @@ def at_clio(door):
 
 
 @contextmanager
-def proxy(status, **headers):
-    """A server in front of nobody that answers every POST with this."""
+def proxy(status, tls=None, port=0, **headers):
+    """A server in front of nobody that answers every POST with this, over `tls` if given."""
 
     class Answer(BaseHTTPRequestHandler):
         def do_POST(self):
@@ -36,11 +42,13 @@ def proxy(status, **headers):
         def log_message(self, *_):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Answer)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()
@@ -136,28 +144,104 @@ def test_F27_a_renewal_that_fails_is_told_and_the_webhook_made_anew_and_the_gap_
     door.firm.check()
 
 
-@pytest.mark.parametrize(("status", "words"), [(301, "takes that for delivered"), (410, "switches a webhook off")])
-def test_F28_a_proxy_that_answers_for_us_is_told_and_closed_when_it_is_mended(door, status, words):
-    assert door.firm.exceptions() == {}
-    with (
-        proxy(status, Location="https://www.firm.test/") as address,
-        open_firm(
-            door.firm.sandbox,
-            str(door.firm.rt.uow.engine.url),
-            environment={"public_url": address},
-            subscribed=True,
-        ) as astray,
-    ):
+def upkeep_at(door, address):
+    """What is told of this public address by an upkeep of the same firm there."""
+    where = {"environment": {"public_url": address}, "subscribed": True}
+    with open_firm(door.firm.sandbox, str(door.firm.rt.uow.engine.url), **where) as astray:
         with astray.rt.uow() as work:
-            work.jobs.add("webhooks.upkeep", "asked", status)
+            work.jobs.add("webhooks.upkeep", "asked", address)
         astray.work()
         with astray.rt.read() as work:
-            [told] = work.exceptions.listed(kind="public_address")
-        assert words in told["summary"]
+            return [row["summary"] for row in work.exceptions.listed(kind="public_address")]
+
+
+ASTRAY = {
+    301: "takes that for delivered",
+    308: "Set ORCH_PUBLIC_URL to the final address",
+    410: "switches a webhook off",
+    404: "let the proxy pass /webhooks/ on",
+    200: "leads to another server",
+}
+
+
+@pytest.mark.parametrize("status", ASTRAY)
+def test_F28_a_proxy_that_answers_for_us_is_told_and_closed_when_it_is_mended(door, status):
+    assert door.firm.exceptions() == {}
+    with proxy(status, Location="https://www.firm.test/") as address:
+        [told] = upkeep_at(door, address)
+    assert ASTRAY[status] in told
     with door.firm.rt.uow() as work:
         work.jobs.add("webhooks.upkeep", "asked", "mended")
     door.settle()
     assert door.firm.exceptions() == {}
+
+
+def test_F28_a_wrong_path_in_front_of_our_own_server_is_told(door):
+    [told] = upkeep_at(door, f"{door.url}/billing")
+    assert f"{door.url}/billing answers 404 to a POST" in told
+
+
+def test_F28_a_certificate_that_nobody_accepts_is_told(door, certificates):
+    with proxy(200, tls=certificates[0]) as address:
+        [told] = upkeep_at(door, address)
+    assert f"The certificate of {address} is not accepted" in told
+
+
+def test_F28_a_proxy_whose_backend_is_away_for_a_moment_troubles_nobody(door):
+    with proxy(502) as address:
+        assert upkeep_at(door, address) == []
+
+
+def health(door, model="bill"):
+    return next(row for row in show_health(door.firm.rt) if row["model"] == model)
+
+
+def test_F26_what_a_sweep_found_and_no_webhook_told_is_shown_until_one_tells_again(door):
+    quiet = {"bills": 1, "clients": 1, "amount": "50.00"}
+    before = health(door)
+    door.firm.sandbox.act("bulk", **quiet)
+    door.firm.later(minutes=15)
+    found = health(door)
+    assert found["found_by_sweep"] == before["found_by_sweep"] + 1
+    assert found["found_at"] == door.firm.rt.clock()
+    assert found["troubles"] == [], "it may be on its way"
+    door.firm.sandbox.clock_advance(11 * 60)
+    door.firm.tick()
+    rows = show_health(door.firm.rt)
+    assert [row["model"] for row in rows if row["troubles"]] == ["bill"]
+    [said] = remedies(door.firm.rt, rows)
+    assert "nothing was delivered since" in said
+    assert "firewall" in said
+    assert door.deliver(door.body(4711)) == 200
+    assert health(door)["troubles"] == []
+
+
+def test_F27_a_subscription_that_clio_switched_off_for_a_410_is_made_anew_and_the_gap_swept(sandbox, database_url):
+    port = free_port()
+    here = {"public_url": f"http://127.0.0.1:{port}", "listen": f"127.0.0.1:{port}"}
+    with open_firm(sandbox, database_url, environment=here, subscribed=True) as firm:
+        with standing(firm, port) as door:
+            door.settle()
+            old = door.path("bill")
+        with proxy(410, port=port):
+            bill = firm.issued_bill()
+            sandbox.settle()
+        with standing(firm, port) as door:
+            assert at_clio(door)[here["public_url"] + old] == "suspended"
+            firm.later(hours=6)
+            door.settle()
+            assert door.path("bill") != old
+            assert [job for job in firm.jobs("sweep") if job["key"].startswith("bill:gap")]
+            with firm.rt.read() as work:
+                assert bill["id"] in work.mirror.bills([bill["id"]])
+            assert firm.exceptions() == {}
+
+
+@contextmanager
+def standing(firm, port):
+    """The firm's web process for a while."""
+    with web(firm, port) as url, httpx.Client(base_url=url, timeout=20, trust_env=False) as http:
+        yield Door(firm, url, http)
 
 
 def test_F28_only_this_installation_proves_itself(door):

@@ -63,3 +63,13 @@ def test_the_health_of_each_subscription_is_shown(cli):
         {"state", "expires_at", "delivered_at", "refused", "found_by_sweep", "troubles"} <= set(row) for row in rows
     )
     assert "Only by sweep" in cli("webhooks", "health").stdout
+
+
+def test_the_health_of_subscriptions_says_what_to_do_about_the_way_to_them(cli, filled):
+    firm, _ = filled
+    said = "https://firm.example answers 410: Clio switches a webhook off for that. Mend the proxy."
+    with firm.rt.uow() as work:
+        work.exceptions.open("public_address", "clio", said)
+    done = cli("webhooks", "health")
+    assert done.exit_code == 1
+    assert " ".join(done.stdout.split()).count(said) == 1

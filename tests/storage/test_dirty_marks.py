@@ -126,7 +126,12 @@ def test_the_watermark_moves_with_what_was_applied(uow, clock):
         work.dirty.swept(Kind.BILL, up_to=clock(), found=3)
         work.dirty.swept(Kind.BILL, up_to=clock(), found=2)
         assert work.dirty.watermark(Kind.BILL) == clock()
-        assert work.dirty.summary()["bill"] == {"waiting": 0, "watermark": clock(), "found_by_sweep": 5}
+        assert work.dirty.summary()["bill"] == {
+            "waiting": 0,
+            "watermark": clock(),
+            "found_by_sweep": 5,
+            "found_at": clock(),
+        }
 
 
 def test_two_drains_at_once_come_to_an_end(uow):
