@@ -133,6 +133,7 @@ class MailSettings(Group):
     oldest_hours: int = Field(default=96, ge=1)
     client_daily_limit: int | None = Field(default=None, ge=1)
     unsubscribe: str | None = None
+    one_click: bool = False
     key_header: str | None = Field(default=None, pattern=r"^[A-Za-z][A-Za-z0-9-]{0,62}$")
     relay_knows_keys: bool = False
     bounces_url: SecretStr | None = None
@@ -679,6 +680,8 @@ class Settings(BaseSettings):
             raise ValueError(
                 "[approval] signal custom_action needs ORCH_PUBLIC_URL: the button in Clio opens that address"
             )
+        if self.mail.one_click and not self.public_url:
+            raise ValueError("[mail] one_click needs ORCH_PUBLIC_URL: the button in a reminder leads there")
         if self.public_url and self.production and urlsplit(self.public_url).scheme != "https":
             raise ValueError("ORCH_PUBLIC_URL must start with https:// in production")
         for name, address in (

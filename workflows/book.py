@@ -44,6 +44,7 @@ from orchestrator.usecases.revoke_link import RevokeLink
 from orchestrator.usecases.send_message import SendMessage
 from orchestrator.usecases.send_notice import SendNotice
 from orchestrator.usecases.send_reminder import SendReminder
+from orchestrator.usecases.stop_reminders import stop_reminders
 from orchestrator.usecases.watch_trust import watch_trust
 from orchestrator.usecases.write_note import CreateNote
 
@@ -88,6 +89,11 @@ def bounces(job: Job, rt: Runtime) -> None:
 @workflow("bounces.note")
 def bounces_posted(job: Job, rt: Runtime) -> None:
     note_posted(job, rt)
+
+
+@workflow("reminders.stop")
+def stop(job: Job, rt: Runtime) -> None:
+    stop_reminders(job, rt)
 
 
 @workflow("account.read")

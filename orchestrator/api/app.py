@@ -16,6 +16,8 @@ from orchestrator.api.approving import APPROVING
 from orchestrator.api.callback import CALLBACK, page
 from orchestrator.api.intake import Intake
 from orchestrator.api.metrics import metrics
+from orchestrator.api.reading import capped
+from orchestrator.api.stopping import STOPPING
 from orchestrator.clients.clio import webhooks
 from orchestrator.clients.lawpay import webhooks as lawpay_webhooks
 from orchestrator.domain.front_door import DOOR_HEADER, DOOR_PATH
@@ -52,6 +54,7 @@ def create_app(rt: Runtime) -> Starlette:
             Route("/thanks/{key}", _thanks),
             CALLBACK,
             *APPROVING,
+            *STOPPING,
         ],
     )
     # A redirect would count as delivered at Clio and lose the event (F28).
@@ -86,7 +89,7 @@ async def _webhook(request: Request) -> Response:
 
 async def _hear(request: Request) -> Response:
     try:
-        body = await _capped(request)
+        body = await capped(request, BODY_CAP)
     except ClientDisconnect:
         return Response(status_code=HTTPStatus.BAD_REQUEST)
     if body is None:
@@ -116,7 +119,7 @@ async def _returned(request: Request) -> Response:
 async def _unsigned(request: Request, source: str, kept: Callable[[bytes], bytes]) -> Response:
     """A delivery whose sender proves himself by the path alone."""
     try:
-        body = await _capped(request)
+        body = await capped(request, BODY_CAP)
     except ClientDisconnect:
         return Response(status_code=HTTPStatus.BAD_REQUEST)
     if body is None:
@@ -131,19 +134,6 @@ async def _self_check(request: Request) -> Response:
     if not nonce or len(nonce) > LONGEST_NONCE:
         return Response(status_code=HTTPStatus.NOT_FOUND)
     return Response(headers={DOOR_HEADER: request.app.state.runtime.cipher.prove(nonce)})
-
-
-async def _capped(request: Request) -> bytes | None:
-    """The whole body, or None as soon as it is over the cap, whatever its length header says (F22)."""
-    declared = request.headers.get("Content-Length", "")
-    if declared.isdecimal() and int(declared) > BODY_CAP:
-        return None
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_CAP:
-            return None
-    return bytes(body)
 
 
 async def _home(_request: Request) -> Response:

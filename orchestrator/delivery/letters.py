@@ -272,8 +272,8 @@ class TemplateLetters:
             message[name] = value
         message["Content-Language"] = style.tag
         message["Auto-Submitted"] = "auto-generated"
-        if self._unsubscribe:
-            message["List-Unsubscribe"] = f"<mailto:{self._unsubscribe}>"
+        for name, value in self._leaving(letter):
+            message[name] = value
         if self._headers.key:
             message[self._headers.key] = letter.key
         message["X-Orchestrator-Key"] = letter.key
@@ -282,6 +282,16 @@ class TemplateLetters:
         message.attach(_part("plain", text))
         message.attach(_part("html", html))
         return Finished(message.as_bytes(policy=WIRE), message_id, subject, text, recipient, style.sender)
+
+    def _leaving(self, letter: Letter | Reminder) -> Iterator[tuple[str, str]]:
+        """The ways out that a mail program shows as a button: by one click (RFC 8058) first, for it is tried first."""
+        stop = letter.stop_url if isinstance(letter, Reminder) else None
+        ways = [f"<{stop}>"] if stop else []
+        ways += [f"<mailto:{self._unsubscribe}>"] if self._unsubscribe else []
+        if ways:
+            yield "List-Unsubscribe", ",\r\n ".join(ways)
+        if stop:
+            yield "List-Unsubscribe-Post", "List-Unsubscribe=One-Click"
 
     @staticmethod
     def _threading(letter: Letter | Reminder, message_id: str) -> Iterator[tuple[str, str]]:

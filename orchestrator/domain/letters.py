@@ -92,6 +92,8 @@ class Reminder:
     thread: tuple[str, ...] = ()
     region: str | None = None
     office: str | None = None
+    stop_url: str | None = None
+    """Where a mail program's unsubscribe button leads, to be posted to and never to be opened (RFC 8058)."""
     wider: Wider | None = None
 
 

@@ -114,6 +114,10 @@ REASONS: dict[str, Reason] = {
         "the client must not be written to",
         "Let the responsible attorney speak to them; release the hold on their word.",
     ),
+    "client_unsubscribed": Reason(
+        "the client used the unsubscribe button of a reminder: they get no more of them, and their invoices as before",
+        "Have the responsible attorney speak to them; release the hold on their word, or resolve this when it is noted.",
+    ),
     "payment_plan": Reason(
         "the client pays it by a plan", "See in Clio that the instalments come; release the hold when they do not."
     ),

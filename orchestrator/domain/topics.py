@@ -29,6 +29,7 @@ TOPICS: dict[str, Urgency] = {
     "trust.watch": Urgency.SWEEPS,
     "bounces.read": Urgency.SWEEPS,
     "bounces.note": Urgency.MESSAGES,
+    "reminders.stop": Urgency.INTERACTIVE,
     # deciding
     "time.approve": Urgency.SWEEPS,
     "billing.plan": Urgency.SWEEPS,

@@ -10,6 +10,7 @@ from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import Rejected
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
+from orchestrator.usecases.stop_reminders import UNSUBSCRIBED, exception_key
 from orchestrator.usecases.trial import trial
 
 WHERE = {
@@ -51,6 +52,8 @@ def release(rt: Runtime, hold_id: int, *, why: str, by: str, dry_run: bool) -> d
             raise Rejected(f"{said} {hold_id}: `orchestrator reminders holds` shows those that stand.")
         subject = Subject(held["subject_kind"])
         work.audit.line("reminders.released", subject, held["subject_id"], actor=by, hold=hold_id, kind=held["kind"])
+        if subject is Subject.CLIENT and held["kind"] == HoldKind.DO_NOT_CONTACT:
+            work.exceptions.close(UNSUBSCRIBED, exception_key(held["subject_id"]))
         bills = _bills(work, subject, held["subject_id"])
         return told(held, rt.local_date(work.now)) | {"dry_run": dry_run, "bills": bills}
 

@@ -25,6 +25,7 @@ log = structlog.get_logger()
 SOURCE = "clio"
 LAWPAY = "lawpay"
 MAIL = "mail"
+STOP = "stop"
 LONGEST_SECRET = 256
 OFFERS = 3
 """Secrets kept while a creation is pending; a stranger who guessed the path cannot crowd out Clio with more."""
@@ -133,14 +134,13 @@ class Desk:
         """By kind: the objects that new deliveries name, and the digest of a delivery that did."""
         self.genuine: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
+        self._others = {LAWPAY: self._bell, MAIL: self._returned, STOP: self._stop}
         self.rung = False
         """Whether LawPay has rung: what it said is kept and believed in nothing."""
 
     def answer(self, knock: Knock) -> HTTPStatus:
-        if knock.source == LAWPAY:
-            return self._bell(knock)
-        if knock.source == MAIL:
-            return self._returned(knock)
+        if knock.source != SOURCE:
+            return self._others[knock.source](knock)
         row = self._subscriptions.get(knock.path_token)
         if row is not None and knock.secret is not None:
             return self._handshake(row, knock.secret)
@@ -173,6 +173,12 @@ class Desk:
             return HTTPStatus.NOT_FOUND
         if reports := [[one.key, str(one.bounced), one.code] for one in read_post(hook, knock.body)]:
             self._work.jobs.add("bounces.note", effect_key("bounces", json.dumps(reports)), reports=reports)
+        return HTTPStatus.OK
+
+    def _stop(self, knock: Knock) -> HTTPStatus:
+        """A client's unsubscribe button; the address was proven at the door. However often it is pressed, once a minute."""
+        client_id, minute = int(knock.path_token), self._work.now.replace(second=0, microsecond=0)
+        self._work.jobs.add("reminders.stop", client_id, minute.isoformat(), client_id=client_id)
         return HTTPStatus.OK
 
     def _handshake(self, row: Row, secret: str) -> HTTPStatus:

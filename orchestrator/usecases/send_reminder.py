@@ -25,6 +25,7 @@ from orchestrator.usecases.plan_reminders import DAY_PASSED, WRITTEN_TODAY, want
 from orchestrator.usecases.read_standings import read_standings, rules_of, standings
 from orchestrator.usecases.renew_link import Fresh, link_until
 from orchestrator.usecases.send_message import PUT_OFF, had_today
+from orchestrator.usecases.stop_reminders import stop_address
 
 TOPIC = "reminder.send"
 SILENT = "reminders_all_silent"
@@ -267,6 +268,7 @@ class SendReminder(MessageEffect):
             wider=wider,
             key=effect_key("reminder", letter["client_id"], letter["on"], *facts),
             thread=tuple(work.reminders.thread_of([one.row["bill_id"] for one in spoken])),
+            stop_url=stop_address(self.rt, letter["client_id"]),
             **manner(self.rt, [matter for one in spoken for matter in one.judged.facts.standing.matters]),
         )
 
