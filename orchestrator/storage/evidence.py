@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from orchestrator.domain.silence import Subject
 from orchestrator.storage.repository import CHUNK, Repository, Row
 from orchestrator.storage.tables import (
     approvals,
@@ -15,12 +16,14 @@ from orchestrator.storage.tables import (
     bill_matters,
     billing_requests,
     bills,
+    bounces,
     breaks,
     differences,
     draws,
     entries,
     exceptions,
     journal,
+    link_parts,
     links,
     matches,
     matter_references,
@@ -28,6 +31,10 @@ from orchestrator.storage.tables import (
     movements,
     payments,
     periods,
+    posted,
+    reminder_holds,
+    reminder_letters,
+    reminders,
     runs,
     tasks,
     trust_holds,
@@ -84,6 +91,43 @@ def _links(matter_id: int) -> sa.Select[tuple[int]]:
     return sa.select(links.c.id).where(links.c.bill_id.in_(_bills(matter_id)))
 
 
+def _clients(matter_id: int) -> sa.Select[tuple[int]]:
+    return sa.select(bills.c.client_id).where(bills.c.id.in_(_bills(matter_id)))
+
+
+def _messages(matter_id: int) -> Clause:
+    """About its bills, each with its own link or with one for several."""
+    shared = sa.select(link_parts.c.link_id).where(link_parts.c.bill_id.in_(_bills(matter_id)))
+    return sa.or_(messages.c.bill_id.in_(_bills(matter_id)), messages.c.link_id.in_(shared))
+
+
+def _letters(matter_id: int) -> sa.Select[tuple[int]]:
+    return sa.select(reminders.c.letter_id).where(reminders.c.bill_id.in_(_bills(matter_id)))
+
+
+def _left(matter_id: int) -> Clause:
+    """Whatever was handed to the relay about it: messages, reminders, notices of draws."""
+    ids = (
+        sa.select(messages.c.message_id).where(_messages(matter_id)),
+        sa.select(reminder_letters.c.message_id).where(reminder_letters.c.id.in_(_letters(matter_id))),
+        sa.select(draws.c.notice).where(draws.c.matter_id == matter_id),
+    )
+    return sa.or_(*(posted.c.message_id.in_(one) for one in ids))
+
+
+def _bounces(matter_id: int) -> Clause:
+    return bounces.c.address.in_(sa.select(posted.c.address).where(_left(matter_id)))
+
+
+def _reminder_holds(matter_id: int) -> Clause:
+    kind, ident = reminder_holds.c.subject_kind, reminder_holds.c.subject_id
+    return sa.or_(
+        sa.and_(kind == Subject.BILL, ident.in_(_bills(matter_id))),
+        sa.and_(kind == Subject.MATTER, ident == matter_id),
+        sa.and_(kind == Subject.CLIENT, ident.in_(_clients(matter_id))),
+    )
+
+
 def _payments(matter_id: int) -> sa.Select[tuple[int]]:
     """Made with a link of the matter's bills, or booked to it."""
     by_link = sa.select(payments.c.id).join(links, links.c.clio_id == payments.c.link_id)
@@ -125,6 +169,9 @@ def _about(scope: OfMatter, kind: sa.ColumnElement[str], ident: sa.ColumnElement
         "activity": sa.select(entries.c.id).where(entries.c.matter_id == matter),
         "request": sa.select(billing_requests.c.id).where(billing_requests.c.matter_id == matter),
         "task": sa.select(tasks.c.clio_id).where(tasks.c.matter_id == matter),
+        "client": _clients(matter),
+        "letter": _letters(matter),
+        "bounce": sa.select(bounces.c.id).where(_bounces(matter)),
         "draw": sa.select(draws.c.id).where(draws.c.matter_id == matter),
         "trust_line": sa.select(trust_lines.c.id).where(trust_lines.c.ledger_id.in_(_ledgers(matter))),
         "break": sa.select(breaks.c.id).where(_breaks(scope)),
@@ -169,6 +216,14 @@ def _matched(scope: OfMatter) -> Clause:
 
 def _on(scope: OfMonth, day: sa.Column[Any]) -> Clause:
     return sa.and_(day >= scope.first, day < scope.until)
+
+
+def _ended_before(scope: OfMonth) -> Clause:
+    """Whether a hold, or the row that ended one, was over when the month began."""
+    ending = reminder_holds.alias("ending")
+    ended = sa.exists().where(ending.c.ends == reminder_holds.c.id, ending.c.made_at < scope.began)
+    itself = sa.and_(reminder_holds.c.ends.is_not(None), reminder_holds.c.made_at < scope.began)
+    return sa.or_(ended, itself, sa.and_(reminder_holds.c.until.is_not(None), reminder_holds.c.until < scope.first))
 
 
 PARTS: tuple[Part, ...] = (
@@ -273,8 +328,41 @@ PARTS: tuple[Part, ...] = (
     Part(
         "messages", messages,
         ("id", "bill_id", "step", "link_id", "state", "message_id", "reason", "created_at", "sent_at", "communication_id"),
-        lambda scope: messages.c.bill_id.in_(_bills(scope.matter_id)),
+        lambda scope: _messages(scope.matter_id),
         lambda scope: _within(scope, messages.c.created_at, messages.c.sent_at),
+    ),
+    Part(
+        "reminders", reminders,
+        ("id", "bill_id", "step", "state", "reason", "reasons", "due_on", "looked_on", "silent_since", "letter_id", "sent_at",
+         "created_at", "updated_at"),
+        lambda scope: reminders.c.bill_id.in_(_bills(scope.matter_id)),
+        lambda scope: sa.or_(_on(scope, reminders.c.due_on), _within(scope, reminders.c.sent_at, reminders.c.updated_at)),
+    ),
+    Part(
+        "reminder_letters", reminder_letters,
+        ("id", "client_id", "on", "state", "reason", "subject", "message_id", "thread", "sent_at", "communication_id",
+         "approved_by", "created_at", "updated_at"),
+        lambda scope: reminder_letters.c.id.in_(_letters(scope.matter_id)),
+        lambda scope: _on(scope, reminder_letters.c.on),
+    ),
+    Part(
+        "reminder_holds", reminder_holds,
+        ("id", "subject_kind", "subject_id", "kind", "until", "why", "made_by", "made_at", "ends"),
+        lambda scope: _reminder_holds(scope.matter_id),
+        # What stood at any moment of it, and the row that ended it.
+        lambda scope: sa.and_(reminder_holds.c.made_at < scope.ended, ~_ended_before(scope)),
+    ),
+    Part(
+        "letters_sent", posted, ("key", "message_id", "kind", "bill_ids", "address", "posted_at", "bounced"),
+        lambda scope: _left(scope.matter_id),
+        lambda scope: _within(scope, posted.c.posted_at),
+    ),
+    Part(
+        "bounces", bounces,
+        ("id", "address", "state", "soft", "code", "source", "key", "bill_ids", "first_at", "last_at", "released_by",
+         "released_at"),
+        lambda scope: _bounces(scope.matter_id),
+        lambda scope: _within(scope, bounces.c.first_at, bounces.c.last_at, bounces.c.released_at),
     ),
     Part(
         "bills", bills,
@@ -335,16 +423,16 @@ class Evidence(Repository):
         return [row["id"] for row in rows if its & set(row["movement_ids"]) or scope.matter_id in _matters(row)]
 
     def of(self, part: Part, scope: Scope) -> Iterator[Row]:
-        """The rows of one part in the order of their numbers, read piece by piece."""
+        """The rows of one part in the order of their keys, read piece by piece."""
         key = next(iter(part.table.primary_key.columns))
         chosen = part.of_matter(scope) if isinstance(scope, OfMatter) else part.of_month(scope)
-        after = -1
+        onward: Clause = sa.true()
         while True:
-            found = self.rows(sa.select(part.table).where(chosen, key > after).order_by(key).limit(CHUNK))
+            found = self.rows(sa.select(part.table).where(chosen, onward).order_by(key).limit(CHUNK))
             yield from found
             if len(found) < CHUNK:
                 return
-            after = found[-1][key.name]
+            onward = key > found[-1][key.name]
 
 
 def _matters(row: Row) -> set[int]:

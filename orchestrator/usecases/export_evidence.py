@@ -35,6 +35,11 @@ of a CSV file that a spreadsheet could take for a formula has an apostrophe in f
 manifest.json names every file with its SHA-256, and says whether the audit lines of the whole database were as they
 were written when the pack was made, and up to which line. To check a file: sha256sum FILE.
 
+What the client was told: letters_sent has every letter that was handed to the mail relay, when, by its Message-ID, to whom,
+and what came back of it (bounces); messages and reminder_letters say what each was, reminders why a step was not sent, and
+reminder_holds who asked for that. An address is there as its digest alone: the SHA-256 of "v1|address|" and the
+address in lower case, its domain in ASCII. To show that a letter went to one: printf 'v1|address|ana@x.example' | sha256sum
+
 Audit lines are a chain. The hash of a line is the SHA-256 of the JSON list
 ["v1", prev, seq, at, actor, action, subject_kind, subject_id, facts]
 with sorted keys, no spaces and non-ASCII characters escaped; prev is the hash of the line before it.

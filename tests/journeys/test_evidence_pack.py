@@ -11,12 +11,17 @@ import pytest
 import sqlalchemy as sa
 
 from orchestrator.domain.audit_chain import GENESIS
+from orchestrator.domain.bounces import Bounced, Report
 from orchestrator.domain.movements import Movement, MovementKind, MovementStatus, Source
+from orchestrator.domain.silence import HoldKind, Subject
 from orchestrator.errors import Rejected
+from orchestrator.storage.bounces import key_of
 from orchestrator.storage.evidence import PARTS
 from orchestrator.storage.tables import audit, breaks, metadata
 from orchestrator.usecases.export_evidence import export_evidence
+from orchestrator.usecases.hold_reminders import hold
 from orchestrator.usecases.map_reference import map_reference
+from orchestrator.usecases.note_bounce import note_bounce
 from tests.databases import either_url
 from tests.firm import open_firm
 
@@ -104,6 +109,45 @@ def test_T46_a_matter_s_pack_holds_all_of_the_matter_and_nothing_of_another(eith
     theirs = opened(pack(firm, matter_id=other))
     assert [row["external_id"] for row in rows(theirs, "movements")] == ["t3"]
     assert {row["id"] for row in rows(theirs, "bills")} == {foreign["id"]}
+
+
+def test_T46_a_pack_shows_what_the_client_was_told_and_why_not(either_firm):
+    firm = either_firm
+    other = firm.sandbox.act("create_matter", client="bo", attorney="ada", display_number="00002-Other")["id"]
+    firm.later(minutes=16)
+    firm.mailed_bill(due_at="2026-03-12")
+    firm.mailed_bill(matter_id=other, due_at="2026-06-12")
+    firm.later(days=17)
+    firm.later(minutes=2)
+    invoice, theirs, reminder = firm.mails()
+    with firm.rt.uow() as work:
+        note_bounce(work, Report(key_of(reminder["message_id"]), Bounced.HARD, "5.1.1"), source="imap")
+    bo = firm.ids["contacts"]["bo"]
+    hold(firm.rt, Subject.CLIENT, bo, HoldKind.PAUSE, until=None, why="=she called", by="nora", dry_run=False)
+    firm.later(days=14)
+    files = opened(pack(firm, matter_id=firm.matter()))
+    sent = {row["message_id"]: row for row in rows(files, "letters_sent")}
+    assert set(sent) == {invoice["message_id"], reminder["message_id"]}
+    told = hashlib.sha256(b"v1|address|bo@clients.test").hexdigest()
+    assert {row["address"] for row in sent.values()} == {told}, "as README.txt says"
+    assert "v1|address|" in files["README.txt"]
+    assert sent[reminder["message_id"]]["bounced"] == "hard"
+    [letter] = rows(files, "reminder_letters")
+    assert (letter["message_id"], letter["subject"]) == (reminder["message_id"], reminder["subject"])
+    [bounce] = rows(files, "bounces")
+    assert (bounce["address"], bounce["code"]) == (told, "5.1.1")
+    [held] = rows(files, "reminder_holds")
+    assert (held["kind"], held["why"], held["made_by"]) == ("pause", "=she called", "nora")
+    steps = {row["step"]: row for row in rows(files, "reminders")}
+    assert steps["overdue-7"]["state"] == "sent"
+    assert {one["reason"] for one in steps["overdue-21"]["reasons"]} == {"client_paused", "address_bounced"}
+    assert "bo@clients.test" not in "".join(files.values())
+    assert {row["message_id"] for row in rows(opened(pack(firm, matter_id=other)), "letters_sent")} == {
+        theirs["message_id"]
+    }
+    march, april, may = (opened(pack(firm, month=f"2026-0{month}")) for month in (3, 4, 5))
+    assert [len(rows(one, "letters_sent")) for one in (march, april, may)] == [3, 0, 0]
+    assert [len(rows(one, "reminder_holds")) for one in (march, april, may)] == [1, 1, 1], "it stands"
 
 
 def test_T46_a_month_s_pack_holds_what_happened_in_it_by_the_office_s_calendar(either_firm):
