@@ -16,7 +16,9 @@ from orchestrator.storage.types import real_now
 from orchestrator.storage.unit_of_work import UnitOfWork
 
 STRIDE = timedelta(hours=12)
-POLL_SECONDS = 0.008
+POLL_SECONDS, LONGEST_POLL_SECONDS = 0.005, 0.06
+"""Looking is work too, for the database most of all: the longer it takes, the less often it is asked whether it is done."""
+
 PATIENCE_SECONDS = 90.0
 
 _DUE = sa.and_(jobs.c.state.in_(LIVE), jobs.c.not_before <= sa.bindparam("now"))
@@ -83,9 +85,10 @@ class Driver:
             work.connection.execute(sa.update(jobs).where(jobs.c.state.in_(LIVE), _PAUSED).values(held_until=None))
 
     def _wait(self, ready: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline, pause = time.monotonic() + PATIENCE_SECONDS, POLL_SECONDS
         while not ready():
-            time.sleep(POLL_SECONDS)
+            time.sleep(pause)
+            pause = min(pause * 1.5, LONGEST_POLL_SECONDS)
             if (died := self._dead()) is not None:
                 raise Stuck(died)
             if time.monotonic() > deadline:

@@ -7,7 +7,19 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from orchestrator.demo.days import AFTERNOON, CLOSING, EVENING, MORNING, NOON, Moment, end, moment, office_day, workday
+from orchestrator.demo.days import (
+    AFTERNOON,
+    CLOSING,
+    EVENING,
+    MORNING,
+    NOON,
+    Moment,
+    begin,
+    end,
+    moment,
+    office_day,
+    workday,
+)
 from orchestrator.sandbox.scenario import Scenario
 
 BY_HAND = 2
@@ -199,11 +211,15 @@ BACK = {"worker_away": "worker_back", "broker_away": "broker_back"}
 
 
 def _outages(days: int) -> Iterator[Moment]:
+    free = begin()
     for share, at, kind, hours in OUTAGES:
         day = workday(share, days)
+        while moment(day, at) <= free:  # in a short story another is still away
+            day = office_day(day + 1)
         back = moment(day, at, minutes=round(hours * 60))
         if back + timedelta(days=1) > end(days):
             continue  # the story would be over before the worker has caught up
+        free = back
         yield moment(day, at), kind, {"hours": hours}
         if kind in BACK:
             yield back, BACK[kind], {}

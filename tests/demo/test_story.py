@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -71,10 +72,17 @@ def test_what_is_taken_away_is_brought_back():
 
 @given(days=st.integers(1, 60))
 def test_nothing_is_taken_away_that_would_not_be_back_in_time(days):
-    at = {event.kind: event.at for event in story(load("year"), seed=1, days=days)}
+    events = story(load("year"), seed=1, days=days)
+    at = {event.kind: event.at for event in events}
     for away, back in (("worker_away", "worker_back"), ("broker_away", "broker_back")):
         assert (away in at) == (back in at)
     assert all(at[kind] < end(days) - timedelta(days=1) for kind in OUTAGES.keys() & at.keys())
+    times = [
+        (event.at, event.at + timedelta(hours=event.facts["hours"]))
+        for event in events
+        if "hours" in event.facts and event.kind in OUTAGES
+    ]
+    assert all(back < away for (_, back), (away, _) in pairwise(times))
 
 
 def test_every_trouble_is_a_fault_that_the_sandbox_knows():
