@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from orchestrator.demo.days import OFFICE
 from orchestrator.domain.reminders import ReminderState
 from orchestrator.domain.three_way import Statement
 from orchestrator.storage import tables
@@ -34,6 +35,8 @@ class Books:
     breaks_open: Mapping[str, int] = field(default_factory=dict)
     signed: tuple[Mapping[str, Any], ...] = ()
     steps: Mapping[tuple[int, str], str] = field(default_factory=dict)
+    told: Mapping[tuple[int, date], str] = field(default_factory=dict)
+    """The reason for silence that it gave of a bill on a day of the office; `steps` has the last one, which may be another."""
 
 
 def is_used(engine: sa.Engine) -> bool:
@@ -75,6 +78,7 @@ def read_books(engine: sa.Engine, now: datetime) -> Books:
             breaks_open=_tally(work, tables.breaks.c.kind, tables.breaks.c.state == "open"),
             signed=_signed(work),
             steps=_steps(work),
+            told=_told_of_bills(work),
         )
 
 
@@ -89,6 +93,13 @@ def _steps(work: Work) -> dict[tuple[int, str], str]:
     chosen = sa.select(rows.c.bill_id, rows.c.step, rows.c.reason)
     untaken = chosen.where(rows.c.state != ReminderState.SENT, rows.c.reason.is_not(None))
     return {(row.bill_id, row.step): row.reason for row in work.connection.execute(untaken)}
+
+
+def _told_of_bills(work: Work) -> dict[tuple[int, date], str]:
+    rows = tables.audit
+    chosen = sa.select(rows.c.at, rows.c.subject_id, rows.c.facts).order_by(rows.c.seq)
+    said = work.connection.execute(chosen.where(rows.c.action == "reminder.withheld"))
+    return {(int(row.subject_id), row.at.astimezone(OFFICE).date()): row.facts["why"] for row in said}
 
 
 def _tally(work: Work, column: sa.Column[str], *where: sa.ColumnElement[bool]) -> dict[str, int]:

@@ -8,7 +8,8 @@ import httpx
 
 from orchestrator.demo.people import Act, Scene
 from orchestrator.demo.record import Facts
-from orchestrator.domain.silence import HoldKind, Subject
+from orchestrator.demo.words import Word
+from orchestrator.domain.silence import REASON_OF, HoldKind, Subject
 from orchestrator.usecases.hold_reminders import hold, release
 from orchestrator.usecases.show_webhooks import show_mail
 
@@ -86,6 +87,7 @@ def mail_returns(scene: Scene, facts: Mapping[str, Any]) -> str | None:
         httpx.post(hook, json={"event-data": said}, trust_env=False).raise_for_status()
     except httpx.HTTPError:
         return None
+    scene.sandbox.act("return_mail", id=letter["id"])
     return f"the letter about bill {bill['number']} came back"
 
 
@@ -96,9 +98,11 @@ def word_given(scene: Scene, facts: Mapping[str, Any]) -> str | None:
         return OVER
     kind = HoldKind(facts["kind"])
     about = (Subject.CLIENT, bill["client_id"]) if kind is HoldKind.PAUSE else (Subject.BILL, bill["id"])
-    until = scene.desk.local_date(scene.desk.clock()) + timedelta(days=facts["days"]) if "days" in facts else None
+    until = scene.today + timedelta(days=facts["days"]) if "days" in facts else None
     held = hold(scene.desk, *about, kind, until=until, why="By telephone.", by=ADMINISTRATOR, dry_run=False)
     scene.names.setdefault("holds", {})[facts["bill"]] = held["hold"]
+    whom, ident = about
+    scene.words.say(facts["bill"], Word(REASON_OF[kind], scene.today, until, **{whom.value: ident}))
     return f"bill {bill['number']}: {held['meaning']}"
 
 
@@ -107,6 +111,7 @@ def word_over(scene: Scene, facts: Mapping[str, Any]) -> str | None:
     if held is None or scene.desk is None:
         return OVER
     release(scene.desk, held, why="Settled with the client.", by=ADMINISTRATOR, dry_run=False)
+    scene.words.over(facts["bill"], scene.today)
     return "what held a bill's reminders is over"
 
 

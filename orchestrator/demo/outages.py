@@ -3,14 +3,14 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from orchestrator.demo.days import OFFICE
 from orchestrator.demo.driver import Driver
 from orchestrator.demo.people import Act, Scene
 from orchestrator.demo.processes import Processes, start_worker, worker_names
 from orchestrator.demo.wire import Wire
+from orchestrator.demo.words import Word, office_date
 
 HOUR_SECONDS = 3600
 DAY_HOURS = 24
@@ -62,15 +62,15 @@ def clio_away(scene: Scene, facts: Mapping[str, Any]) -> str | None:
 
 def _outside(scene: Scene, facts: Mapping[str, Any], on: str, do: str, who: str, **params: Any) -> str | None:
     scene.sandbox.fault(on, do, times=None, for_seconds=facts["hours"] * HOUR_SECONDS, **params)
-    outages = _of(scene)
-    outages.driver.away(outages.driver.now + timedelta(hours=facts["hours"]))
-    return _told(outages, f"{who} away for {_long(facts['hours'])}")
+    _of(scene).driver.away(_back(scene, facts))
+    return _told(_of(scene), f"{who} away for {_long(facts['hours'])}")
 
 
 def worker_away(scene: Scene, facts: Mapping[str, Any]) -> str | None:
     outages = _of(scene)
     outages.halt()
-    today = outages.driver.now.astimezone(OFFICE).date()
+    _back(scene, facts)
+    today = office_date(outages.driver.now)
     outages.closed += [today + timedelta(days=day) for day in range(round(facts["hours"] / DAY_HOURS))]
     return _told(outages, f"the worker stopped for {_long(facts['hours'])}")
 
@@ -95,6 +95,7 @@ def broker_away(scene: Scene, facts: Mapping[str, Any]) -> str | None:
         return "there is no broker that could be away"
     outages.broker.cut()
     outages.gone("broker")
+    _back(scene, facts)
     return _told(outages, f"Redis away for {_long(facts['hours'])}")
 
 
@@ -109,6 +110,14 @@ def broker_back(scene: Scene, facts: Mapping[str, Any]) -> str | None:  # noqa: 
 def _of(scene: Scene) -> Outages:
     assert scene.outages is not None
     return scene.outages
+
+
+def _back(scene: Scene, facts: Mapping[str, Any]) -> datetime:
+    """When it will be there again; letters planned until then may miss their day."""
+    now = _of(scene).driver.now
+    back = now + timedelta(hours=facts["hours"])
+    scene.words.say("away", Word("reminder_day_passed", office_date(now), office_date(back)))
+    return back
 
 
 def _told(outages: Outages, words: str) -> str:

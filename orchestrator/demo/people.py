@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.demo.purse import Purse
 from orchestrator.demo.record import Facts, Record
+from orchestrator.demo.words import Words, office_date
 from orchestrator.engine.runtime import Runtime
 from orchestrator.sandbox import SandboxClient, SandboxRefused
 
@@ -27,10 +29,16 @@ class Scene:
     desk: Runtime | None = None
     outages: "Outages | None" = None
     purse: Purse = field(default_factory=Purse)
+    words: Words = field(default_factory=Words)
 
     def look(self) -> None:
         """Hear what the sandbox recorded since the last look."""
         self.record.hear(self.sandbox.effects(since_seq=self.record.seq))
+
+    @property
+    def today(self) -> date:
+        """The day at the office."""
+        return office_date(self.sandbox.now())
 
     def matter(self, name: str) -> int:
         return int(self.names["matters"][name])

@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from threading import Event as Flag
 from typing import Any
@@ -39,6 +39,7 @@ from orchestrator.demo.screen import Screen, screen
 from orchestrator.demo.story import Event, cast_of, story
 from orchestrator.demo.wire import Wire, wire_to
 from orchestrator.domain.money import CURRENCY
+from orchestrator.domain.reminders import GAP_DAYS
 from orchestrator.errors import OrchestratorError
 from orchestrator.sandbox import SandboxClient
 from orchestrator.sandbox.scenario import Scenario, load
@@ -118,6 +119,7 @@ def _played(
         books = read_books(engine, driver.now)
         scene.look()
         oracle = sandbox.oracle() | {"unanswered": _unanswered(scene, outages)}
+        _bear_out(scene, oracle)
         about = {
             "seed": options.seed,
             "days": options.days,
@@ -167,9 +169,22 @@ def _unanswered(scene: Scene, outages: Outages) -> list[dict[str, Any]]:
     if not settings.reminders.enabled:
         return []
     file = settings.config_dir / "reminders" / f"{settings.reminders.sequence}.toml"
-    steps = tomllib.loads(file.read_text("utf-8"))["steps"]
+    sequence = tomllib.loads(file.read_text("utf-8"))
     office, closed = settings.office, [day.isoformat() for day in outages.closed]
-    return scene.sandbox.unanswered(steps, zone=str(office.zone), region=office.region, closed=closed)
+    limits = {
+        "minimum": settings.reminders.minimum_cents / 100, "oldest_days": settings.reminders.oldest_days,
+        "grace_days": settings.reminders.grace_days, "gap_days": sequence.get("gap_days", GAP_DAYS),
+    }  # fmt: skip
+    where = {"zone": str(office.zone), "region": office.region, "closed": closed}
+    return scene.sandbox.unanswered(sequence["steps"], limits=limits, **where)
+
+
+def _bear_out(scene: Scene, oracle: Mapping[str, Any]) -> None:
+    """Add what the demo itself knows to have stood against each omission: the sandbox hears no telephone."""
+    for missing in (*oracle["unanswered"], *oracle["missing"]):
+        on = date.fromisoformat(missing["on"]) if "on" in missing else scene.today
+        if (bill := scene.record.bills.get(missing.get("bill_id"))) is not None:
+            missing["stood"] += scene.words.stood(bill, on)
 
 
 def _counters(scene: Scene) -> str:

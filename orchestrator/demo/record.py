@@ -91,7 +91,9 @@ def _link(record: Record, what: str, effect: Facts) -> None:
         record.links[effect["id"]]["state"] = what
 
 
-def _mail(record: Record, _what: str, effect: Facts) -> None:
+def _mail(record: Record, what: str, effect: Facts) -> None:
+    if what != "accepted":
+        return
     record.mails += 1
     record.mailed |= dict.fromkeys(effect["urls"], effect)
     record.letters |= {int(bill): effect for bill in (effect["bill"] or "").split(",") if bill.strip().isdigit()}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from orchestrator.demo.books import Books
@@ -19,17 +20,23 @@ class Finding:
     words: str
 
 
-GOOD_REASONS = frozenset(
+BORNE_OUT = frozenset(
     [
-        "client_missing",
         "client_email_blank",
         "client_email_invalid",
         "client_redacted",
-        "currency_mismatch",
-        "no_link_account",
         "payment_reversed",
         "issued_before_start",
         "trust_available",
+        "address_bounced",
+    ]
+)
+"""Stored reasons that can explain an open bill without a link in the client's hands, if the record shows them too."""
+
+TAKEN_AT_ITS_WORD = frozenset(
+    [
+        "currency_mismatch",
+        "no_link_account",
         "link_over",
         "link_quota",
         "link_refused",
@@ -37,10 +44,9 @@ GOOD_REASONS = frozenset(
         "mail_refused",
         "mail_address_refused",
         "mail_address_invalid",
-        "address_bounced",
     ]
 )
-"""Stored reasons that can explain an open bill without a link in the client's hands; any other is no excuse."""
+"""Others that only the worker can know: how a call or a message of its own ended. Any that is in neither is no excuse."""
 
 
 def judge(oracle: Facts, books: Books, *, standing_cents: int, currency: str) -> list[Finding]:
@@ -76,7 +82,8 @@ def explained(oracle: Facts, books: Books) -> dict[str, int]:
 
 def reason_for(missing: Facts, books: Books) -> str | None:
     """The worker's stored reason for an omission that the oracle noticed, if it is a good one."""
-    return next((reason for reason in EXPLANATIONS[missing["kind"]](missing, books) if reason in GOOD_REASONS), None)
+    good = TAKEN_AT_ITS_WORD | BORNE_OUT.intersection(missing["stood"])
+    return next((reason for reason in EXPLANATIONS[missing["kind"]](missing, books) if reason in good), None)
 
 
 def _for_link(missing: Facts, books: Books) -> Iterator[str]:
@@ -133,11 +140,14 @@ def _lost(oracle: Facts, books: Books) -> Iterator[Finding]:
 
 def _unexplained(oracle: Facts, books: Books) -> Iterator[Finding]:
     for step in oracle["unanswered"]:
-        if (step["bill_id"], step["step"]) not in books.steps:
-            words = (
-                f"Bill {step['number']} came to {step['step']} on {step['on']}: nothing was sent, and nothing says why."
+        came = f"Bill {step['number']} came to {step['step']} on {step['on']}: nothing was sent"
+        bill, last = step["bill_id"], books.steps.get((step["bill_id"], step["step"]))
+        if last is None:
+            yield Finding("unexplained_silence", f"{came}, and nothing says why.")
+        elif (reason := books.told.get((bill, date.fromisoformat(step["on"])), last)) not in step["stood"]:
+            yield Finding(
+                "unexplained_silence", f"{came} because {meaning(reason)}, which the record does not bear out."
             )
-            yield Finding("unexplained_silence", words)
 
 
 def _untrusted(oracle: Facts, books: Books) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from orchestrator.sandbox.acts.facts import Parties
 from orchestrator.sandbox.bank.book import shown
 from orchestrator.sandbox.clock import moment_of, stamp
 from orchestrator.sandbox.firm.things import Facts
+from orchestrator.sandbox.hindrances import Limits
 from orchestrator.sandbox.oracle import verdict
 from orchestrator.sandbox.overdue import Office, unanswered
 from orchestrator.sandbox.refusal import Refusal, unprocessable
@@ -134,8 +135,9 @@ async def oracle(sandbox: Sandbox, _: Facts) -> Facts:
 async def unanswered_steps(sandbox: Sandbox, facts: Facts) -> list[Facts]:
     """Steps of a reminder sequence that a bill came to and nothing answered; see `overdue`."""
     closed = tuple(moment_of(day).date() for day in facts.pop("closed", ()))
-    steps = facts.pop("steps")
-    return unanswered(sandbox.journal.entries, steps, office=Office(closed=closed, **facts), until=sandbox.clock.now())
+    steps, limits = facts.pop("steps"), Limits(**facts.pop("limits", {}))
+    office = Office(closed=closed, **facts)
+    return unanswered(sandbox.journal.entries, steps, office=office, until=sandbox.clock.now(), limits=limits)
 
 
 CONTROLS: tuple[tuple[str, str, Control], ...] = (

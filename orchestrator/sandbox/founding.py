@@ -6,6 +6,7 @@ from decimal import Decimal
 from orchestrator.sandbox.clock import Clock
 from orchestrator.sandbox.firm import bills, ledger, matters
 from orchestrator.sandbox.firm.books import Books
+from orchestrator.sandbox.firm.contacts import note_contact
 from orchestrator.sandbox.firm.ledger import How
 from orchestrator.sandbox.firm.money import Activity, Bill
 from orchestrator.sandbox.firm.things import (
@@ -64,6 +65,7 @@ def _people(books: Books, scenario: Scenario) -> None:
             reminders_enabled=client.reminders_enabled,
         )
         contacts[client.key] = books.add(contact).id
+        note_contact(books, contact)
 
 
 def _settings(books: Books, scenario: Scenario) -> None:

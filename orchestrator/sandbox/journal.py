@@ -4,11 +4,17 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import Any
 
 from orchestrator.sandbox.clock import Clock, stamp
 
 Facts = dict[str, Any]
+
+SETTLED = frozenset({"payment.completed", "payment.completed_requiring_allocation"})
+
+UNHURRIED = frozenset({"invoice", "invoice_link", "invoice_revised", "trust_notice"})
+"""Steps of messages that chase nobody: they may come again when the bill changes, and a closed matter has its final bill."""
 
 _DAY = timedelta(hours=24)
 _REMEMBERED = 10_000
@@ -34,6 +40,10 @@ class Journal:
         self.rate_limited = 0
         self.peak_active_links = 0
         self.peak_links_in_24h = 0
+
+    def now(self) -> datetime:
+        """The present sandbox moment."""
+        return self._clock.now()
 
     def add(self, kind: str, ident: object, **facts: Any) -> None:
         """Append one effect at the present sandbox moment."""
@@ -105,3 +115,9 @@ class Journal:
             "peak_active_links": self.peak_active_links,
             "peak_links_in_24h": self.peak_links_in_24h,
         }
+
+
+def about(mail: Facts) -> list[tuple[int, str]]:
+    """The bills that a mail names, each with the step it says it is for; without one the step is empty."""
+    bills, steps = ((mail[name] or "").replace(",", " ").split() for name in ("bill", "step"))
+    return [(int(bill), step) for bill, step in zip_longest(bills, steps[: len(bills)], fillvalue="") if bill.isdigit()]

@@ -2,16 +2,14 @@
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from itertools import zip_longest
+from datetime import datetime
 from typing import Any
 
-from orchestrator.sandbox.journal import Facts, Journal
+from orchestrator.sandbox.hindrances import Hindrances
+from orchestrator.sandbox.journal import SETTLED, UNHURRIED, Facts, Journal, about
 from orchestrator.sandbox.trust_record import Trust
 
 SHUT = frozenset({"paid", "void", "deleted"})
-SETTLED = frozenset({"payment.completed", "payment.completed_requiring_allocation"})
-UNHURRIED = frozenset({"invoice", "invoice_link", "invoice_revised", "trust_notice"})
-"""Steps of messages that chase nobody: they may come again when the bill changes, and a closed matter has its final bill."""
 
 
 @dataclass
@@ -32,10 +30,12 @@ class _Story:
     payments: dict[int, Facts] = field(default_factory=dict)
     notes: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
     trust: Trust = field(default_factory=Trust)
+    record: Hindrances = field(default_factory=Hindrances)
 
     def hear(self, entry: Facts) -> None:
         kind = entry["kind"]
         self.trust.hear(entry)
+        self.record.hear(entry)
         if kind.startswith("payment.") and kind in SETTLED:
             self.payments.setdefault(entry["id"], entry)
         elif kind in HEARD:
@@ -94,8 +94,14 @@ class _Story:
 
     # -- what is missing at the end ---------------------------------------------------------------------------------
 
-    def missing(self) -> list[Facts]:
-        return [*self._unasked(), *self._unnoted(), *self._left_open()]
+    def missing(self, now: datetime) -> list[Facts]:
+        """Each with what stands against it now, as far as the record shows."""
+        missing = [*self._unasked(), *self._unnoted(), *self._left_open()]
+        return [one | {"stood": self._stood(one, now)} for one in missing]
+
+    def _stood(self, missing: Facts, now: datetime) -> list[str]:
+        bills = [missing["bill_id"]] if "bill_id" in missing else self.payments[missing["payment_id"]]["bill_ids"]
+        return sorted({code for bill in bills for code in self.record.stood(bill, now, now)})
 
     def _unasked(self) -> list[Facts]:
         found = []
@@ -130,12 +136,6 @@ class _Story:
         ]
 
 
-def about(mail: Facts) -> list[tuple[int, str]]:
-    """The bills that a mail names, each with the step it says it is for; without one the step is empty."""
-    bills, steps = ((mail[name] or "").replace(",", " ").split() for name in ("bill", "step"))
-    return [(int(bill), step) for bill, step in zip_longest(bills, steps[: len(bills)], fillvalue="") if bill.isdigit()]
-
-
 HEARD: dict[str, Any] = {
     "bill.moved": _Story.bill_moved,
     "matter.moved": _Story.matter_moved,
@@ -165,7 +165,7 @@ def verdict(journal: Journal) -> Facts:
             {"bill_id": bill, "step": step, "times": n} for (bill, step), n in story.chased.items() if n > 1
         ],
         "steps": dict(sorted(Counter(step for _, step in story.chased.elements()).items())),
-        "missing": story.missing(),
+        "missing": story.missing(journal.now()),
         "trust_violations": story.trust.violations(),
         "planted": story.trust.planted,
     }

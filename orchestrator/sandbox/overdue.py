@@ -5,10 +5,8 @@ planning has no part in it.
 """
 
 import re
-from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cache
 from typing import Any
@@ -17,8 +15,8 @@ from zoneinfo import ZoneInfo
 import holidays
 
 from orchestrator.sandbox.clock import moment_of
-from orchestrator.sandbox.journal import Facts
-from orchestrator.sandbox.oracle import about
+from orchestrator.sandbox.hindrances import Hindrances, Life, Limits
+from orchestrator.sandbox.journal import Facts, about
 
 NAMED = re.compile(r"\b(?:bill|invoice) (?:no\. )?(\d+)", re.IGNORECASE)
 OPENS, CLOSES = time(8), time(18)
@@ -43,51 +41,52 @@ class Office:
     def at(self, day: date, hour: time) -> datetime:
         return datetime.combine(day, hour, ZoneInfo(self.zone))
 
-
-@dataclass
-class _Life:
-    """One bill through time."""
-
-    moments: list[datetime] = field(default_factory=list)
-    facts: list[Facts] = field(default_factory=list)
-
-    def as_of(self, moment: datetime) -> Facts | None:
-        place = bisect_right(self.moments, moment)
-        return self.facts[place - 1] if place else None
+    def date_of(self, moment: datetime) -> date:
+        return moment.astimezone(ZoneInfo(self.zone)).date()
 
 
-def unanswered(entries: Iterable[Facts], steps: Collection[Facts], *, office: Office, until: datetime) -> list[Facts]:
+def unanswered(
+    entries: Iterable[Facts], steps: Collection[Facts], *, office: Office, until: datetime, limits: Limits | None = None
+) -> list[Facts]:
     """Steps (`key`, `days`, `from` due or issued, `action`) that a bill came to while it was owed, and nobody took.
 
-    A message answers a step by its headers, a task by the bill's number in its words.
+    A message answers a step by its headers, a task by the bill's number in its words. `stood` is all that the record
+    shows against it on its day.
     """
-    lives: dict[int, _Life] = defaultdict(_Life)
+    record = Hindrances(limits or Limits())
     mailed: set[tuple[int, str]] = set()
     tasks: set[str] = set()
     for entry in entries:
-        if entry["kind"] == "bill.moved":
-            lives[entry["id"]].moments.append(moment_of(entry["at"]))
-            lives[entry["id"]].facts.append(entry)
-        elif entry["kind"] == "mail.accepted":
+        record.hear(entry)
+        if entry["kind"] == "mail.accepted":
             mailed.update(about(entry))
         elif entry["kind"] == "task.created" and entry.get("by") == "app":
             tasks.update(NAMED.findall(f"{entry['name']} {entry['description']}"))
     found = []
-    for ident, life in lives.items():
-        for step, on in _came_to(life, steps, office, until):
+    for ident, life in list(record.bills.items()):
+        for step, on in _came_to(life, steps, office, until, record.arrived(ident, until)):
             number = str(life.facts[-1]["number"])
             answered = number in tasks if step["action"] == "task" else (ident, step["key"]) in mailed
             if not answered:
-                found.append({"bill_id": ident, "number": number, "step": step["key"], "on": on.isoformat()})
+                stood = record.stood(ident, office.at(on, OPENS), office.at(on, CLOSES))
+                found.append(
+                    {"bill_id": ident, "number": number, "step": step["key"], "on": on.isoformat(), "stood": stood}
+                )
     return found
 
 
-def _came_to(life: _Life, steps: Collection[Facts], office: Office, until: datetime) -> Iterator[tuple[Facts, date]]:
-    """The steps whose day came while money was owed on the bill, under the due date that it had on that day."""
+def _came_to(
+    life: Life, steps: Collection[Facts], office: Office, until: datetime, arrived: Sequence[Facts]
+) -> Iterator[tuple[Facts, date]]:
+    """The steps whose day came while money was owed on the bill, under the due date that it had on that day.
+
+    A bill that arrived after its own date is followed up from there: nobody is late with what they never saw.
+    """
+    seen = office.date_of(moment_of(arrived[0]["at"])) if arrived else date.min
     for step in steps:
         anchor = f"{step.get('from', 'due')}_at"
         for began in sorted({facts[anchor] for facts in life.facts if facts[anchor]}):
-            on = office.business_day(date.fromisoformat(began) + timedelta(days=step["days"]))
+            on = office.business_day(max(date.fromisoformat(began), seen) + timedelta(days=step["days"]))
             first, last = (life.as_of(office.at(on, hour)) for hour in (OPENS, CLOSES))
             if office.at(on, CLOSES) <= until and _owed(first, anchor, began) and _owed(last, anchor, began):
                 yield step, on

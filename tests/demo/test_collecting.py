@@ -45,6 +45,8 @@ def bill(scene):
 def test_a_letter_that_comes_back_is_told_to_the_worker_by_its_relay(firm, scene, port):
     with web(firm, port):
         assert "came back" in act(scene, "mail_returns")
+    [back] = scene.sandbox.effects("mail.returned")
+    assert back["bill"] == str(bill(scene)["id"])
     firm.work()
     assert firm.exceptions() == {"address_bounced": 1}
 
@@ -55,6 +57,7 @@ def test_a_relay_that_reaches_nobody_tries_again(scene):
 
 def test_a_word_holds_a_bill_until_it_is_over(firm, scene):
     assert "promised" in act(scene, "word_given", kind="promise", days=5)
+    assert scene.words.stood(bill(scene), scene.today) == ["payment_promised"]
     assert act(scene, "word_over") is not None
     assert act(scene, "word_over") == OVER
 

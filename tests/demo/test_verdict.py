@@ -8,7 +8,7 @@ import pytest
 from orchestrator.demo.books import Books
 from orchestrator.demo.record import Record
 from orchestrator.demo.report import three_way_difference
-from orchestrator.demo.verdict import GOOD_REASONS, explained, judge, lost_effects, unexplained_silences
+from orchestrator.demo.verdict import BORNE_OUT, TAKEN_AT_ITS_WORD, explained, judge, lost_effects, unexplained_silences
 from orchestrator.domain.reasons import REASONS
 from orchestrator.domain.three_way import Statement
 
@@ -26,9 +26,9 @@ def signed(statement):
     return Books(signed=({"account": "iolta", "closed_on": date(2026, 3, 31), "statement": statement},))
 
 
-NO_LINK = {"kind": "link", "bill_id": 7, "why": "no live link"}
-NO_NOTE = {"kind": "note", "payment_id": 9, "why": "no note on the matter"}
-LEFT_OPEN = {"kind": "expiry", "bill_id": 7, "link_id": 3, "why": "link alive though bill is paid"}
+NO_LINK = {"kind": "link", "bill_id": 7, "why": "no live link", "stood": sorted(BORNE_OUT)}
+NO_NOTE = {"kind": "note", "payment_id": 9, "why": "no note on the matter", "stood": ["payment_reversed"]}
+LEFT_OPEN = {"kind": "expiry", "bill_id": 7, "link_id": 3, "why": "link alive though bill is paid", "stood": []}
 
 
 def kinds(oracle=CLEAN, books=Books(), standing=0):  # noqa: B008
@@ -102,8 +102,25 @@ def test_a_reason_that_is_not_true_any_more_explains_nothing(reason):
     assert kinds({**CLEAN, "missing": [NO_LINK]}, Books(silences={7: reason})) == ["lost_effects"]
 
 
+@pytest.mark.parametrize("reason", sorted(BORNE_OUT))
+def test_a_reason_that_the_record_does_not_show_explains_nothing(reason):
+    oracle = {**CLEAN, "missing": [{**NO_LINK, "stood": sorted(BORNE_OUT - {reason})}]}
+    assert kinds(oracle, Books(silences={7: reason})) == ["lost_effects"]
+
+
+SILENT = {"bill_id": 7, "number": "1001", "step": "overdue-7", "on": "2026-04-08", "stood": ["payment_promised"]}
+
+
+def test_a_step_is_explained_by_what_was_said_on_its_day_and_not_by_what_came_later():
+    oracle = {**CLEAN, "unanswered": [SILENT]}
+    steps = {(7, "overdue-7"): "bill_paid"}
+    assert kinds(oracle, Books(steps=steps)) == ["unexplained_silence"]
+    assert kinds(oracle, Books(steps=steps, told={(7, date(2026, 4, 8)): "payment_promised"})) == []
+    assert kinds(oracle, Books(steps=steps, told={(7, date(2026, 4, 9)): "payment_promised"})) != []
+
+
 def test_a_step_that_nothing_answered_is_explained_by_its_own_stored_reason_alone():
-    oracle = {**CLEAN, "unanswered": [{"bill_id": 7, "number": "1001", "step": "overdue-7", "on": "2026-04-08"}]}
+    oracle = {**CLEAN, "unanswered": [SILENT]}
     assert kinds(oracle, Books(steps={(7, "overdue-7"): "payment_promised"})) == []
     assert kinds(oracle, Books(steps={(7, "overdue-21"): "payment_promised"})) == ["unexplained_silence"]
     assert unexplained_silences(oracle, Books()) == 1
@@ -116,7 +133,7 @@ def test_a_missing_note_is_explained_by_its_bills_open_exception():
 
 
 def test_every_good_reason_has_words():
-    assert REASONS.keys() >= GOOD_REASONS
+    assert REASONS.keys() >= BORNE_OUT | TAKEN_AT_ITS_WORD
 
 
 def payment(what, ident=1, amount=100.0, by="app"):

@@ -17,7 +17,8 @@ UNTIL = datetime(2026, 12, 31, tzinfo=UTC)
 
 
 def bill(at, *, state="awaiting_payment", balance=100.0, due="2026-06-01", **more):
-    facts = {"issued_at": "2026-05-02", "bill_kind": "revenue_kind", "number": "1001", **more}
+    facts = {"issued_at": "2026-05-02", "bill_kind": "revenue_kind", "number": "1001", "pending": 0.0, **more}
+    facts |= {"client_id": 3, "matter_ids": [5]}
     return {"kind": "bill.moved", "id": 7, "at": at, "state": state, "balance": balance, "due_at": due, **facts}
 
 
@@ -46,6 +47,12 @@ def test_a_message_answers_its_step_and_a_task_its_own():
 )
 def test_what_is_settled_before_the_day_is_over_was_never_owed_a_message(paid):
     assert told(ISSUED, paid) == []
+
+
+def test_a_bill_that_arrived_late_is_followed_up_from_the_day_on_which_it_did():
+    brought = {"kind": "mail.accepted", "id": "<a@b>", "at": "2026-06-10T13:00:00Z", "bill": "7", "step": "invoice"}
+    assert told(ISSUED, brought) == [("overdue-7", "2026-06-17"), ("overdue-30", "2026-07-10")]
+    assert told(ISSUED, brought, {**brought, "kind": "mail.returned", "to": ["a@b"]})[0] == ("overdue-7", "2026-06-08")
 
 
 def test_a_day_on_which_the_office_is_closed_is_no_day():
@@ -78,3 +85,6 @@ def test_the_sandbox_answers_over_its_door(enter):
     clio.sandbox.clock_advance(61 * 86_400)
     [first, _] = clio.sandbox.unanswered(STEPS, region="US-NY", closed=["2026-04-08"])
     assert (first["bill_id"], first["step"], first["on"]) == (issued["id"], "overdue-7", "2026-04-09")
+    assert first["stood"] == ["never_delivered"]
+    clio.sandbox.act("record_payment", id=issued["id"])
+    assert clio.sandbox.unanswered(STEPS, region="US-NY", closed=["2026-04-08"])[0] == first

@@ -53,6 +53,7 @@ ACTS: dict[str, Act] = {
     "edit_user": office.edit_user,
     "hide_matter": office.hide_matter,
     "press_action": press_action,
+    "return_mail": office.return_mail,
     "bulk": paying.bulk,
 }
 

@@ -3,6 +3,7 @@
 from orchestrator.sandbox.acts.facts import Act
 from orchestrator.sandbox.firm import matters
 from orchestrator.sandbox.firm.books import Books
+from orchestrator.sandbox.firm.contacts import note_contact
 from orchestrator.sandbox.firm.things import Contact, CustomField, Facts, Matter, MatterStage, Task, User
 from orchestrator.sandbox.founding import open_case
 from orchestrator.sandbox.refusal import unprocessable
@@ -26,7 +27,9 @@ def create_matter(books: Books, facts: Facts) -> Matter:
 def create_contact(books: Books, facts: Facts) -> Contact:
     contact = Contact(name=str(facts["name"]), type=facts.get("type", "Person"))
     contact.primary_email_address = facts.get("email") or None
-    return books.add(contact)
+    books.add(contact)
+    note_contact(books, contact)
+    return contact
 
 
 def matter_status(status: str) -> Act:
@@ -89,6 +92,7 @@ def edit_contact(books: Books, facts: Facts) -> Contact:
         if name in facts:
             setattr(contact, name, facts[name])
     books.touch(contact)
+    note_contact(books, contact)
     return contact
 
 
@@ -113,3 +117,12 @@ def hide_matter(books: Books, facts: Facts) -> Matter:
     matter = books.get(Matter, facts["matter_id"])
     matter.hidden_from.add(books.get(User, facts["user_id"]).id)
     return matter
+
+
+def return_mail(books: Books, facts: Facts) -> Facts:
+    """Somebody's mail server sends an accepted message (`id`) back; who hears of it, and how, is not Clio's business."""
+    sent = next((mail for mail in reversed(books.journal.entries) if mail["id"] == facts["id"]), None)
+    if sent is None or sent["kind"] != "mail.accepted":
+        raise unprocessable(f"No message {facts['id']} was accepted.")
+    books.journal.add("mail.returned", sent["id"], to=sent["to"], bill=sent["bill"], step=sent["step"])
+    return {"id": sent["id"]}

@@ -8,6 +8,7 @@ from orchestrator.sandbox.clio.call import Call, Reply
 from orchestrator.sandbox.clio.references import resolved
 from orchestrator.sandbox.firm import matters
 from orchestrator.sandbox.firm.books import Books
+from orchestrator.sandbox.firm.contacts import note_contact
 from orchestrator.sandbox.firm.things import (
     Communication,
     Contact,
@@ -56,6 +57,7 @@ def change_contact(call: Call) -> Reply:
         chosen = next((email for email in emails if email.default_email), emails[0])
         contact.primary_email_address = chosen.address
     call.books.touch(contact)
+    note_contact(call.books, contact)
     call.books.journal.add("contact.patched", contact.id, by="app", fields=sorted(given))
     return call.show(contact)
 

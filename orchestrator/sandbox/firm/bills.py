@@ -171,7 +171,9 @@ def give_credit(books: Books, client: Contact, amount: Decimal) -> CreditMemo:
     memo = CreditMemo(
         amount=cents(amount), date=books.today(), contact=client, user=user, description="Courtesy credit"
     )
-    return books.add(memo)
+    books.add(memo)
+    _note_credit(books, memo)
+    return memo
 
 
 def apply_credit(books: Books, memo: CreditMemo, bill: Bill) -> None:
@@ -184,8 +186,13 @@ def apply_credit(books: Books, memo: CreditMemo, bill: Bill) -> None:
     share.parent = {"id": memo.id, "type": "CreditMemo", "identifier": memo.description}
     memo.allocations.append(share)
     books.touch(memo)
+    _note_credit(books, memo)
     bill.credits_issued += amount
     settle(books, bill)
+
+
+def _note_credit(books: Books, memo: CreditMemo) -> None:
+    books.journal.add("credit.moved", memo.id, client_id=memo.contact.id, unapplied=float(memo.unapplied))
 
 
 def send(books: Books, bill: Bill) -> None:
