@@ -129,7 +129,9 @@ def _sweep_kind(job: Job, rt: Runtime, kind: Kind) -> datetime | None:
     sweeping, practice = SWEEPS[kind], rt.practice(Urgency(job.urgency))
     with rt.read() as work:
         watermark, begun, at = work.dirty.place(kind)
-    began = begun or rt.clock()
+        began = begun or rt.clock()
+        if kind is Kind.TASK and not work.tasks.any_open():
+            return began  # only our own tasks are answers: until one is asked for, nothing that changes is meant for us
     overlap = timedelta(seconds=rt.settings.sweep.overlap_seconds)
     since = (watermark - overlap) if watermark is not None else began - FIRST_LOOK
     try:

@@ -53,7 +53,7 @@ def test_F37_a_place_that_clio_forgot_means_reading_from_the_watermark_again(man
 
 
 def test_a_kind_we_may_not_read_keeps_no_other_from_being_swept_and_calls_for_one_person(firm):
-    firm.sandbox.fault("GET /tasks", "status", times=2, code=403)
+    firm.sandbox.fault("GET /activities", "status", times=2, code=403)
     bill = firm.issued_bill()
     firm.sandbox.clock_advance(60)
     time.sleep(0.03)  # the moved clock is asked at most every 20 ms

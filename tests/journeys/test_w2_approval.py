@@ -194,6 +194,23 @@ def test_no_approval_is_asked_for_where_it_could_lead_to_no_bill(opened, bare):
     assert firm.effects("task.created") == []
 
 
+def test_clio_s_tasks_are_asked_for_only_while_one_of_ours_is_open(asking):
+    def questions():
+        return asking.sandbox.counts()["calls"].get("GET /tasks", 0)
+
+    asking.later(minutes=15)
+    assert questions() == 0
+    entry = asking.log_time(dollars=10)
+    asking.later(minutes=16)
+    [task] = asking.effects("task.created")
+    asking.sandbox.act("complete_task", id=task["id"])
+    asking.later(minutes=15)
+    assert entry["id"] in approvals(asking)
+    before = questions()
+    asking.later(minutes=15)
+    assert 1 <= before == questions()
+
+
 def test_a_task_that_nobody_asked_for_approves_nothing(asking):
     asking.log_time(dollars=300)
     asking.later(minutes=16)
