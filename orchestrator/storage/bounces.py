@@ -1,6 +1,6 @@
 """Letters that left, by the key in their Message-ID, and what came back of them. An address is only ever its digest."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -33,6 +33,13 @@ class Bounces(Repository):
         """Why nothing more goes to this address (`HELD`): letters to it come back, and nobody has released it since (F76)."""
         held = sa.and_(bounces.c.address == address_key(address), bounces.c.state.in_(HELD))
         return self.one(sa.select(bounces).where(held))
+
+    def held_among(self, addresses: Collection[str]) -> dict[str, AddressState]:
+        """Those of these addresses to which nothing more goes, each with its state."""
+        digests = {address: address_key(address) for address in addresses}
+        held = sa.and_(bounces.c.address.in_(list(digests.values())), bounces.c.state.in_(HELD))
+        found = {row["address"]: AddressState(row["state"]) for row in self.rows(sa.select(bounces).where(held))}
+        return {address: found[digest] for address, digest in digests.items() if digest in found}
 
     def held(self, digest: str) -> Row:
         """The row of an address that a letter came back from, by the digest."""

@@ -76,6 +76,12 @@ class Draws(Repository):
         chosen = sa.select(draws).where(draws.c.ledger_id == ledger_id, draws.c.state.in_(PROMISED))
         return self.rows(chosen.order_by(draws.c.id.desc()))
 
+    def declined(self, bill_ids: Collection[int]) -> set[int]:
+        """Those of these bills to whose last draw a person said no."""
+        last = sa.select(sa.func.max(draws.c.id)).where(draws.c.bill_id.in_(bill_ids)).group_by(draws.c.bill_id)
+        chosen = sa.select(draws.c.bill_id).where(draws.c.id.in_(last), draws.c.state == DrawState.DECLINED)
+        return set(self.connection.execute(chosen).scalars())
+
     def of_bill(self, bill_id: int) -> list[Row]:
         return self.rows(sa.select(draws).where(draws.c.bill_id == bill_id).order_by(draws.c.id))
 

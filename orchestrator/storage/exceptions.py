@@ -83,6 +83,11 @@ class Exceptions(Repository):
         mine = sa.and_(exceptions.c.kind.in_(kinds), exceptions.c.key == str(key), exceptions.c.state == "open")
         return [row["kind"] for row in self.rows(sa.select(exceptions.c.kind).where(mine))]
 
+    def keys_standing(self, kinds: Collection[str], keys: Collection[str]) -> set[str]:
+        """Those of these keys under which a person is still wanted for any of `kinds`."""
+        mine = sa.and_(exceptions.c.kind.in_(kinds), exceptions.c.key.in_(keys), exceptions.c.state == "open")
+        return set(self.connection.execute(sa.select(exceptions.c.key).where(mine)).scalars())
+
     def assign(self, exception_id: int, owner: str | None) -> None:
         """Who looks after it from now on; None for nobody."""
         mine = sa.update(exceptions).where(exceptions.c.id == exception_id)

@@ -134,18 +134,18 @@ class Gateway(Repository):
 
     def of_bill(self, bill_id: int) -> list[Row]:
         """The charges that a reference ties to this bill, each with what was paid of the bill when it was asked for."""
-        joined = sa.select(lawpay_transactions, links.c.paid_before_cents).join(
+        return self.of_bills([bill_id]).get(bill_id, [])
+
+    def of_bills(self, bill_ids: Collection[int]) -> dict[int, list[Row]]:
+        """The same for many bills at once; those without a charge are left out."""
+        joined = sa.select(lawpay_transactions, links.c.paid_before_cents, links.c.bill_id.label("of_bill")).join(
             links, links.c.id == lawpay_transactions.c.link_id
         )
-        return self.rows(joined.where(links.c.bill_id == bill_id).order_by(lawpay_transactions.c.number))
-
-    def paid_for(self, bill_ids: Collection[int]) -> set[int]:
-        """Those of these bills to which a reference ties any charge."""
-        charged = sa.select(links.c.bill_id).join(lawpay_transactions, lawpay_transactions.c.link_id == links.c.id)
-        wanted, found = sorted(set(bill_ids)), set[int]()
+        wanted, found = sorted(set(bill_ids)), dict[int, list[Row]]()
         for start in range(0, len(wanted), CHUNK):
-            some = charged.where(links.c.bill_id.in_(wanted[start : start + CHUNK])).distinct()
-            found |= set(self.connection.execute(some).scalars())
+            some = joined.where(links.c.bill_id.in_(wanted[start : start + CHUNK]))
+            for row in self.rows(some.order_by(lawpay_transactions.c.number)):
+                found.setdefault(row["of_bill"], []).append(row)
         return found
 
     def unplaced(self, account_ids: Collection[str]) -> list[Row]:

@@ -95,10 +95,19 @@ class Links(Repository):
 
     def parts(self, link: sa.RowMapping) -> dict[int, int]:
         """What a link collects, in cents by bill."""
-        if link["client_id"] is None:
-            return {link["bill_id"]: link["amount_cents"]}
-        mine = self.rows(sa.select(link_parts).where(link_parts.c.link_id == link["id"]).order_by(link_parts.c.bill_id))
-        return {row["bill_id"]: row["amount_cents"] for row in mine}
+        return self.parts_of([link])[link["id"]]
+
+    def parts_of(self, rows: Iterable[sa.RowMapping]) -> dict[int, dict[int, int]]:
+        """What each of these links collects, by its id."""
+        found: dict[int, dict[int, int]] = {}
+        shared = []
+        for link in rows:
+            found[link["id"]] = {link["bill_id"]: link["amount_cents"]} if link["client_id"] is None else {}
+            shared += [link["id"]] if link["client_id"] is not None else []
+        theirs = sa.select(link_parts).where(link_parts.c.link_id.in_(shared)).order_by(link_parts.c.bill_id)
+        for part in self.rows(theirs) if shared else ():
+            found[part["link_id"]][part["bill_id"]] = part["amount_cents"]
+        return found
 
     def get(self, link_id: int) -> sa.RowMapping | None:
         return self.one(sa.select(links).where(links.c.id == link_id))

@@ -40,10 +40,10 @@ class Retainers(Repository):
     def of_bill(self, bill_id: int) -> Row | None:
         return self.one(sa.select(retainers).where(retainers.c.bill_id == bill_id))
 
-    def of_bills(self, bill_ids: Collection[int]) -> set[int]:
-        """Those of these bills that are requests of ours."""
-        chosen = sa.select(retainers.c.bill_id).where(retainers.c.bill_id.in_(bill_ids))
-        return set(self.connection.execute(chosen).scalars())
+    def of_bills(self, bill_ids: Collection[int]) -> dict[int, Row]:
+        """Those of these bills that are requests of ours, by bill."""
+        chosen = sa.select(retainers).where(retainers.c.bill_id.in_(bill_ids))
+        return {row["bill_id"]: row for row in self.rows(chosen)}
 
     def move(self, row: Row, state: RetainerState, **values: Any) -> None:
         """Along `RETAINER_TRANSITIONS` only; one that has moved meanwhile raises `Stale`."""

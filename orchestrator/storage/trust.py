@@ -209,6 +209,10 @@ class Trust(Repository):
             chosen = chosen.where(trust_ledgers.c.matter_id == matter_id)
         return self.rows(chosen)
 
+    def ledgers_of(self, matter_ids: Collection[int]) -> list[Row]:
+        """Every ledger of these matters."""
+        return self.rows(sa.select(trust_ledgers).where(trust_ledgers.c.matter_id.in_(matter_ids)))
+
     def total(self, account: str) -> int:
         """The sum of an account's ledgers: what the book must show (T35)."""
         summed = sa.select(sa.func.coalesce(sa.func.sum(trust_ledgers.c.balance_cents), 0))
@@ -248,28 +252,34 @@ class Trust(Repository):
 
     def available(self, account: FirmAccount, client_id: int, matter_id: int) -> Funds:
         """What this matter's own ledger holds, and how much of it is free; no other ledger ever counts (T9)."""
-        place = {
-            "account": account.key, "kind": LedgerKind.MATTER, "client_id": client_id, "matter_id": matter_id,
-        }  # fmt: skip
-        row = self._ledger_at(place)
-        return self.funds(row, today=self.now.astimezone(account.zone).date()) if row is not None else NOTHING
+        return self.available_to(account, [(client_id, matter_id)]).get((client_id, matter_id), NOTHING)
+
+    def available_to(self, account: FirmAccount, owners: Collection[tuple[int, int]]) -> dict[tuple[int, int], Funds]:
+        """The same for many (client, matter) at once; those without a ledger in this account are left out."""
+        wanted = sorted({matter_id for _, matter_id in owners})
+        place = sa.and_(trust_ledgers.c.account == account.key, trust_ledgers.c.kind == LedgerKind.MATTER)
+        rows: list[Row] = []
+        for start in range(0, len(wanted), CHUNK):
+            some = trust_ledgers.c.matter_id.in_(wanted[start : start + CHUNK])
+            rows += self.rows(sa.select(trust_ledgers).where(place, some))
+        mine = {owner: row for row in rows if (owner := (row["client_id"], row["matter_id"])) in set(owners)}
+        pending = self._pending([row["id"] for row in mine.values()], self.now.astimezone(account.zone).date())
+        return {owner: _funds(row, pending.get(row["id"], 0)) for owner, row in mine.items()}
 
     def funds(self, ledger: Row, *, today: date) -> Funds:
-        return Funds(
-            ledger_id=ledger["id"],
-            balance_cents=ledger["balance_cents"],
-            pending_cents=min(max(0, ledger["balance_cents"]), self.pending(ledger["id"], today=today)),
-            reserved_cents=ledger["reserved_cents"],
-            claimed_cents=ledger["claimed_cents"],
-            frozen=ledger["frozen"],
-        )
+        return _funds(ledger, self.pending(ledger["id"], today=today))
 
     def pending(self, ledger_id: int, *, today: date) -> int:
         """Deposits that have not cleared on this day (T13)."""
-        waiting = self._standing(sa.select(trust_lines.c.amount_cents)).where(
-            trust_lines.c.ledger_id == ledger_id, trust_lines.c.clears_on > today
+        return self._pending([ledger_id], today).get(ledger_id, 0)
+
+    def _pending(self, ledger_ids: Collection[int], today: date) -> dict[int, int]:
+        waiting = sa.select(trust_lines.c.ledger_id, sa.func.sum(trust_lines.c.amount_cents)).group_by(
+            trust_lines.c.ledger_id
         )
-        return sum(int(cents) for cents in self.connection.execute(waiting).scalars())
+        mine = sa.and_(trust_lines.c.ledger_id.in_(ledger_ids), trust_lines.c.clears_on > today)
+        rows = self.connection.execute(self._standing(waiting).where(mine))
+        return {int(ledger_id): int(cents) for ledger_id, cents in rows}
 
     def reserve(self, ledger_id: int, cents: int, *, today: date) -> bool:
         """Promise so much of a ledger, or nothing at all: two who ask at once never get the same dollar.
@@ -307,6 +317,17 @@ COPIED = (
     "origin", "external_id", "version", "kind", "amount_cents", "currency", "on", "effective_on", "party", "purpose",
     "reference", "clears_on", "bill_id", "reverses", "actor", "authoriser", "why", "told_at",
 )  # fmt: skip
+
+
+def _funds(ledger: Row, pending_cents: int) -> Funds:
+    return Funds(
+        ledger_id=ledger["id"],
+        balance_cents=ledger["balance_cents"],
+        pending_cents=min(max(0, ledger["balance_cents"]), pending_cents),
+        reserved_cents=ledger["reserved_cents"],
+        claimed_cents=ledger["claimed_cents"],
+        frozen=ledger["frozen"],
+    )
 
 
 def _ledger(row: Row) -> Ledger:

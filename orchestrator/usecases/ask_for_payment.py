@@ -21,7 +21,7 @@ from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.choose_rail import note_recorded, page_for, paid_elsewhere
 from orchestrator.usecases.plan_draws import plan_draws, promised
-from orchestrator.usecases.take_deposits import deposit_for
+from orchestrator.usecases.take_deposits import deposits
 
 LOUD = (
     "currency_mismatch",
@@ -94,10 +94,10 @@ def what_to_ask(rt: Runtime, work: Work, bill: Bill) -> Ask | Silence:
             currency=rt.currency,
             account_id=rt.settings.links.account_id,
             reversed_=work.exceptions.is_open("payment_reversed", f"bill:{bill.id}"),
-            elsewhere=paid_elsewhere(work, bill),
+            elsewhere=paid_elsewhere(work, [bill]).get(bill.id),
             page=page,
             promised_cents=promised(work, bill.id),
-            deposit=deposit_for(rt, work, bill),
+            deposit=deposits(rt, work, [bill]).get(bill.id),
         )
     except Rejected as refusal:
         return Silence(refusal.reason, loud=True)

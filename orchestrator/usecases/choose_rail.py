@@ -1,6 +1,6 @@
 """W5: which rail a bill takes, which account's page may collect it, and what payments made at LawPay say against asking."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -60,17 +60,32 @@ def refused(rt: Runtime, known: Mapping[str, GatewayAccount]) -> set[str]:
     }
 
 
-def paid_elsewhere(work: Work, bill: Bill) -> Silence | None:
-    """Why a bill is not asked for although Clio calls it open: it was paid at LawPay, or a person must say whether it was."""
-    charges = work.gateway.of_bill(bill.id)
-    if any(charge["matched"] and charge["status"] in ON_ITS_WAY for charge in charges):
-        return Silence("payment_under_way")
-    if any(charge["booked_cents"] and not in_clio(work, charge, bill) for charge in charges):
-        return Silence("payment_to_record")
-    asked_about = (charge for charge in charges if charge["deviations"])
-    if any(work.exceptions.standing(QUESTIONS, question_key(charge["id"])) for charge in asked_about):
-        return Silence("payment_in_question")
-    return None
+def paid_elsewhere(work: Work, bills: Iterable[Bill]) -> dict[int, Silence]:
+    """Which of these bills are not asked for although Clio calls them open, and why, by bill.
+
+    They were paid at LawPay, or a person must say whether they were.
+    """
+    known = {bill.id: bill for bill in bills}
+    charges = work.gateway.of_bills(known)
+    if not charges:
+        return {}
+    told = [charge for of_bill in charges.values() for charge in of_bill]
+    tasks = work.tasks.keyed([record_key(charge["id"]) for charge in told if charge["booked_cents"]])
+    asked = work.exceptions.keys_standing(
+        QUESTIONS, [question_key(charge["id"]) for charge in told if charge["deviations"]]
+    )
+    found: dict[int, Silence] = {}
+    for bill_id, of_bill in charges.items():
+        if any(charge["matched"] and charge["status"] in ON_ITS_WAY for charge in of_bill):
+            found[bill_id] = Silence("payment_under_way")
+        elif any(
+            charge["booked_cents"] and not _recorded(charge, known[bill_id], tasks.get(record_key(charge["id"])))
+            for charge in of_bill
+        ):
+            found[bill_id] = Silence("payment_to_record")
+        elif any(charge["deviations"] and question_key(charge["id"]) in asked for charge in of_bill):
+            found[bill_id] = Silence("payment_in_question")
+    return found
 
 
 def less_paid_elsewhere(work: Work, bill: Bill) -> Bill:
@@ -96,7 +111,10 @@ def in_clio(work: Work, charge: Row, bill: Bill) -> bool:
 
     When more was paid since, a cheque for one, the amount alone says nothing, and the client would be asked twice.
     """
-    task = work.tasks.get(record_key(charge["id"]))
+    return _recorded(charge, bill, work.tasks.get(record_key(charge["id"])))
+
+
+def _recorded(charge: Row, bill: Bill, task: Row | None) -> bool:
     if task is not None and task["complete"]:
         return True
     return recorded(

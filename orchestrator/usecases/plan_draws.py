@@ -62,9 +62,11 @@ def consider(rt: Runtime, work: Work, bill: Bill, *, own: Row | None = None) -> 
     """What trust money could pay of this bill now; `own` is its open draw, whose promise does not stand in its own way."""
     bill = less_paid_elsewhere(work, bill)
     matter = work.mirror.matters(bill.matter_ids).get(bill.matter_ids[0]) if len(bill.matter_ids) == 1 else None
-    account, funds = _richest(rt, work, matter)
-    if account is None:
+    accounts = trust_accounts(rt)
+    if not accounts:
         return Considered(None, matter, NOTHING, Denied("trust_nothing_available"))
+    richest = _richest(rt, work, [matter]) if matter is not None else {}
+    account, funds = next(iter(richest.values()), (accounts[0], NOTHING))
     if own is not None and own["ledger_id"] == funds.ledger_id:
         funds = replace(funds, reserved_cents=funds.reserved_cents - own["amount_cents"])
     facts = Facts(
@@ -82,12 +84,13 @@ def plan_draws(rt: Runtime, work: Work, bills: Iterable[Bill]) -> None:
     if not trust_accounts(rt):
         return
     known = list(bills)
-    open_ = work.draws.open_of([bill.id for bill in known])
+    ids = [bill.id for bill in known]
+    open_, declined = work.draws.open_of(ids), work.draws.declined(ids)
     for bill in known:
         draw = open_.get(bill.id)
         if draw is not None and not _stands(rt, work, bill, draw):
             draw = None
-        if draw is None and rt.settings.trust.trust_first and not _declined(work, bill):
+        if draw is None and rt.settings.trust.trust_first and bill.id not in declined:
             propose(rt, work, bill, actor=WORKER)
 
 
@@ -144,29 +147,33 @@ def promised(work: Work, bill_id: int) -> int:
     return draw["amount_cents"] if draw is not None else 0
 
 
-def within_reach(rt: Runtime, work: Work, bill: Bill) -> int:
-    """What trust money of the bill's own matter is promised to it, or free to pay it, in cents; what a person declined is not."""
-    if not trust_accounts(rt) or len(bill.matter_ids) != 1:
-        return 0
-    cents = promised(work, bill.id)
-    if not _declined(work, bill):
-        cents += _richest(rt, work, work.mirror.matters(bill.matter_ids).get(bill.matter_ids[0]))[1].available_cents
-    return cents
+def within_reach(rt: Runtime, work: Work, bills: Iterable[Bill]) -> dict[int, int]:
+    """What trust money of each bill's own matter is promised to it, or free to pay it, in cents by bill.
+
+    What a person declined is not free. A bill without such money may be left out.
+    """
+    if not trust_accounts(rt):
+        return {}
+    of_bill = {bill.id: bill.matter_ids[0] for bill in bills if len(bill.matter_ids) == 1}
+    promises, declined = work.draws.open_of(of_bill), work.draws.declined(of_bill)
+    richest = _richest(rt, work, work.mirror.matters(of_bill.values()).values())
+    found = {bill_id: draw["amount_cents"] for bill_id, draw in promises.items()}
+    for bill_id, matter_id in of_bill.items():
+        if bill_id not in declined and matter_id in richest:
+            found[bill_id] = found.get(bill_id, 0) + richest[matter_id][1].available_cents
+    return found
 
 
-def _richest(rt: Runtime, work: Work, matter: Matter | None) -> tuple[FirmAccount | None, Funds]:
-    """The trust account in which this matter has most; a matter nobody knows has nothing anywhere."""
-    accounts = trust_accounts(rt)
-    if matter is None or matter.client is None:
-        return (accounts[0], NOTHING) if accounts else (None, NOTHING)
-    held = [(account, work.trust.available(account, matter.client.id, matter.id)) for account in accounts]
-    return max(held, key=lambda pair: (pair[1].available_cents, pair[1].balance_cents), default=(None, NOTHING))
+def _richest(rt: Runtime, work: Work, matters: Iterable[Matter]) -> dict[int, tuple[FirmAccount, Funds]]:
+    """The trust account in which each of these matters has most, if it has a client; without one it has nothing anywhere."""
+    owners = [(matter.client.id, matter.id) for matter in matters if matter.client is not None]
+    held = [(account, work.trust.available_to(account, owners)) for account in trust_accounts(rt)]
 
+    def richest(owner: tuple[int, int]) -> tuple[FirmAccount, Funds]:
+        pairs = [(account, funds.get(owner, NOTHING)) for account, funds in held]
+        return max(pairs, key=lambda pair: (pair[1].available_cents, pair[1].balance_cents))
 
-def _declined(work: Work, bill: Bill) -> bool:
-    """Whether a person said no to this bill's last draw: only a person proposes another."""
-    history = work.draws.of_bill(bill.id)
-    return bool(history) and history[-1]["state"] == DrawState.DECLINED
+    return {owner[1]: richest(owner) for owner in owners} if held else {}
 
 
 def _stands(rt: Runtime, work: Work, bill: Bill, draw: Row) -> bool:

@@ -24,7 +24,7 @@ from orchestrator.usecases.poll_lawpay import hear_lawpay
 from orchestrator.usecases.sync import read_twice
 from orchestrator.usecases.sync_bills import Bills
 from orchestrator.usecases.sync_matters import Matters
-from orchestrator.usecases.take_deposits import deposit_for
+from orchestrator.usecases.take_deposits import deposits
 
 MATTERS = "matters"
 BALANCES = "client_balances"
@@ -159,7 +159,10 @@ LISTS: tuple[tuple[str, timedelta | None, Callable[[Runtime, PracticeManagement,
 
 
 def standings(rt: Runtime, work: Work, bill_ids: Collection[int]) -> dict[int, Standing]:
-    """Everything known of these bills that can silence them, from our database; bills we do not know are left out."""
+    """Everything known of these bills that can silence them, from our database; bills we do not know are left out.
+
+    However many they are, it takes the same few statements.
+    """
     bills = work.mirror.bills(bill_ids)
     rows = work.mirror.bill_rows(bills)
     matters = work.mirror.matters({matter_id for bill in bills.values() for matter_id in bill.matter_ids})
@@ -176,30 +179,30 @@ def standings(rt: Runtime, work: Work, bill_ids: Collection[int]) -> dict[int, S
     came_back = {row["key"] for row in work.exceptions.listed(kind="payment_reversed", limit=None)}
     disputed = {row["bill_id"]: row["amount_cents"] for row in work.draws.holds(kind=DISPUTE)}
     sent, waiting = work.messages.sent(bills), work.messages.waiting(bills)
-    at_lawpay = work.gateway.paid_for(bills)
+    charges, elsewhere = work.gateway.of_bills(bills), paid_elsewhere(work, bills.values())
+    in_reach, asked_for = within_reach(rt, work, bills.values()), deposits(rt, work, bills.values())
     bounced = _bounced(work, bills.values())
     retainers = work.retainers.of_bills(bills)
     found = {}
     for bill in bills.values():
         client_id = bill.client.id if bill.client is not None else None
-        elsewhere = paid_elsewhere(work, bill) if bill.id in at_lawpay else None
         found[bill.id] = Standing(
             bill=bill,
             matters=tuple(matters[matter_id] for matter_id in bill.matter_ids if matter_id in matters),
             client_fields=fields.get(client_id or 0, {}),
             holds=tuple(Hold(HoldKind(row["kind"]), row["until"]) for row in holds[bill.id]),
             under_way_since=under_way.get(bill.id),
-            echeck_since=_echeck_since(rt, work, bill) if bill.id in at_lawpay else None,
-            elsewhere=elsewhere.reason if elsewhere is not None else None,
+            echeck_since=_echeck_since(rt, charges.get(bill.id, ())),
+            elsewhere=elsewhere[bill.id].reason if bill.id in elsewhere else None,
             reversed_=f"bill:{bill.id}" in came_back,
             reversed_on=rt.local_date(reversed_at[bill.id]) if bill.id in reversed_at else None,
             disputed_cents=disputed.get(bill.id, 0),
-            trust_cents=within_reach(rt, work, bill),
+            trust_cents=in_reach.get(bill.id, 0),
             credit_cents=credit.get(client_id or 0, 0),
             held_address=bounced.get(bill.client.email or "") if bill.client is not None else None,
             clio_reminds=client_id in reminded if asked else None,
             retainer=bill.id in retainers,
-            deposit_quiet=deposit.quiet if (deposit := deposit_for(rt, work, bill)) is not None else None,
+            deposit_quiet=asked_for[bill.id].quiet if bill.id in asked_for else None,
             delivered=bill.id in sent or rows[bill.id]["sent_by_clio"],
             delivered_on=_first_day(rt, sent.get(bill.id)) if not rows[bill.id]["sent_by_clio"] else None,
             message_waits=bill.id in waiting,
@@ -215,8 +218,7 @@ def _first_day(rt: Runtime, moments: Sequence[datetime] | None) -> date | None:
 def _bounced(work: Work, bills: Iterable[Bill]) -> dict[str, str]:
     """Of the addresses of these bills' clients, as they are now, those to which nothing may go, and why."""
     addresses = {bill.client.email for bill in bills if bill.client is not None and bill.client.email is not None}
-    held = ((address, work.bounces.of(address)) for address in addresses)
-    return {address: HELD[row["state"]] for address, row in held if row is not None}
+    return {address: HELD[state] for address, state in work.bounces.held_among(addresses).items()}
 
 
 def holds_on(work: Work, bills: Iterable[Bill]) -> Mapping[int, list[Row]]:
@@ -243,7 +245,8 @@ def _open_payments(work: Work) -> OpenPayments:
     """Clio's payments that have not come to an end or to a bill, each with the bills it is or was meant for."""
     rows = work.mirror.payments(work.mirror.payments_under_way())
     links = work.links.by_clio_ids([row["link_id"] for row in rows.values() if row["link_id"] is not None])
-    meant = {link_id: work.links.parts(link).keys() for link_id, link in links.items()}
+    parts = work.links.parts_of(links.values())
+    meant = {link_id: parts[link["id"]].keys() for link_id, link in links.items()}
     return [(row, {*row["bill_ids"], *meant.get(row["link_id"], ())}) for row in rows.values()]
 
 
@@ -260,20 +263,22 @@ def _under_way(rt: Runtime, payments: OpenPayments) -> dict[int, date]:
 def _unallocated(work: Work, payments: OpenPayments) -> dict[int, int]:
     """Money that came in and no bill has taken, in cents by client: of the bill it was meant for, or of its matter."""
     found: dict[int, int] = defaultdict(int)
-    for row, bill_ids in payments:
-        if row["state"] not in UNDER_WAY:
-            clients = {bill.client for bill in work.mirror.bills(bill_ids).values()}
-            clients |= {matter.client for matter in work.mirror.matters(row["matter_ids"]).values()}
-            for owner in {client.id for client in clients if client is not None}:
-                found[owner] += row["amount_cents"]
+    taken_by_none = [(row, bill_ids) for row, bill_ids in payments if row["state"] not in UNDER_WAY]
+    bills = work.mirror.bills({ident for _, bill_ids in taken_by_none for ident in bill_ids})
+    matters = work.mirror.matters({ident for row, _ in taken_by_none for ident in row["matter_ids"]})
+    for row, bill_ids in taken_by_none:
+        clients = {bills[ident].client for ident in bill_ids if ident in bills}
+        clients |= {matters[ident].client for ident in row["matter_ids"] if ident in matters}
+        for owner in {client.id for client in clients if client is not None}:
+            found[owner] += row["amount_cents"]
     return found
 
 
-def _echeck_since(rt: Runtime, work: Work, bill: Bill) -> date | None:
+def _echeck_since(rt: Runtime, charges: Iterable[Row]) -> date | None:
     """Since when an eCheck made at LawPay settles; Clio says of no payment whether it is one."""
     made = [
         rt.local_date(charge["created_at"])
-        for charge in work.gateway.of_bill(bill.id)
+        for charge in charges
         if charge["method"] == Method.BANK and charge["status"] in ON_ITS_WAY
     ]
     return min(made, default=None)

@@ -15,7 +15,7 @@ from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.create_task import ask_by_task
 from orchestrator.usecases.plan_draws import trust_accounts
-from orchestrator.usecases.take_deposits import held
+from orchestrator.usecases.take_deposits import HELD, held
 
 UNLISTED = timedelta(days=3)
 """How long after its request was paid a deposit may be missing from the ledger before the level is judged without it."""
@@ -59,7 +59,7 @@ def quiet(rt: Runtime, work: Work, matter: Matter) -> str | None:
     ours = work.retainers.of_bills([bill.id for bill in open_bills])
     if any(bill.state not in GONE and bill.open_cents > 0 and bill.id not in ours for bill in open_bills):
         return "trust_request_open"
-    return held(work, matter.id)
+    return HELD if held(work, [matter.id]) else None
 
 
 def _judge(rt: Runtime, work: Work, matter: Matter) -> None:

@@ -1,9 +1,11 @@
 """Every reason for silence as it really comes about: at Clio, at LawPay, in trust, by a person; read anew, in batches."""
 
 import math
-from datetime import date
+from contextlib import contextmanager
+from datetime import date, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from orchestrator.domain.bounces import Bounced, Report
 from orchestrator.domain.ids import address_key
@@ -427,3 +429,46 @@ def test_the_same_is_judged_on_either_database(sandbox, either_url):
             assert work.holds.end(work.holds.get(hold_id), why="paid", by="iris")
             assert work.holds.listed() == []
         assert judged(firm, bill) == ["credit_unapplied"]
+
+
+@contextmanager
+def statements(firm):
+    """Every statement that goes to the firm's database while the block runs."""
+    told = []
+
+    def note(_connection, _cursor, statement, *_rest):
+        told.append(statement)
+
+    engine = firm.rt.uow.engine
+    sa.event.listen(engine, "before_cursor_execute", note)
+    yield told
+    sa.event.remove(engine, "before_cursor_execute", note)
+
+
+def test_judging_many_bills_of_a_firm_with_trust_money_takes_as_many_statements_as_judging_one_of_each(at_lawpay):
+    firm = at_lawpay(links={"trust_requests": True}, mail={"client_daily_limit": None})
+    deposit(firm, 100, clear=False)
+    bills, deposits = [], []
+    for place in range(6):
+        client = firm.sandbox.act("create_contact", name=f"Client {place}", email=f"client{place}@clients.test")
+        matter = firm.sandbox.act("create_matter", client_id=client["id"])
+        bills.append(firm.issued_bill(matter_id=matter["id"], due_at="2026-03-03"))
+        deposits.append(firm.sandbox.act("request_trust", matter_id=matter["id"], amount=500, due_at="2026-02-04"))
+    firm.later(minutes=16)
+    firm.later(minutes=2)
+    with firm.rt.read() as work:
+        pages = [work.links.of_bill(bill["id"])[-1]["url"] for bill in bills]
+    for page in pages[::2]:
+        firm.sandbox.act("lawpay_pay", page=page, method="echeck")
+    for page in pages[1::2]:
+        firm.sandbox.act("lawpay_pay", page=page)
+    firm.later(days=2)
+    spent = []
+    for many in (1, 6):
+        with firm.rt.read() as work, statements(firm) as told:
+            found = standings(firm.rt, work, [one["id"] for one in bills[:many] + deposits[:many]])
+        assert len(found) == 2 * many
+        spent.append(len(told))
+    assert found[bills[0]["id"]].echeck_since == firm.rt.local_date(firm.rt.clock() - timedelta(days=2))
+    assert found[bills[1]["id"]].elsewhere == "payment_to_record"
+    assert spent[0] == spent[1]
