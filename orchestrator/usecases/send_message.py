@@ -189,14 +189,10 @@ class SendMessage(MessageEffect):
         message = work.messages.get(self.job.payload["message_id"])
         link = work.links.get(self.job.payload["link_id"])
         bill = work.mirror.bills([self.job.payload["bill_id"]]).get(self.job.payload["bill_id"])
-        if (
-            message is None
-            or link is None
-            or bill is None
-            or message["link_id"] != link["id"]
-            or message["state"] in ARRIVED_OR_NOT
-        ):
+        if message is None or link is None or bill is None or message["link_id"] != link["id"]:
             return Unneeded("link_over")
+        if message["state"] in ARRIVED_OR_NOT:
+            return Unneeded(message["reason"] or "link_over")
         decision = still_asked(self.rt, work, link)
         if not isinstance(decision, Ask):
             return Unneeded("bill_changed" if decision.reason == "link_replaced" else decision.reason)

@@ -7,6 +7,10 @@ from orchestrator.domain.kinds import Kind
 from orchestrator.storage.bounces import key_of
 from orchestrator.usecases.note_bounce import note_bounce, release_address, show_bounces
 from orchestrator.usecases.show_bills import show_bill
+from tests.databases import either_url
+from tests.firm import open_firm
+
+__all__ = ["either_url"]
 
 OLD, NEW, NEWER = "bo@clients.test", "bo@new.test", "bo@newer.test"
 
@@ -21,6 +25,13 @@ def moves(firm, email=NEW, *, minutes=16):
     """Clio holds another address; no webhook tells us, the next sweep finds out."""
     firm.sandbox.act("edit_contact", id=firm.ids["contacts"]["bo"], email=email)
     firm.later(minutes=minutes)
+    firm.later(minutes=2)
+
+
+def hears_of_bo(firm):
+    """What the contact's webhook does."""
+    with firm.rt.uow() as work:
+        work.dirty.mark(Kind.CONTACT, [firm.ids["contacts"]["bo"]])
     firm.later(minutes=2)
 
 
@@ -47,6 +58,55 @@ def test_F76_a_bill_that_came_back_goes_to_the_mended_address(firm):
     firm.later(hours=3)
     assert len(firm.mails()) == 2
     firm.check()
+
+
+def test_F76_it_is_so_on_either_database(sandbox, either_url):
+    with open_firm(sandbox, either_url) as firm:
+        firm.work()
+        bill = firm.mailed_bill()
+        comes_back(firm)
+        moves(firm)
+        comes_back(firm)
+        moves(firm, OLD)
+        moves(firm, NEWER)
+        assert sent_to(firm) == [OLD, NEW, NEWER]
+        assert messages(firm, bill)[-1] == ("again", "sent")
+        firm.check()
+
+
+def test_F76_one_message_about_several_bills_follows_the_client_as_one(opened):
+    firm = opened(links={"several": "contact"})
+    bills = [firm.issued_bill(dollars=dollars) for dollars in (600, 700)]
+    firm.later(minutes=16)
+    firm.later(minutes=2)
+    before = firm.mails()
+    assert len(before) == 1
+    comes_back(firm)
+    moves(firm)
+    assert sent_to(firm) == [OLD, NEW]
+    assert firm.mails()[1]["headers"]["X-Orchestrator-Bill"] == ",".join(str(bill["id"]) for bill in bills)
+    assert firm.exceptions() == {}
+    firm.check()
+
+
+def test_F71_of_two_clients_at_one_address_the_other_is_still_told_of(firm):
+    other = firm.sandbox.act("create_contact", name="Cy Ferris", email=OLD)["id"]
+    matter = firm.sandbox.act("create_matter", client_id=other, attorney="ada", display_number="00002-Cy")["id"]
+    firm.mailed_bill()
+    firm.later(minutes=16)
+    theirs = firm.mailed_bill(matter_id=matter)
+    comes_back(firm)
+    assert sent_to(firm) == [OLD, OLD]
+    moves(firm)
+    hears_of_bo(firm)
+    assert sent_to(firm) == [OLD, OLD], "Bo's own message is not known to have come back"
+    assert firm.exceptions() == {"address_bounced": 1}
+    firm.sandbox.act("edit_contact", id=other, email=NEWER)
+    firm.later(minutes=16)
+    firm.later(minutes=2)
+    assert sent_to(firm) == [OLD, OLD, NEWER]
+    assert messages(firm, theirs)[-1] == ("again", "sent")
+    assert firm.exceptions() == {}
 
 
 def test_F76_two_letters_that_come_back_in_a_row_are_followed_to_a_third_address(firm):
@@ -137,9 +197,7 @@ def test_F76_what_its_reader_calls_spam_did_arrive(firm):
     comes_back(firm, how=Bounced.SPAM)
     assert (messages(firm, bill), firm.exceptions()) == ([("invoice", "sent")], {"address_bounced": 1})
     moves(firm)
-    with firm.rt.uow() as work:
-        work.dirty.mark(Kind.CONTACT, [firm.ids["contacts"]["bo"]])  # what its webhook does
-    firm.later(minutes=2)
+    hears_of_bo(firm)
     assert sent_to(firm) == [OLD]
     assert firm.exceptions() == {}
 

@@ -234,7 +234,22 @@ MUTATIONS = (
     ),
     Mutation(
         "a step that was sent is done",
-        (Edit("orchestrator/domain/reminders.py", "    return Due(None if latest.key in done else latest, left)", "    return Due(latest, left)"),),
+        (Edit("orchestrator/domain/reminders.py", "    return Due(None if latest.key in done else latest, left, ", "    return Due(latest, left, "),),
         ("tests/journeys/test_w8_reminders.py",),
+    ),
+    Mutation(
+        "nothing of a bill goes to one address twice",
+        (Edit("orchestrator/storage/messages.py", "        if self.left_for(address, bill_id) or (", "        if ("),),
+        ("tests/journeys/test_w6_address_mended.py::test_F76_an_address_that_was_changed_back_gets_nothing_twice",),
+    ),
+    Mutation(
+        "what a relay may have taken is not handed over for another address",
+        (Edit("orchestrator/usecases/send_message.py", 'if before is not None and before["recipient"] != address_key(address):', "if False:"),),
+        ("tests/journeys/test_w6_address_mended.py::test_F75_F71_what_a_relay_may_have_taken_is_not_handed_over_again_for_another_address",),
+    ),
+    Mutation(
+        "a bill that arrived late is not overtaken by its own steps",
+        (Edit("orchestrator/usecases/judge_reminders.py", "delivered_on=facts.standing.delivered_on)\n    quiets", ")\n    quiets"),),
+        ("tests/journeys/test_w6_address_mended.py::test_F76_reminders_of_a_bill_that_was_not_delivered_count_from_the_day_on_which_it_was",),
     ),
 )  # fmt: skip
