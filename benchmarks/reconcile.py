@@ -237,7 +237,7 @@ SAME_AS = {"late_return": {"late_return_after_use"}, "missing_at_bank": {"stale_
 def fill(folder: Path, size: int) -> None:
     with office(f"sqlite:///{folder}/firm.sqlite3") as firm:
         account = Account(size)
-        columns = [*NAMES, "version", "digest", "seen_at", "link", "reference_normalised"]
+        columns = [*NAMES, "version", "digest", "seen_at", "link", "reference_normalised", "name_normalised"]
         holes = ", ".join("?" * len(columns))
         quoted = ", ".join(f'"{name}"' for name in columns)
         rows: list[tuple[Any, ...]] = []
@@ -265,6 +265,7 @@ def fill(folder: Path, size: int) -> None:
                     seen_at,
                     one.link,
                     one.reference_normalised,
+                    one.name_normalised,
                 )
             )
             if one.source is Source.CLIO_LEDGER:

@@ -398,7 +398,7 @@ LADDER: tuple[Rule, ...] = (
     Rule("exact_reference", Leg.PROCESSOR, "reference", same_reference, both=True),
     Rule("client_level_draw", Leg.PROCESSOR, "client", client_draw),
     Rule("amount_matter_days", Leg.PROCESSOR, "money", same_money, both=True),
-    Rule("sum", Leg.PROCESSOR, "matter", summed),
+    Rule("sum", Leg.PROCESSOR, "matter", summed, both=True),
     Rule("exact_reference", Leg.BANK, "reference", partial(same_reference, sets=True), both=True),
     Rule("client_level_draw", Leg.BANK, "client", client_draw),
     Rule("amount_days", Leg.BANK, "money", same_amount, both=True),

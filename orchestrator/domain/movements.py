@@ -17,6 +17,10 @@ class Source(StrEnum):
     BANK = "bank"
 
 
+PROCESSORS = (Source.LAWPAY, Source.CLIO_PAYMENTS)
+"""Who saw payments pass: two views of one processor."""
+
+
 class MovementKind(StrEnum):
     DEPOSIT = "deposit"
     DRAW = "draw"
@@ -72,6 +76,11 @@ class Movement:
     def reference_normalised(self) -> str:
         """Its reference as others may write it: without case, spaces, punctuation or leading zeros."""
         return normalise(self.reference)[:200]
+
+    @property
+    def name_normalised(self) -> str:
+        """A payment's id as a ledger line may write it; others are called by nothing."""
+        return normalise(self.external_id)[:200] if self.source in PROCESSORS else ""
 
     @property
     def digest(self) -> str:

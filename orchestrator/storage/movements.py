@@ -50,7 +50,7 @@ class Movements(Repository):
         version = before["version"] + 1 if before is not None else 1
         values = dataclasses.asdict(movement) | {
             "version": version, "digest": movement.digest, "seen_at": self.now, "link": movement.link,
-            "reference_normalised": movement.reference_normalised,
+            "reference_normalised": movement.reference_normalised, "name_normalised": movement.name_normalised,
         }  # fmt: skip
         row = self.insert(movements).values(**values).on_conflict_do_nothing().returning(movements.c.id)
         added = self.connection.execute(row).scalar_one_or_none()

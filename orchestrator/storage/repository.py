@@ -58,12 +58,19 @@ class Repository:
         result.close()
         return found
 
-    def add_all(self, table: sa.Table, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
-        """Insert rows handed to the driver as they are, for tens of thousands; nothing is filled in or converted."""
+    def add_all(
+        self, table: sa.Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], **same: int | str
+    ) -> None:
+        """Insert rows handed to the driver as they are, for tens of thousands; nothing is filled in or converted.
+
+        What is the same in all of them stands in the statement: words of our own, never of anybody else's.
+        """
         if rows:
-            named, holes = ", ".join(f'"{name}"' for name in columns), ", ".join([self.hole] * len(columns))
-            into = f"INSERT INTO {table.name} ({named}) VALUES ({holes})"  # noqa: S608  names of our own tables
-            self.connection.exec_driver_sql(into, rows)
+            named = ", ".join(f'"{name}"' for name in (*same, *columns))
+            said = (f"'{value}'" if isinstance(value, str) else str(value) for value in same.values())
+            values = ", ".join((*said, *([self.hole] * len(columns))))
+            into = f"INSERT INTO {table.name} ({named}) VALUES ({values})"  # noqa: S608  names of our own tables
+            self.connection.exec_driver_sql(into, list(rows))
 
     def one(self, statement: sa.Select[Any]) -> sa.RowMapping | None:
         return self.connection.execute(statement).mappings().one_or_none()

@@ -1,6 +1,6 @@
 """Reconciliation runs: what each compared, matched, left open and said. Every query is a page, never a whole (T42)."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -9,7 +9,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from orchestrator.domain.matching import NOT_YET, SAME_REFERENCE_DAYS, SET, Item, Leg, Look, Match, Rule
-from orchestrator.domain.movements import Source
+from orchestrator.domain.movements import PROCESSORS, Source
 from orchestrator.domain.references import normalise
 from orchestrator.storage.repository import CHUNK, Repository, Row
 from orchestrator.storage.tables import (
@@ -31,15 +31,23 @@ MOST_ALIKE = 1000
 Seen = sa.FromClause
 """The table of movements, or an alias of it."""
 
-PROCESSORS = (Source.LAWPAY, Source.CLIO_PAYMENTS)
-
-MATCHED = ("run_id", "leg", "rule", "left_id", "right_id", "on")
 POOLED = ("right", "movement_id", "matter_id", "amount_cents", "on", "name", "reference", "money", "client", "matter")
 """What the rules group a movement by, and what it is worth there."""
+
+INDEXED = ("name", "reference", "money")
+"""Columns by which the other side of a group is looked up; by any other the groups are counted."""
 
 COMPARED = ("source", "external_id", "amount_cents", "on", "kind", "status", "reference", "matter_id", "client_id",
             "bill_id", "parent")  # fmt: skip
 """What a rule sees of a movement, in the order of `Item`."""
+
+
+LOOKS = 5000
+"""Payments of one second look: their ids are bound values of one statement."""
+
+LOOKED_AT = ("id", "on", "amount_cents", "status", "kind", "source", "reference", "matter_id", "external_id")
+LOOKED_AT_IN_LINE = ("id", "amount_cents", "status", "matter_id")
+"""What a first look sees of a payment, and of a ledger line, in the order of `Look`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,19 +187,27 @@ class Runs(Repository):
 
     # ── what it compares ──
 
-    def first_looks(self, window: Window, after: int, size: int) -> list[Look]:
-        """The next movements of the processors, by id, each with the ledger lines that name it.
+    def first_looks(self, window: Window, after: int, size: int) -> tuple[list[Look], int | None]:
+        """The next movements of the processors, by id, each with all ledger lines that name it; and where they end.
 
         What belongs together was seen at about the same time, so both are read from the same pages of the database.
         """
-        columns = ("id", "on", "amount_cents", "status", "kind", "source", "reference", "matter_id", "external_id")
-        chosen = sa.select(*(movements.c[name] for name in columns)).where(within(window), movements.c.id > after)
-        page = chosen.where(movements.c.source.in_(PROCESSORS)).order_by(movements.c.id).limit(size).subquery()
         line = movements.alias("line")
-        theirs = [line.c[name] for name in ("id", "amount_cents", "status", "matter_id")]
-        named = sa.and_(within(window, line), line.c.source == Source.CLIO_LEDGER, line.c.link == page.c.external_id)
-        looks = self.tuples(sa.select(page, *theirs).select_from(page.outerjoin(line, named)))
-        return sorted(cast(list[Look], looks))
+        own, theirs = [movements.c[name] for name in LOOKED_AT], [line.c[name] for name in LOOKED_AT_IN_LINE]
+        named = sa.and_(_line(window, line), line.c.link == movements.c.external_id)
+        chosen = sa.select(*own, *theirs).select_from(movements.outerjoin(line, named))
+        mine = chosen.where(_payment(window, movements), movements.c.id > after)
+        while True:
+            looks = cast(list[Look], self.tuples(mine.order_by(movements.c.id).limit(size)))
+            if len(looks) < size:
+                return looks, None
+            last = looks[-1][0]
+            # Its other lines may not have been read any more.
+            while looks and looks[-1][0] == last:
+                looks.pop()
+            if looks:
+                return looks, looks[-1][0]
+            size *= 2
 
     def linked(self, window: Window, ids: Collection[int]) -> list[Item]:
         """These movements of the processors and all ledger lines that name them, as complete groups."""
@@ -206,76 +222,48 @@ class Runs(Repository):
             found += self._items(named.where(movements.c.link.in_([item.key for item in ours])))
         return sorted(found)
 
-    def second_looks(self, window: Window, run_id: int, after: int, size: int) -> tuple[list[Look], int | None]:
-        """The next payments that no line names, by id, each with the one line of its reference; and where they end.
+    def second_looks(self, window: Window, ids: Collection[int]) -> list[Look]:
+        """Those of these payments that no line names, each with the one line of its reference, in order of id.
 
         Only where nobody else of the window has that reference, be it as its id, and no line the payment's id: then no other
         rung, and no other page, could say anything about the two.
         """
-        pay, line = movements.alias("pay"), movements.alias("line")
-        columns = ("id", "on", "amount_cents", "status", "kind", "source", "reference", "matter_id", "external_id")
-        theirs = [line.c[name] for name in ("id", "amount_cents", "status", "matter_id", "on")]
-        mine = sa.and_(unmatched.c.run_id == run_id, unmatched.c.leg == Leg.PROCESSOR, unmatched.c.right == 0)
-        following = sa.and_(mine, unmatched.c.state == "open", unmatched.c.movement_id > after)
-
-        def pooled(other: Seen, *where: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
-            pool = sa.and_(other.c.run_id == run_id, other.c.leg == Leg.PROCESSOR, *where)
-            return sa.exists(sa.select(sa.literal(1)).where(pool))
-
-        def stands(other: Seen, key: sa.ColumnElement[str], *where: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
-            named = _named_line(window, other, key)
-            return sa.exists(sa.select(sa.literal(1)).where(named, *where))
-
-        equal, alike, named, again, other = (
-            *(unmatched.alias(name) for name in ("equal", "alike", "named")),
-            *(movements.alias(name) for name in ("again", "other")),
-        )
+        line, named, again, known, other, its = (movements.alias(f"m{number}") for number in range(6))
+        text = movements.c.reference_normalised
         nobody_else = ~sa.or_(
-            self._is_matched(run_id, Leg.PROCESSOR, line.c.id),
-            pooled(named, named.c.movement_id == line.c.id),
-            pooled(equal, equal.c.reference == unmatched.c.reference, equal.c.movement_id != unmatched.c.movement_id),
-            pooled(alike, alike.c.name == unmatched.c.reference),
-            stands(again, unmatched.c.reference, again.c.id != line.c.id),
-            stands(other, unmatched.c.name),
+            _is(_payment(window, named), named.c.external_id == line.c.link),
+            _is(_payment(window, again), _same_text(again, text), again.c.id != movements.c.id),
+            _is(_payment(window, known), _filled(known.c.name_normalised), known.c.name_normalised == text),
+            _is(_line(window, other), _same_text(other, text), other.c.id != line.c.id),
+            _is(_line(window, its), _same_text(its, movements.c.name_normalised)),
         )
-        both = unmatched.join(pay, pay.c.id == unmatched.c.movement_id).join(
-            line, _named_line(window, line, unmatched.c.reference)
-        )
-        chosen = sa.select(*(pay.c[name] for name in columns), *theirs).select_from(both).where(following, nobody_else)
-        found = self.tuples(chosen.order_by(unmatched.c.movement_id).limit(size))
+        own = [movements.c[name] for name in LOOKED_AT]
+        theirs = [line.c[name] for name in (*LOOKED_AT_IN_LINE, "on")]
+        both = movements.join(line, sa.and_(_line(window, line), _same_text(line, text)))
+        chosen = sa.select(*own, *theirs).select_from(both).where(nobody_else)
+        found = [row for part in _parts(ids, LOOKS) for row in self.tuples(chosen.where(movements.c.id.in_(part)))]
         near = [row[:-1] for row in found if abs((_day(row[1]) - _day(row[-1])).days) <= SAME_REFERENCE_DAYS]
-        return cast(list[Look], near), found[-1][0] if len(found) == size else None
-
-    @staticmethod
-    def _is_matched(run_id: int, leg: Leg, right: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
-        mine = sa.and_(matches.c.run_id == run_id, matches.c.leg == leg, matches.c.right_id == right)
-        return sa.exists(sa.select(sa.literal(1)).where(mine))
+        return sorted(cast(list[Look], near))
 
     def unseen(self, window: Window, run_id: int, after: int, size: int) -> list[Item]:
         """The next lines of Clio's ledger, by id, that are neither matched with a payment nor in the pool: they name none."""
+        matched = _is(matches.c.run_id == run_id, matches.c.leg == Leg.PROCESSOR, matches.c.right_id == movements.c.id)
         pool = sa.and_(unmatched.c.run_id == run_id, unmatched.c.leg == Leg.PROCESSOR)
-        pooled = sa.exists(sa.select(sa.literal(1)).where(pool, unmatched.c.movement_id == movements.c.id))
-        known = sa.or_(self._is_matched(run_id, Leg.PROCESSOR, movements.c.id), pooled)
-        return self._lines(window, Source.CLIO_LEDGER, after, size, ~known)
-
-    def bank_lines_after(self, window: Window, after: int, size: int) -> list[Item]:
-        """The next lines of the bank, by id."""
-        return self._lines(window, Source.BANK, after, size)
-
-    def _lines(
-        self, window: Window, source: Source, after: int, size: int, *where: sa.ColumnElement[bool]
-    ) -> list[Item]:
-        compared = [movements.c[name] for name in COMPARED]
-        chosen = sa.select(sa.literal_column("''"), sa.literal_column("1"), movements.c.id, *compared)
-        mine = chosen.where(within(window), movements.c.source == source, movements.c.id > after, *where)
+        known = sa.or_(matched, _is(pool, unmatched.c.movement_id == movements.c.id))
+        mine = _rights().where(_line(window, movements), movements.c.id > after, ~known)
         return self._items(mine.order_by(movements.c.id).limit(size))
+
+    def at_bank(self, window: Window, after: str, size: int) -> list[Item]:
+        """The next lines of the bank, by name: in this order the index has them side by side, among far more of the others."""
+        mine = _rights().where(within(window), movements.c.source == Source.BANK, movements.c.external_id > after)
+        return self._items(mine.order_by(movements.c.external_id).limit(size))
 
     def bank_credits(self, window: Window) -> list[tuple[int, date, int]]:
         """What the bank's lines of the window brought in: each with its day and cents."""
         mine = sa.and_(within(window), movements.c.source == Source.BANK, movements.c.amount_cents > 0)
         chosen = sa.select(movements.c.id, movements.c.on, movements.c.amount_cents).where(mine)
-        found = self.tuples(chosen.order_by(movements.c.id))
-        return [(ident, _day(on), cents) for ident, on, cents in found]
+        found = self.tuples(chosen.order_by(movements.c.external_id))
+        return [(ident, _day(on), cents) for ident, on, cents in sorted(found)]
 
     def foreign(self, window: Window) -> list[Row]:
         """Movements of the window in another currency than their account's (T50)."""
@@ -287,19 +275,26 @@ class Runs(Repository):
 
     def pool(self, run_id: int, leg: Leg, rows: Iterable[tuple[Any, ...]]) -> None:
         """What is open in a leg from now on: rows of `POOLED`."""
-        mine = (run_id, leg.value, "open")
-        self.add_all(unmatched, ("run_id", "leg", "state", *POOLED), [mine + row for row in rows])
+        self.add_all(unmatched, POOLED, list(rows), run_id=run_id, leg=leg.value, state="open")
 
     def grouped(self, run_id: int, rule: Rule, after: str, size: int) -> tuple[list[Item], str | None]:
-        """The next complete groups of what is open in a rule's leg, by its column of the pool, and where they end."""
+        """The next complete groups of what is open in a rule's leg, by its column of the pool, and where they end.
+
+        Of a column that is not `INDEXED` only groups of several.
+        """
         key = unmatched.c[rule.column]
         mine = sa.and_(unmatched.c.run_id == run_id, unmatched.c.leg == rule.leg, unmatched.c.state == "open")
         chosen = self._pooled(key).where(mine, key > after, _filled(key))
-        if rule.both:
-            other = unmatched.alias("other")
-            same = sa.and_(other.c.run_id == run_id, other.c.leg == rule.leg, other.c[rule.column] == key)
-            open_ = sa.and_(other.c.state == "open", _filled(other.c[rule.column]))
-            across = sa.and_(same, other.c.right == 1 - unmatched.c.right, open_)
+        other = unmatched.alias("other")
+        named = other.c[rule.column]
+        pool = sa.and_(other.c.run_id == run_id, other.c.leg == rule.leg, other.c.state == "open", _filled(named))
+        if rule.column not in INDEXED:
+            enough = sa.func.count() > 1
+            if rule.both:
+                enough = sa.func.min(other.c.right) < sa.func.max(other.c.right)
+            chosen = chosen.where(key.in_(sa.select(named).where(pool, named > after).group_by(named).having(enough)))
+        elif rule.both:
+            across = sa.and_(pool, named == key, other.c.right == 1 - unmatched.c.right)
             chosen = chosen.where(sa.exists(sa.select(sa.literal(1)).where(across)))
         while True:
             found = self._items(chosen.order_by(key).limit(size))
@@ -386,19 +381,22 @@ class Runs(Repository):
 
     # ── what it found ──
 
-    def keep_matches(self, run_id: int, leg: Leg, found: Iterable[Match]) -> None:
+    def keep_matches(self, run_id: int, leg: Leg, found: Iterable[Match]) -> Counter[str]:
+        """Every edge of these matches; returns how many each rule has."""
         rows = [
-            (run_id, leg.value, match.rule, left, right, match.on.isoformat())
+            (match.rule, left, right, match.on.isoformat())
             for match in found
             for left in match.lefts or (None,)
             for right in match.rights or (None,)
         ]
-        self.add_all(matches, MATCHED, rows)
+        self.add_all(matches, ("rule", "left_id", "right_id", "on"), rows, run_id=run_id, leg=leg.value)
+        return Counter(row[0] for row in rows)
 
-    def keep_pairs(self, run_id: int, rule: str, pairs: Iterable[tuple[int, int, Any]]) -> None:
+    def keep_pairs(self, run_id: int, rule: str, pairs: Sequence[tuple[int, int, Any]]) -> None:
         """What a first look at payments found: by far the most rows of a run."""
-        leg = Leg.PROCESSOR.value
-        self.add_all(matches, MATCHED, [(run_id, leg, rule, left, right, on) for left, right, on in pairs])
+        self.add_all(
+            matches, ("left_id", "right_id", "on"), pairs, run_id=run_id, leg=Leg.PROCESSOR.value, rule=rule
+        )  # fmt: skip
 
     def matched_on(
         self, run_id: int, days: Mapping[str, Collection[date]], after: int, size: int
@@ -426,14 +424,6 @@ class Runs(Repository):
         """The matches that these movements stand in."""
         one = sa.or_(matches.c.left_id.in_(movement_ids), matches.c.right_id.in_(movement_ids))
         return self.rows(sa.select(matches).where(matches.c.run_id == run_id, one).order_by(matches.c.id))
-
-    def rules_of(self, run_id: int) -> dict[str, int]:
-        """How many matches each rule made, by leg and rule."""
-        counted = sa.select(matches.c.leg, matches.c.rule, sa.func.count()).where(matches.c.run_id == run_id)
-        rows = self.connection.execute(
-            counted.group_by(matches.c.leg, matches.c.rule).order_by(matches.c.leg, matches.c.rule)
-        )
-        return {f"{leg}.{rule}": count for leg, rule, count in rows}
 
     def keep_differences(self, run_id: int, found: Sequence[Mapping[str, Any]]) -> None:
         """The same difference twice is one."""
@@ -621,9 +611,21 @@ class Runs(Repository):
             .where(line, draws.c.authorised_by.is_not(None))
             .scalar_subquery()
         )
-        mine = sa.and_(within(window), movements.c.source == Source.CLIO_LEDGER, movements.c.kind == "draw")
-        chosen = sa.select(movements, draw.label("draw_id")).where(mine, movements.c.status == "settled")
+        chosen = sa.select(movements, draw.label("draw_id")).where(_draw_line(window))
         return self.rows(chosen.order_by(movements.c.id))
+
+    def posted_draws(self, window: Window) -> list[tuple[int, date, int]]:
+        """Lines of draws that are posted: the line's id and day in the window, and the draw's id."""
+        behind = trust_lines.join(draws, draws.c.line_id == trust_lines.c.id)
+        mine = sa.and_(draws.c.account == window.account, draws.c.state == "posted", trust_lines.c.origin == "clio")
+        latest = sa.select(trust_lines.c.external_id, sa.func.max(draws.c.id)).select_from(behind).where(mine)
+        posted = {row[0]: row[1] for row in self.connection.execute(latest.group_by(trust_lines.c.external_id))}
+        lines = sa.select(movements.c.id, movements.c.on, movements.c.external_id).where(_draw_line(window))
+        return sorted(
+            (row["id"], row["on"], posted[row["external_id"]])
+            for part in _parts(posted)
+            for row in self.rows(lines.where(movements.c.external_id.in_(part)))
+        )
 
     def watched_since(self, account: str) -> datetime | None:
         """When the first line of an account's ledger was read here."""
@@ -758,18 +760,39 @@ def _same(item: Item, row: Row) -> bool:
     )
 
 
+def _rights() -> sa.Select[Any]:
+    """Movements as items of the right side, in a group of nobody's yet."""
+    return sa.select(
+        sa.literal_column("''"), sa.literal_column("1"), movements.c.id, *(movements.c[name] for name in COMPARED)
+    )
+
+
 def _item(row: tuple[Any, ...]) -> Item:
     """A row of the driver's, in the order of `Item`."""
     key, right, ident, source, name, cents, on, *rest = row
     return Item(key, right, ident, source, name, cents, _day(on), *rest)
 
 
-def _named_line(window: Window, line: Seen, key: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-    """A ledger line of the window with this reference, in the very words of the index that has no other movements."""
-    ledger = line.c.source == sa.literal_column(f"'{Source.CLIO_LEDGER.value}'")
-    return sa.and_(
-        ledger, within(window, line), _filled(line.c.reference_normalised), line.c.reference_normalised == key
-    )
+def _draw_line(window: Window) -> sa.ColumnElement[bool]:
+    """A settled draw of the window, in Clio's ledger."""
+    mine = sa.and_(within(window), movements.c.source == Source.CLIO_LEDGER)
+    return sa.and_(mine, movements.c.kind == "draw", movements.c.status == "settled")
+
+
+def _payment(window: Window, of: Seen) -> sa.ColumnElement[bool]:
+    return sa.and_(within(window, of), of.c.source.in_(PROCESSORS))
+
+
+def _line(window: Window, of: Seen) -> sa.ColumnElement[bool]:
+    return sa.and_(within(window, of), of.c.source == Source.CLIO_LEDGER)
+
+
+def _same_text(of: Seen, text: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    return sa.and_(_filled(of.c.reference_normalised), of.c.reference_normalised == text)
+
+
+def _is(*where: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    return sa.exists(sa.select(sa.literal(1)).where(*where))
 
 
 def _filled(key: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:

@@ -693,20 +693,17 @@ movements = Table(
     Column("parent", Ordered),
     # What it says it belongs to: the parent, or else its very reference, which people fill with the payment's id.
     Column("link", Ordered, nullable=False, server_default=""),
+    # What ledger lines and payments find each other by: any reference, and a payment's id, as people write them.
     Column("reference_normalised", Ordered, nullable=False, server_default=""),
+    Column("name_normalised", Ordered, nullable=False, server_default=""),
     Column("digest", String(64), nullable=False),
     Column("ended_by", sa.BigInteger),
     Column("seen_at", Instant, nullable=False),
     UniqueConstraint("source", "external_id", "version"),
     Index("ix_movements_by_id", "account", "source", "external_id"),
     Index("ix_movements_by_link", "account", "source", "link"),
-    # What payments without a line of their own are looked up by; nobody else is.
-    _when(
-        "ix_movements_by_reference",
-        "account",
-        "reference_normalised",
-        where="source = 'clio_ledger' AND reference_normalised <> ''",
-    ),
+    _when("ix_movements_by_reference", "account", "source", "reference_normalised", where="reference_normalised <> ''"),
+    _when("ix_movements_by_name", "account", "name_normalised", where="name_normalised <> ''"),
     Index("ix_movements_by_amount", "amount_cents", "on"),
 )
 

@@ -86,6 +86,16 @@ class ThreeWay(Repository):
         mine = sa.and_(here, in_book(cut.account, cut.until, cut.upto), differs)
         return set(self.connection.execute(sa.select(movements.c.external_id).where(mine)).scalars()), end
 
+    def as_many(self, cut: Cut) -> bool:
+        """Whether Clio's lines in client ledgers are as many as those of the book that are worth something.
+
+        If each of these has the like of it in its owner's ledger, no ledger then has a line that the book does not.
+        """
+        book = sa.select(sa.func.count()).where(in_book(cut.account, cut.until, cut.upto), worth() != 0)
+        posted = sa.select(sa.func.count()).where(_in_ledgers(cut), trust_lines.c.origin != Origin.OURS)
+        counted = [self.connection.execute(chosen).scalar_one() for chosen in (book, posted)]
+        return bool(counted[0] == counted[1])
+
     def ledgers_apart(self, cut: Cut, after: int, size: int) -> tuple[set[str], int | None]:
         """Clio's lines in client ledgers, of the next so many, that the book does not have for that owner.
 

@@ -21,7 +21,7 @@ from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.reconcile_course import Course, RunTaken
 from orchestrator.usecases.see_payments import see_payments
 
-RULES = 7
+RULES = 8
 """Raised with every change of the ladder: the same movements may then come out otherwise."""
 
 
@@ -74,7 +74,7 @@ def begin(
         version = len(work.runs.versions(account.key, opened_on, day)) + 1
         run_id = work.runs.begin(
             account=account.key, opened_on=opened_on, cut_off=day, version=version, trigger=trigger, asked_by=by,
-            inputs=inputs, inputs_digest=digest, place={"phase": 0, "after": None, "days": {}, "chain": ""},
+            inputs=inputs, inputs_digest=digest, place={"phase": 0, "after": None, "days": {}, "rules": {}, "chain": ""},
         )  # fmt: skip
         work.audit.line(
             "run_begun", "run", run_id, actor=by, account=account.key, cut_off=day.isoformat(), inputs=digest

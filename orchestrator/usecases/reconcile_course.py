@@ -31,13 +31,13 @@ from orchestrator.domain.matching import (
     Verdict,
     effective,
 )
-from orchestrator.domain.movements import Source
+from orchestrator.domain.movements import PROCESSORS, Source
 from orchestrator.domain.references import Ambiguous, Provider, Resolved, normalise
 from orchestrator.domain.three_way import Line, Statement, apart
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import OrchestratorError
 from orchestrator.storage.repository import Row
-from orchestrator.storage.runs import PROCESSORS, Window
+from orchestrator.storage.runs import Window
 from orchestrator.storage.three_way import Cut
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.keep_breaks import keep_breaks
@@ -112,7 +112,6 @@ class Course:
         bank = [self._settle, self._uncleared, self._pass_on, self._bank_lines, *by_leg[Leg.BANK], self._slips]
         return [
             self._link,
-            self._refer,
             self._ledger,
             *by_leg[Leg.PROCESSOR][:2],
             self._name,
@@ -132,7 +131,7 @@ class Course:
 
     def _link(self, after: int | None) -> int | None:
         """Ledger lines that name their transaction, and every movement that the processor has."""
-        looks = self._work.runs.first_looks(self._window, after or 0, PAGE)
+        looks, end = self._work.runs.first_looks(self._window, after or 0, PAGE)
         self._hear(looks)
         named = self._named_as(self._contradictable(looks))
         found = matching.clean(looks, named)
@@ -140,17 +139,20 @@ class Course:
         verdict = matching.decide(LADDER[0], self._work.runs.linked(self._window, found.rest), named)
         self._keep(Leg.PROCESSOR, verdict)
         self._pool(Leg.PROCESSOR, verdict.left_over)
-        self._work.runs.pool(self._run["id"], Leg.PROCESSOR, map(_alone, found.alone))
-        return looks[-1][0] if len(looks) >= PAGE else None
+        paired = self._by_reference([look[0] for look in found.alone])
+        self._work.runs.pool(
+            self._run["id"], Leg.PROCESSOR, [_alone(look) for look in found.alone if look[0] not in paired]
+        )
+        return end
 
     def _hear(self, looks: Sequence[matching.Look]) -> None:
         """What settled on each day at each processor, coming in: the bank may show it as one sum."""
         settled: dict[tuple[str, Any], int] = defaultdict(int)
         last = 0
-        for ident, on, cents, status, _, source, *_ in looks:
-            if cents > 0 and status == "settled" and ident != last:
-                settled[source, on] += cents
-            last = ident
+        for look in looks:
+            if look[2] > 0 and look[3] == "settled" and look[0] != last:
+                settled[look[5], look[1]] += look[2]
+            last = look[0]
         days: dict[str, int] = self._place["days"]
         for (source, on), cents in settled.items():
             days[f"{source}|{on}"] = days.get(f"{source}|{on}", 0) + cents
@@ -174,16 +176,16 @@ class Course:
         self._work.runs.name(self._run["id"], known, after or 0, last)
         return last
 
-    def _refer(self, after: int | None) -> int | None:
-        """Payments that no line names, and the only line with their reference."""
-        looks, end = self._work.runs.second_looks(self._window, self._run["id"], after or 0, PAGE)
-        found = matching.clean(looks, self._named_as(self._contradictable(looks)))
-        self._keep_pairs("exact_reference", found.pairs)
-        self._work.runs.leave(self._run["id"], Leg.PROCESSOR, [ident for ident, _, _ in found.pairs])
-        return end
+    def _by_reference(self, alone: Sequence[int]) -> set[int]:
+        """Match payments that no line names with the only line of their reference; returns which."""
+        looks = self._work.runs.second_looks(self._window, alone)
+        pairs = matching.clean(looks, self._named_as(self._contradictable(looks))).pairs
+        self._keep_pairs("exact_reference", pairs)
+        return {ident for ident, _, _ in pairs}
 
     def _keep_pairs(self, rule: str, pairs: Sequence[tuple[int, int, Any]]) -> None:
         self._work.runs.keep_pairs(self._run["id"], rule, pairs)
+        self._count(Leg.PROCESSOR, {rule: len(pairs)})
         self._chain(array("q", [ident for one, other, _ in pairs for ident in (one, other)]).tobytes())
 
     def _ledger(self, after: int | None) -> int | None:
@@ -290,11 +292,11 @@ class Course:
         carried = self._work.runs.carried(self._window.carried_from, leg, old)
         return [item for item in items if item.id not in old or item.id in carried]
 
-    def _bank_lines(self, after: int | None) -> int | None:
-        items = self._work.runs.bank_lines_after(self._window, after or 0, PAGE)
+    def _bank_lines(self, after: str | None) -> str | None:
+        items = self._work.runs.at_bank(self._window, after or "", PAGE)
         batched = set(self._place["batched"])
         self._pool(Leg.BANK, [item for item in items if item.id not in batched])
-        return items[-1].id if len(items) == PAGE else None
+        return items[-1].external_id if len(items) == PAGE else None
 
     def _slips(self, _after: None) -> None:
         """Deposits of one day on one slip: the sum of what the ledger has left of that day."""
@@ -407,11 +409,14 @@ class Course:
             self._say_unposted()
             return None
         names, end = self._work.three_way.book_apart(self._cut, after or "", LINES)
+        self._place["apart"] = self._place.get("apart", False) or bool(names)
         self._say_apart(self._work.three_way.lines(self._cut, names))
         return end
 
     def _in_book(self, after: int | None) -> int | None:
-        """Lines of our client ledgers that Clio's book does not have (T36)."""
+        """Lines of our client ledgers that Clio's book does not have (T36); none, if all of the book are there and as many."""
+        if after is None and not self._place.get("apart", False) and self._work.three_way.as_many(self._cut):
+            return None
         names, end = self._work.three_way.ledgers_apart(self._cut, after or 0, LINES)
         self._say_apart(self._work.three_way.lines(self._cut, names))
         return end
@@ -468,16 +473,14 @@ class Course:
 
     def _reconcile_draws(self) -> None:
         """A posted draw is reconciled when no source contradicts its line, and the bank has told of it."""
-        told = self._bank["ends_on"] if self._bank is not None else None
-        posted = [
-            row
-            for row in self._work.runs.draw_lines(self._window)
-            if row["draw_id"] is not None and told is not None and row["on"] <= told
-        ]
-        alone = self._work.runs.alone(self._run["id"], [row["id"] for row in posted])
-        for row in posted:
-            if row["id"] not in alone and self._work.trust.reconciled(row["draw_id"]):
-                self._work.audit.line("draw_reconciled", "draw", row["draw_id"], run=self._run["id"])
+        if self._bank is None:
+            return
+        told = self._bank["ends_on"]
+        posted = [(line, draw) for line, day, draw in self._work.runs.posted_draws(self._window) if day <= told]
+        alone = self._work.runs.alone(self._run["id"], [line for line, _ in posted])
+        for line, draw in posted:
+            if line not in alone and self._work.trust.reconciled(draw):
+                self._work.audit.line("draw_reconciled", "draw", draw, run=self._run["id"])
 
     def _after_lock(self, _after: None) -> None:
         """What was changed in the ledger of a signed period since it was signed."""
@@ -532,7 +535,7 @@ class Course:
             digest.update(fingerprint.encode())
         digest.update(repr(statement.told()).encode())
         counts = {
-            "matches": self._work.runs.rules_of(run_id),
+            "matches": dict(sorted(self._place["rules"].items())),
             "breaks": dict(sorted(kinds.items())),
             "outstanding": self._work.runs.count_of(run_id, "outstanding"),
         }
@@ -631,7 +634,7 @@ class Course:
             self._say(said, item.on, [item.id], f"{item.source}:{item.external_id}")
 
     def _remember(self, leg: Leg, found: Sequence[matching.Match], differences: Sequence[Difference]) -> None:
-        self._work.runs.keep_matches(self._run["id"], leg, found)
+        self._count(leg, self._work.runs.keep_matches(self._run["id"], leg, found))
         self._chain(repr([(leg.value, match.rule, match.lefts, match.rights) for match in found]).encode())
         rows = [
             self._row(
@@ -641,6 +644,13 @@ class Course:
             for one in differences
         ]  # fmt: skip
         self._work.runs.keep_differences(self._run["id"], rows)
+
+    def _count(self, leg: Leg, matched: Mapping[str, int]) -> None:
+        """How many matches each rule has made, by leg and rule."""
+        for rule, count in matched.items():
+            if count:
+                named = f"{leg.value}.{rule}"
+                self._place["rules"][named] = self._place["rules"].get(named, 0) + count
 
     def _chain(self, found: bytes) -> None:
         """What was matched so far, as one digest: the same inputs come to the same one."""

@@ -240,6 +240,7 @@ BY_REFERENCE = {
     "not settled": ([replace(PAID, status=MovementStatus.PENDING), LINE], {"processor.exact_reference": 1}, []),
     "another payment": ([PAID, lawpay("ch_2", 1000, 2, "B7"), LINE], {}, ["duplicate"]),
     "another line": ([PAID, LINE, clio(2, 1000, 2, reference="b.7")], {}, ["duplicate"]),
+    "another's very id": ([PAID, lawpay("B 7", 1000, 2), LINE], {"processor.exact_id": 1}, ["missing_in_clio"]),
     "another's id": ([PAID, lawpay("B7", 1000, 2), LINE], {"processor.exact_id": 1}, ["missing_in_clio"]),
     "a line of its id": ([PAID, LINE, clio(2, 1000, 3, reference="CH 1")], {"processor.exact_id": 1}, []),
     "a line of another's": (
