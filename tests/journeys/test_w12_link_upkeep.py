@@ -3,6 +3,7 @@
 import pytest
 
 from orchestrator.storage.tables import links
+from tests.journeys.test_w8_reminders import FIRST, SECOND, at, letters, owed, to
 
 
 @pytest.fixture
@@ -94,3 +95,27 @@ def test_a_user_who_left_takes_fifty_links_of_the_quota_along(opened, tiny):
     firm.later(hours=12)
     with firm.rt.read() as work:
         assert work.links.budget().limit == 50
+
+
+@pytest.mark.parametrize(("day", "step", "waits"), [(FIRST, "overdue-7", False), (SECOND, "overdue-21", True)])
+def test_without_room_only_the_letter_that_is_to_bring_a_link_waits_for_it_and_either_says_how_else_to_pay(
+    short, day, step, waits
+):
+    firm = short
+    bill = owed(firm)
+    other = firm.issued_bill(dollars=5, due_at="2026-06-01")
+    to(firm, day, hour=5)  # its link is made now
+    for _ in range(49):
+        firm.sandbox.act("create_link_by_hand", id=other["id"], amount="0.01")
+    firm.later(minutes=15)
+    for hour in (15, 19):
+        at(firm, day, hour=hour)
+        assert letters(firm) == ([] if waits else [{bill["id"]: step}])
+    with firm.rt.read() as work:
+        assert len(work.exceptions.listed(kind="link_quota")) == 1
+        assert [link["amount_cents"] for link in work.links.waiting()] == [60_000]
+    at(firm, day, hour=20, minute=59)
+    assert letters(firm) == [{bill["id"]: step}]
+    assert "You can pay by check or bank transfer" in firm.mails()[-1]["text"]
+    assert "/pay/" not in firm.mails()[-1]["text"]
+    firm.check()
