@@ -21,6 +21,7 @@ from orchestrator.storage.bounces import Bounces
 from orchestrator.storage.breaks import Breaks
 from orchestrator.storage.clients import Clients
 from orchestrator.storage.connections import Connections
+from orchestrator.storage.dialects import COMPILED
 from orchestrator.storage.dirty import DirtyMarks
 from orchestrator.storage.draws import Draws
 from orchestrator.storage.evidence import Evidence
@@ -73,7 +74,8 @@ def connect(url: str, *, kept: int = 8) -> sa.Engine:
 
     It keeps up to `kept` idle connections, and opens more while they are needed.
     """
-    pool = {"pool_size": kept, "max_overflow": MOST_CONNECTIONS - kept}
+    pool: dict[str, Any] = {"pool_size": kept, "max_overflow": MOST_CONNECTIONS - kept}
+    pool["execution_options"] = {"compiled_cache": COMPILED}
     if not url.startswith("sqlite"):
         # A process frozen inside a transaction would keep every other from its turn: the server ends it (F11, F56).
         patience = f"-c idle_in_transaction_session_timeout={IDLE_SECONDS}s -c lock_timeout={LOCK_SECONDS}s"
