@@ -3,17 +3,33 @@
 import json
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import structlog
-from typer.testing import CliRunner, Result
+import typer.main
+from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
 from orchestrator.sandbox import SandboxHandle, running_sandbox
 from tests.firm import CONFIG, START, Firm, open_firm
+
+COMMAND = typer.main.get_command(app)
+"""Typer's own runner would build all hundred commands anew for each run of one."""
+
+
+@dataclass
+class Done:
+    exit_code: object
+    stdout: str
+    stderr: str
+
+    @property
+    def output(self) -> str:
+        return self.stdout + self.stderr
 
 
 @dataclass
@@ -22,10 +38,14 @@ class Cli:
 
     environment: dict[str, str]
 
-    def __call__(self, *args: object, **environment: str) -> Result:
-        return CliRunner().invoke(
-            app, [str(arg) for arg in args], env=self.environment | environment, prog_name="orchestrator"
-        )
+    def __call__(self, *args: object, **environment: str) -> Done:
+        with CliRunner().isolation(env=self.environment | environment) as streams:
+            with pytest.raises(SystemExit) as left:
+                COMMAND.main([str(arg) for arg in args], prog_name="orchestrator")
+            sys.stdout.flush()
+            sys.stderr.flush()
+            stdout, stderr = (stream.getvalue().decode().replace("\r\n", "\n") for stream in streams[:2])
+        return Done(left.value.code, stdout, stderr)
 
     def json(self, *args: object) -> Any:
         """What a read says with --json; stdout must be nothing else."""

@@ -9,12 +9,11 @@ from contextlib import closing
 
 import pytest
 import structlog
-from typer.testing import CliRunner
 
-from orchestrator.cli.app import app
 from orchestrator.storage.lineage import Gate
 from orchestrator.storage.migrate import migrate, newest
 from orchestrator.storage.unit_of_work import connect
+from tests.cli.conftest import Cli
 from tests.firm import CONFIG, open_firm
 from tests.recovery.past import Past
 from tests.servers import postgres_programs
@@ -40,7 +39,7 @@ def orchestrator(sandbox, tmp_path):
             "ORCH_CLIO__BASE_URL": sandbox.clio_base_url, "ORCH_CLIO__ACCESS_TOKEN": sandbox.access_token,
             "ORCH_ENGINE__MARK_DIR": str(tmp_path / "mark"), "ORCH_CONFIG_DIR": str(CONFIG), "COLUMNS": "200",
         }  # fmt: skip
-        return CliRunner().invoke(app, [*map(str, words)], env=environment, prog_name="orchestrator")
+        return Cli(environment)(*words)
 
     return run
 
