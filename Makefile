@@ -4,6 +4,9 @@ BIN    := .venv/bin
 UV_PIN := 0.13.8
 STAMP  := .venv/.lock-$(shell cat requirements-dev.lock pyproject.toml | cksum | cut -d' ' -f1)
 
+# Containers often set it; here every process of the suite and of the demo would compile the whole library anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all test-mutations crash crash-fleet bench check fmt lock up migrate shell clean
 
