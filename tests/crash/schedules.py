@@ -23,7 +23,6 @@ MADE = {
     "note.create": "note.created",
     "link.create": "link.created",
     "link.expire": "link.expired",
-    "link.revoke": "link.expired",
     "communication.log": "communication.created",
     "message.send": "mail.accepted",
 }
