@@ -38,8 +38,13 @@ def standing_cents(payment: Payment) -> int:
     return max(_allocated(payment), payment.amount_cents - went_back)
 
 
+RECEIVABLE = "receivable"
+
 DEPOSIT = "held_for_clients"
 """What stands against a deposit into trust: nobody owed it, and it is not the firm's (T2)."""
+
+UNALLOCATED = "unallocated"
+"""What stands against money that came in and is for no bill yet: client money until a person decides (T5)."""
 
 
 def entry(payment: Payment, *, booked: Booked, deposits: Collection[int] = ()) -> list[Line]:
@@ -60,16 +65,23 @@ def received_cents(lines: Iterable[Line]) -> int:
     return sum(line.amount_cents for line in lines if line.account.startswith(BANK))
 
 
+def applied_cents(lines: Iterable[Line]) -> int:
+    """What an entry applies to what was asked for, or takes off it: all that is not in the bank and not for nobody yet."""
+    return -sum(
+        line.amount_cents for line in lines if line.account != UNALLOCATED and not line.account.startswith(BANK)
+    )
+
+
 def _wanted(payment: Payment, deposits: Collection[int]) -> dict[tuple[str, int | None], int]:
     standing = standing_cents(payment)
     wanted: dict[tuple[str, int | None], int] = defaultdict(int)
     wanted[f"{BANK}{payment.account_id}", None] = standing
     # What Clio has not tied to bills stays visible as unallocated client money until a person decides.
-    wanted["unallocated", _only(payment.bill_ids)] = -standing
+    wanted[UNALLOCATED, _only(payment.bill_ids)] = -standing
     for part in payment.allocations if standing else ():
         if part.voided_at is None and part.bill_id is not None:
-            wanted[DEPOSIT if part.bill_id in deposits else "receivable", part.bill_id] -= part.amount_cents
-            wanted["unallocated", _only(payment.bill_ids)] += part.amount_cents
+            wanted[DEPOSIT if part.bill_id in deposits else RECEIVABLE, part.bill_id] -= part.amount_cents
+            wanted[UNALLOCATED, _only(payment.bill_ids)] += part.amount_cents
     return wanted
 
 

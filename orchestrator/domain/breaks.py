@@ -21,6 +21,8 @@ class BreakKind:
     cure_days: int
     meaning: str
     fix: str
+    asks: bool = True
+    """Whether it calls for a person; not where they were called when the money came."""
 
 
 BREAKS: dict[str, BreakKind] = {
@@ -81,6 +83,10 @@ BREAKS: dict[str, BreakKind] = {
     ),
     "missing_in_clio": BreakKind(
         Severity.WRONG, 3, "it has no line in Clio's ledger", "Record it in Clio, with its reference.",
+    ),
+    "unapplied_payment": BreakKind(
+        Severity.WRONG, 10, "it is more than was owed, stands in our books for no bill, and Clio does not know it",
+        "Refund it at LawPay, or enter it in Clio as the client's credit, with its LawPay id as reference.", asks=False,
     ),
     "draw_not_posted": BreakKind(
         Severity.WRONG, 3, "the draw was authorised and no ledger line shows it",

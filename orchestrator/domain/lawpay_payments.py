@@ -6,7 +6,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from orchestrator.domain.accounts import AccountClass, FirmAccount
-from orchestrator.domain.books import BANK, DEPOSIT, Booked, Line
+from orchestrator.domain.books import BANK, Booked, Line
 from orchestrator.domain.gateway import (
     CAME_TO_NOTHING,
     GatewayAccount,
@@ -154,6 +154,19 @@ QUESTIONS = (
 AT_FIRST_SIGHT = frozenset({"lawpay_link_over", "lawpay_bill_settled"})
 """Deviations of the moment in which a page was used: they stay, whatever becomes of page and bill later."""
 
+TOO_MUCH = AT_FIRST_SIGHT | {"lawpay_paid_twice"}
+"""Deviations of money that is the client's for certain: the bill, or another payment, was there first (T5, F63)."""
+
+IN_DOUBT = frozenset(
+    {"lawpay_currency_differs", "lawpay_wrong_account", "lawpay_trust_unknown", "account_class_disagrees"}
+)
+"""Deviations with which nothing is booked at all (T1, T50)."""
+
+
+def is_too_much(found: Sequence[str]) -> bool:
+    """Whether a charge that deviates so is held for the client in our books, for no bill, until it went back or is settled."""
+    return bool(TOO_MUCH & set(found)) and not IN_DOUBT & set(found)
+
 
 # ── the books ──
 
@@ -176,10 +189,10 @@ def standing_cents(charge: Transaction, refunds: Sequence[Transaction]) -> int:
 
 
 def entry(
-    standing: int, *, account: str, bill_id: int, matter_id: int | None, booked: Booked, deposit: bool = False
+    standing: int, *, account: str, against: str, bill_id: int, matter_id: int | None, booked: Booked
 ) -> list[Line]:
     """The lines that take the books of a payment to what stands now; none when they show it, and their sum is zero."""
-    wanted = {(f"{BANK}{account}", None): standing, (DEPOSIT if deposit else "receivable", bill_id): -standing}
+    wanted = {(f"{BANK}{account}", None): standing, (against, bill_id): -standing}
     return [
         Line(name, cents, bill, matter_id)
         for name, bill in sorted(wanted.keys() | booked.keys(), key=lambda place: not place[0].startswith(BANK))

@@ -392,6 +392,22 @@ def client_draw(members: Sequence[Item], _named: Named, verdict: Verdict) -> Non
     verdict.left_over += [item for item in members if item not in moved]
 
 
+def apart_from_clio(charge: Item, after: Sequence[Item], *, held: bool, trust: bool, verdict: Verdict) -> None:
+    """A charge that Clio's ledger does not have, and what went back of it, which it does not have either.
+
+    What came and went whole is missed nowhere, and each half stands for itself at the bank; but not in trust, whose ledger
+    must show both (T7, T37). What our books hold for the client, because it was more than was owed, is known and named.
+    """
+    family = (charge, *(item for item in after if item.status not in WORTHLESS))
+    left = _total(family)
+    if not trust and charge.status == _SETTLED and left == 0:
+        for item in family:
+            _match(verdict, "went_back", (item,), (item,))
+    elif held:
+        cause = f"{dollars(left)} came in at LawPay when nothing was owed any more, and our books hold it for no bill"
+        verdict.differences.append(Difference("unapplied_payment", family, abs(left), cause, charge.reference))
+
+
 LADDER: tuple[Rule, ...] = (
     Rule("exact_id", Leg.PROCESSOR, "link", same_id),
     Rule("id_in_reference", Leg.PROCESSOR, "name", same_id, both=True),

@@ -358,15 +358,15 @@ REASONS: dict[str, Reason] = {
     ),
     "lawpay_paid_twice": Reason(
         "a page was paid a second time",
-        "Refund the second payment at LawPay, or agree with the client what it is for.",
+        "Refund it at LawPay, and this closes by itself; or enter it in Clio as the client's credit, then resolve.",
     ),
     "lawpay_link_over": Reason(
         "a page was paid after we had closed it in our books: LawPay cannot expire one",
-        "Compare with the bill: record the payment in Clio, or refund it.",
+        "Compare with the bill: record the payment in Clio and resolve; or refund it at LawPay, and this closes by itself.",
     ),
     "lawpay_bill_settled": Reason(
         "a page was paid for a bill on which nothing was open any more",
-        "Refund it at LawPay, or agree with the client what it is for.",
+        "Refund it at LawPay, and this closes by itself; or enter it in Clio as the client's credit, then resolve.",
     ),
     "mail_outcome_unknown": Reason(
         "the mail relay took the message and then fell silent: the client may or may not have it",

@@ -159,14 +159,20 @@ class Gateway(Repository):
         chosen = sa.select(lawpay_transactions.c.id).where(under_way, lawpay_transactions.c.read_at < before)
         return list(self.connection.execute(chosen.order_by(lawpay_transactions.c.number)).scalars())
 
-    def unmatched(self) -> list[Row]:
-        """Charges with money in them that name a link and are not what it asked for."""
+    def unmatched(self, *, beside: Collection[str] | None = None) -> list[Row]:
+        """Charges with money in them that name a link and are not what it asked for; `beside` others of the same link alone."""
         strange = sa.and_(
             lawpay_transactions.c.link_id.is_not(None),
             lawpay_transactions.c.matched.is_(False),
             lawpay_transactions.c.status.not_in(sorted(CAME_TO_NOTHING)),
         )
-        return self.rows(sa.select(lawpay_transactions).where(strange).order_by(lawpay_transactions.c.number))
+        chosen = sa.select(lawpay_transactions).where(strange).order_by(lawpay_transactions.c.number)
+        if beside is not None:
+            of_link = sa.select(lawpay_transactions.c.link_id).where(lawpay_transactions.c.id.in_(beside))
+            chosen = chosen.where(
+                lawpay_transactions.c.link_id.in_(of_link), lawpay_transactions.c.id.not_in(list(beside))
+            )
+        return self.rows(chosen)
 
     def listed(self, *, states: Collection[str] = (), limit: int = 200) -> list[Row]:
         """The newest transactions first, of these statuses."""

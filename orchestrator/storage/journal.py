@@ -6,11 +6,11 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from orchestrator.domain.books import Line
+from orchestrator.domain.books import UNALLOCATED, Line
 from orchestrator.domain.ids import effect_key
 from orchestrator.domain.links import Rail
 from orchestrator.storage.repository import CHUNK, Repository
-from orchestrator.storage.tables import journal
+from orchestrator.storage.tables import journal, lawpay_transactions
 
 CLIO = Rail.CLIO_PAYMENTS
 
@@ -53,7 +53,8 @@ class Journal(Repository):
         """When money last went back that had paid these bills, by bill."""
         wanted, found = sorted(set(bill_ids)), dict[int, datetime]()
         for start in range(0, len(wanted), CHUNK):
-            back = sa.and_(journal.c.bill_id.in_(wanted[start : start + CHUNK]), journal.c.event == "payment_reversed")
+            paid = sa.and_(journal.c.bill_id.in_(wanted[start : start + CHUNK]), journal.c.account != UNALLOCATED)
+            back = sa.and_(paid, journal.c.event == "payment_reversed")
             last = sa.select(journal.c.bill_id, sa.func.max(journal.c.at)).where(back).group_by(journal.c.bill_id)
             found |= {int(bill_id): at for bill_id, at in self.connection.execute(last)}
         return found
@@ -71,6 +72,18 @@ class Journal(Repository):
         )
         return int(self.connection.execute(into).scalar_one())
 
+    def newest_unallocated(self) -> int:
+        """The last line of the books about money at LawPay that is for no bill."""
+        last = sa.select(sa.func.coalesce(sa.func.max(journal.c.id), 0)).where(_UNALLOCATED_AT_LAWPAY)
+        return int(self.connection.execute(last).scalar_one())
+
+    def unallocated(self, upto: int) -> dict[str, int]:
+        """What the books, as far as this line, hold for no bill of each charge at LawPay of which they ever did, in cents."""
+        held = sa.select(lawpay_transactions.c.id, -sa.func.sum(journal.c.amount_cents))
+        of_charge = held.join(journal, journal.c.payment_id == lawpay_transactions.c.number)
+        mine = of_charge.where(_UNALLOCATED_AT_LAWPAY, journal.c.id <= upto).group_by(lawpay_transactions.c.id)
+        return {name: int(cents) for name, cents in self.connection.execute(mine)}
+
     def listed(self, *, limit: int = 1000) -> list[sa.RowMapping]:
         return self.rows(sa.select(journal).order_by(journal.c.id).limit(limit))
 
@@ -85,6 +98,9 @@ class Journal(Repository):
         """How many lines this payment has so far: it rises with every entry, whatever accounts that touches."""
         lines = sa.select(sa.func.count()).where(*_of(payment_id, rail))
         return int(self.connection.execute(lines).scalar_one())
+
+
+_UNALLOCATED_AT_LAWPAY = sa.and_(journal.c.rail == Rail.LAWPAY_PAGE, journal.c.account == UNALLOCATED)
 
 
 def _of(payment_id: int, rail: Rail) -> tuple[sa.ColumnElement[bool], ...]:

@@ -311,6 +311,20 @@ class Runs(Repository):
         chosen = self._pooled(sa.literal_column("''")).where(mine, unmatched.c.movement_id > after)
         return self._items(chosen.order_by(unmatched.c.movement_id).limit(size))
 
+    def taken_back(self, run_id: int) -> set[str]:
+        """The ids of movements that a processor has taken back, wholly or in part, by what no rule has matched."""
+        mine = sa.and_(unmatched.c.run_id == run_id, unmatched.c.leg == Leg.PROCESSOR, unmatched.c.right == 0)
+        joined = sa.select(movements.c.parent).join(unmatched, unmatched.c.movement_id == movements.c.id)
+        back = joined.where(mine, unmatched.c.state == "open", movements.c.parent.is_not(None))
+        return set(self.connection.execute(back.distinct()).scalars())
+
+    def open_at_processors(self, run_id: int, names: Collection[str], *, by: str) -> list[Item]:
+        """What no rule has matched yet of the processors' movements with these ids, or with these parents."""
+        mine = sa.and_(unmatched.c.run_id == run_id, unmatched.c.leg == Leg.PROCESSOR, unmatched.c.right == 0)
+        chosen = self._pooled(sa.literal_column("''")).where(mine, unmatched.c.state == "open")
+        some = (chosen.where(movements.c[by].in_(part)).order_by(movements.c.id) for part in _parts(names))
+        return [item for statement in some for item in self._items(statement)]
+
     def _items(self, statement: sa.Select[Any]) -> list[Item]:
         return list(map(_item, self.tuples(statement)))
 
@@ -473,7 +487,8 @@ class Runs(Repository):
         if not items:
             return {}
         span = timedelta(days=SAME_REFERENCE_DAYS)
-        first, last = min(item.on for item in items) - span, max(item.on for item in items) + span
+        # What has not settled stands on `NOT_YET`, after which there is no day.
+        first, last = min(item.on for item in items) - span, min(max(item.on for item in items), NOT_YET - span) + span
         other = sa.and_(movements.c.account.is_distinct_from(window.account), movements.c.on.between(first, last))
         found: dict[int, list[Row]] = defaultdict(list)
         for part in _parts({item.amount_cents for item in items}):

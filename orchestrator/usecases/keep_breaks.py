@@ -41,6 +41,7 @@ def keep_breaks(rt: Runtime, work: Work, run: Row, account: FirmAccount) -> None
                     "subject": ("break", row["id"]), "money_cents": row["money_cents"],
                 }
                 for row in added
+                if BREAKS[row["kind"]].asks
             ]
         )  # fmt: skip
         _say(work, "opened", run, added)

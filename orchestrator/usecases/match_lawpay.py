@@ -3,12 +3,12 @@
 Nothing that a payer could have edited is believed, and nothing is booked on a likeness (F65, F68, F69).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.domain.bills import GONE, UNISSUED, Bill, BillKind
-from orchestrator.domain.books import received_cents
-from orchestrator.domain.gateway import CAME_TO_NOTHING, Transaction, TransactionType
+from orchestrator.domain.books import DEPOSIT, RECEIVABLE, UNALLOCATED, applied_cents, received_cents
+from orchestrator.domain.gateway import CAME_TO_NOTHING, Transaction, TransactionStatus, TransactionType
 from orchestrator.domain.lawpay_pages import keys_in, looks_like_ours, parse_reference
 from orchestrator.domain.lawpay_payments import (
     AT_FIRST_SIGHT,
@@ -17,6 +17,7 @@ from orchestrator.domain.lawpay_payments import (
     deviations,
     doubt_about,
     entry,
+    is_too_much,
     recorded,
     standing_cents,
 )
@@ -36,16 +37,28 @@ RAIL = Rail.LAWPAY_PAGE
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A charge, and the page and bill that its reference leads to."""
+    """A charge, its refunds, what of it is with the firm now, and the page and bill that its reference leads to."""
 
     row: Row
     charge: Transaction
+    refunds: Sequence[Transaction]
+    standing: int
     link: Row | None
     bill: Bill | None
 
     @property
     def live(self) -> bool:
         return self.charge.status not in CAME_TO_NOTHING
+
+    @property
+    def went_back(self) -> bool:
+        """Whether all of it was refunded."""
+        return self.charge.status is TransactionStatus.COMPLETED and self.standing == 0
+
+    @property
+    def came_again(self) -> bool:
+        """Whether what was on its way back stayed after all: its refund came to nothing."""
+        return bool(self.refunds) and self.row["standing_cents"] == 0 < self.standing
 
 
 def judge(rt: Runtime, work: Work, charge_id: str, fresh: Mapping[int, Bill]) -> int | None:
@@ -59,19 +72,19 @@ def judge(rt: Runtime, work: Work, charge_id: str, fresh: Mapping[int, Bill]) ->
     link = link_of(work, row["reference"])
     bill_id = link["bill_id"] if link is not None else None
     bill = fresh.get(bill_id) or work.mirror.bills([bill_id]).get(bill_id) if bill_id is not None else None
-    case = Case(row, to_transaction(row), link, bill)
-    standing = standing_cents(case.charge, work.gateway.refunds_of(charge_id))
+    charge, refunds = to_transaction(row), work.gateway.refunds_of(charge_id)
+    case = Case(row, charge, refunds, standing_cents(charge, refunds), link, bill)
     strange = _strange(rt, work, case) if link is not None or _ours(work, row) else ()
     work.gateway.note(
         charge_id, link_id=link["id"] if link else None, matched=link is not None and not strange,
-        deviations=list(strange), standing_cents=standing,
+        deviations=list(strange), standing_cents=case.standing,
     )  # fmt: skip
     if link is not None and case.live and link["used_by"] is None and "lawpay_link_over" not in strange:
         work.links.claim(link, charge_id)
         work.audit.line("link.used", "link", link["id"], transaction=charge_id, why=list(strange))
-    _question(work, case, strange if case.live else ())
+    _question(work, case, strange if case.live and not case.went_back else ())
     if link is not None and bill is not None:
-        _book(rt, work, case, 0 if strange else standing)
+        _book(rt, work, case, strange)
     return bill_id
 
 
@@ -127,12 +140,15 @@ def _asked(work: Work, link: Row) -> Asked:
 
 
 def _question(work: Work, case: Case, strange: tuple[str, ...]) -> None:
-    """Ask about each deviation when it is new: a person who settled one is not asked again for the same."""
+    """Ask about each deviation when it is new: a person who settled one is not asked again for the same.
+
+    What went back whole settles itself; what went back and came again is new.
+    """
     row, link, bill = case.row, case.link, case.bill
     about = f" for invoice {bill.number}" if bill is not None else ""
     asked = f", which asked for {Money(link['amount_cents'], link['currency'])}" if link is not None else ""
     for code in strange:
-        if code in QUESTIONS and code not in row["deviations"]:
+        if code in QUESTIONS and (code not in row["deviations"] or case.came_again):
             work.exceptions.open(
                 code, question_key(row["id"]),
                 f"LawPay payment {row['id']} of {Money(row['amount_cents'], row['currency'])}{about}{asked}: {meaning(code)}.",
@@ -141,36 +157,41 @@ def _question(work: Work, case: Case, strange: tuple[str, ...]) -> None:
     work.exceptions.close_all(set(QUESTIONS) - set(strange), question_key(row["id"]))
 
 
-def _book(rt: Runtime, work: Work, case: Case, standing: int) -> None:
-    """Take the books to what stands now; every consequence is keyed by how often this charge has changed them."""
+def _book(rt: Runtime, work: Work, case: Case, strange: Sequence[str]) -> None:
+    """Take the books to what stands now; every consequence is keyed by how often this charge has changed them.
+
+    What is too much stands against no bill, and nobody is asked to record it or to take it back.
+    """
     assert case.link is not None
     assert case.bill is not None
     row, bill, number = case.row, case.bill, case.row["number"]
+    too_much = is_too_much(strange)
     lines = entry(
-        standing,
+        case.standing if too_much or not strange else 0,
         account=case.link["account"],
+        against=UNALLOCATED if too_much else DEPOSIT if bill.kind is BillKind.TRUST else RECEIVABLE,
         bill_id=bill.id,
         matter_id=bill.matter_ids[0] if len(bill.matter_ids) == 1 else None,
         booked=work.journal.booked(number, rail=RAIL),
-        deposit=bill.kind is BillKind.TRUST,
     )
     if not lines:
         return
-    delta, sequence = received_cents(lines), work.journal.events_of(number, rail=RAIL)
-    event = "payment_received" if delta > 0 else "payment_reversed"
+    delta, applied, sequence = received_cents(lines), applied_cents(lines), work.journal.events_of(number, rail=RAIL)
+    event = "payment_received" if delta > 0 else "payment_reversed" if delta < 0 else "payment_allocated"
     work.journal.post(event, number, sequence, lines, currency=row["currency"], rail=RAIL)
-    work.gateway.note(row["id"], booked_cents=standing)
-    work.audit.line(event, "lawpay", number, transaction=row["id"], cents=delta, bills=[bill.id])
-    write_note(rt, work, event, bill, cents=abs(delta), fact=f"{row['id']}:{sequence}")
-    if delta > 0:
+    work.gateway.note(row["id"], booked_cents=0 if strange else case.standing)
+    work.audit.line(event, "lawpay", number, transaction=row["id"], cents=delta, applied=applied, bills=[bill.id])
+    if applied > 0:
+        write_note(rt, work, "payment_received", bill, cents=applied, fact=f"{row['id']}:{sequence}")
         before = case.link["paid_before_cents"] or 0
-        if not recorded(paid_cents=bill.paid_cents, before_cents=before, booked_cents=standing, exactly=False):
-            ask_to_record(work, row, bill, cents=delta)
-        return
-    # A refund may be the firm's own doing, a return is a dispute: nobody is asked again before a person has decided (T28).
-    work.exceptions.open(
-        "payment_reversed", f"bill:{bill.id}",
-        f"{Money(-delta, row['currency'])} of LawPay payment {row['id']} for bill {bill.number} went back.",
-        subject=("bill", bill.id), money_cents=-delta,
-    )  # fmt: skip
-    ask_to_take_back(work, row, bill, cents=-delta, sequence=sequence)
+        if not recorded(paid_cents=bill.paid_cents, before_cents=before, booked_cents=case.standing, exactly=False):
+            ask_to_record(work, row, bill, cents=applied)
+    elif applied < 0:
+        write_note(rt, work, "payment_reversed", bill, cents=-applied, fact=f"{row['id']}:{sequence}")
+        # A refund may be the firm's own doing, a return is a dispute: nobody is asked again before a person has decided (T28).
+        work.exceptions.open(
+            "payment_reversed", f"bill:{bill.id}",
+            f"{Money(-applied, row['currency'])} of LawPay payment {row['id']} for bill {bill.number} went back.",
+            subject=("bill", bill.id), money_cents=-applied,
+        )  # fmt: skip
+        ask_to_take_back(work, row, bill, cents=-applied, sequence=sequence)

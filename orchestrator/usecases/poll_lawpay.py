@@ -174,6 +174,9 @@ def apply(rt: Runtime, work: Work, reading: Reading) -> None:
             charges[seen.charge_id or seen.id] = None
     fresh = {bill.id: bill for bill in reading.bills.bills}
     touched = [bill_id for charge_id in charges if (bill_id := judge(rt, work, charge_id, fresh)) is not None]
+    # A second payment of a page is the first once that came to nothing.
+    beside = work.gateway.unmatched(beside=charges)
+    touched += [bill_id for row in beside if (bill_id := judge(rt, work, row["id"], fresh)) is not None]
     # Judged first: a bill that was paid, or recorded, a moment ago would have ended the page that it was paid on.
     sync_bills.Bills().apply(rt, work, reading.bills)
     ask_for_payment(rt, work, [bill_id for bill_id in touched if bill_id not in fresh])

@@ -143,6 +143,7 @@ def _inputs(work: Work, account: FirmAccount, day: date, last: Row | None) -> di
         "account": [account.account_class, account.currency, account.time_zone],
         "references": work.runs.known_references(),
         "draws": work.runs.known_draws(),
+        "unallocated": work.journal.newest_unallocated(),
         "bank_file": bank["id"] if bank is not None else None,
         "period": last["id"] if last is not None else None,
     }

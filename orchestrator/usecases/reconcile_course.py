@@ -114,8 +114,10 @@ class Course:
             self._link,
             self._ledger,
             *by_leg[Leg.PROCESSOR][:2],
+            self._unapplied,
             self._name,
             *by_leg[Leg.PROCESSOR][2:],
+            self._came_and_went,
             *(bank if self._bank is not None else [self._pass_on]),
             partial(self._explain, Leg.PROCESSOR),
             *([partial(self._explain, Leg.BANK)] if self._bank is not None else [self._wait_for_bank]),
@@ -193,6 +195,25 @@ class Course:
         items = self._work.runs.unseen(self._window, self._run["id"], after or 0, PAGE)
         self._pool(Leg.PROCESSOR, items)
         return items[-1].id if len(items) == PAGE else None
+
+    def _unapplied(self, _after: None) -> None:
+        """What our books hold for no bill goes first: the line of the cheque that paid the bill has its amount and matter."""
+        self._apart_from_clio(self._work.journal.unallocated(self._run["inputs"].get("unallocated") or 0))
+
+    def _came_and_went(self, _after: None) -> None:
+        self._apart_from_clio(dict.fromkeys(self._work.runs.taken_back(self._run["id"]), 0))
+
+    def _apart_from_clio(self, held: Mapping[str, int]) -> None:
+        """Those of these charges that no ledger line answers, each with what our books hold of it and what went back."""
+        charges = self._work.runs.open_at_processors(self._run["id"], held, by="external_id")
+        back: dict[str | None, list[Item]] = defaultdict(list)
+        for item in self._work.runs.open_at_processors(self._run["id"], held, by="parent"):
+            back[item.parent].append(item)
+        verdict = Verdict()
+        for item in charges:
+            of_it, cents = back[item.external_id], held[item.external_id]
+            matching.apart_from_clio(item, of_it, held=cents > 0, trust=self._account.is_trust, verdict=verdict)
+        self._keep(Leg.PROCESSOR, verdict, pooled=True)
 
     def _climb(self, rule: Rule, after: str | None) -> str | None:
         """One rung, over what the rungs before it left."""

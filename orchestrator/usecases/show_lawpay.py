@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from orchestrator.domain.books import BANK
+from orchestrator.domain.books import BANK, UNALLOCATED
 from orchestrator.domain.lawpay_payments import signed_cents
 from orchestrator.domain.links import Rail
 from orchestrator.engine.runtime import Runtime
@@ -44,7 +44,8 @@ def show(rt: Runtime, name: str) -> dict[str, Any] | None:
                 {"bill_id": bill_id, "bill_number": number, "amount_cents": row["booked_cents"]}
                 for number in _numbers(work, bill_id)
                 if row["booked_cents"]
-            ],
+            ]
+            + [{"bill_id": None, "bill_number": None, "amount_cents": cents} for cents in _unallocated(lines) if cents],
             "reversed_by": [
                 {
                     "at": refund["created_at"],
@@ -83,7 +84,7 @@ def _shown(work: Work, row: Row, link: Row | None, bills: dict[int, Row]) -> dic
         "state": row["status"].lower(),
         "amount_cents": signed_cents(to_transaction(row)),
         "currency": row["currency"],
-        "booked_cents": row["booked_cents"],
+        "booked_cents": sum(line["amount_cents"] for line in lines if line["account"].startswith(BANK)),
         "bill_ids": [link["bill_id"]] if link is not None else [],
         "matter_ids": list(bill["matter_ids"]) if bill is not None else [],
         "account_id": row["account"] or row["account_id"],
@@ -100,6 +101,11 @@ def _shown(work: Work, row: Row, link: Row | None, bills: dict[int, Row]) -> dic
         "reference": row["reference"],
         "deviations": list(row["deviations"]),
     }
+
+
+def _unallocated(lines: Sequence[Row]) -> list[int]:
+    """What our books hold of it for no bill, if they ever held any."""
+    return [-sum(line["amount_cents"] for line in lines if line["account"] == UNALLOCATED)]
 
 
 def _numbers(work: Work, bill_id: int | None) -> list[str]:

@@ -188,13 +188,13 @@ def test_what_stands_is_never_below_zero_nor_above_the_charge(status, amount, re
 def test_an_entry_takes_the_books_to_what_stands_and_sums_to_nothing(path):
     booked: dict[tuple[str, int | None], int] = {}
     for standing in path:
-        lines = entry(standing, account="operating", bill_id=5, matter_id=7, booked=booked)
+        lines = entry(standing, account="operating", against="receivable", bill_id=5, matter_id=7, booked=booked)
         assert sum(line.amount_cents for line in lines) == 0
         assert received_cents(lines) == standing - booked.get(("bank:operating", None), 0)
         for line in lines:
             place = line.account, line.bill_id
             booked[place] = booked.get(place, 0) + line.amount_cents
-        assert entry(standing, account="operating", bill_id=5, matter_id=7, booked=booked) == []
+        assert entry(standing, account="operating", against="receivable", bill_id=5, matter_id=7, booked=booked) == []
 
 
 @given(cents, st.integers(0, 10**6), st.integers(0, 10**8))

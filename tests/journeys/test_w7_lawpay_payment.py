@@ -6,15 +6,19 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.domain.draws import Denied
-from orchestrator.domain.gateway import TransactionStatus
+from orchestrator.domain.gateway import TransactionStatus, TransactionType
 from orchestrator.domain.kinds import Kind
 from orchestrator.domain.links import Rail
 from orchestrator.domain.movements import MovementKind, MovementStatus, Source
 from orchestrator.engine.points import Point
 from orchestrator.storage.gateway import to_transaction
+from orchestrator.usecases import sync_bills
 from orchestrator.usecases.choose_rail import less_paid_elsewhere, record_key
 from orchestrator.usecases.plan_draws import consider
+from orchestrator.usecases.poll_lawpay import Reading, apply
+from orchestrator.usecases.reconcile import account_named, reconcile
 from orchestrator.usecases.show_payments import show_payment, show_payments
+from orchestrator.usecases.show_runs import show_run
 from tests.firm import Died, dying_at, open_firm
 from tests.lawpay import lawpay_settings, questions
 
@@ -341,15 +345,119 @@ def _settings(firm):
     }
 
 
-def test_a_page_that_is_paid_twice_is_booked_once_and_the_second_is_a_person_s(firm):
+def test_T5_a_page_that_is_paid_twice_pays_its_bill_once_and_the_second_is_held_for_the_client(firm):
     bill = firm.mailed_bill()
     page = page_of(firm, bill)
     first, second = pay(firm, page), pay(firm, page)
     firm.later(days=1)
     assert books(firm, first) == {"bank:operating": 60_000, "receivable": -60_000}
-    assert books(firm, second) == {}
+    assert books(firm, second) == {"bank:operating": 60_000, "unallocated": -60_000}
     assert questions(firm) == {"lawpay_paid_twice": 1}
     assert len(tasks(firm, "Record the LawPay payment")) == 1
+    firm.check()
+
+
+def test_a_second_payment_is_the_first_once_that_came_back(firm):
+    bill = firm.mailed_bill()
+    page = page_of(firm, bill)
+    first = pay(firm, page, method="echeck")
+    second = pay(firm, page)
+    firm.later(days=1)
+    assert books(firm, second) == {"bank:operating": 60_000, "unallocated": -60_000}
+    firm.sandbox.act("lawpay_return_echeck", id=first["id"])
+    seen(firm)
+    assert books(firm, second) == {"bank:operating": 60_000, "receivable": -60_000, "unallocated": 0}
+    assert questions(firm) == {}
+    assert len(tasks(firm, "Record the LawPay payment")) == 1
+    assert silence(firm, bill) == "payment_to_record"
+    assert len(firm.mails()) == 1
+    firm.check()
+
+
+def cheque_first(firm):
+    """The bill is paid by cheque, and then on its page."""
+    bill = firm.mailed_bill()
+    page = page_of(firm, bill)
+    firm.sandbox.act("record_payment", id=bill["id"])
+    firm.sandbox.clock_advance(1200)
+    payment = firm.sandbox.act("lawpay_pay", page=page["url"])
+    seen(firm)
+    firm.later(days=1)
+    return bill, payment
+
+
+def reconciled(firm):
+    """What a night says of the operating account: breaks, matches, and how many exceptions it opened."""
+    run = reconcile(firm.rt, account_named(firm.rt, "operating"))
+    shown = show_run(firm.rt, run["id"])
+    told = sum(times for kind, times in firm.exceptions().items() if kind.startswith("break_unapplied"))
+    return [one["kind"] for one in shown["breaks"]], shown["matches"], told
+
+
+def test_F63_T5_what_is_paid_after_a_cheque_is_held_for_the_client_and_told_once(firm):
+    bill, payment = cheque_first(firm)
+    assert books(firm, payment) == {"bank:operating": 60_000, "unallocated": -60_000}
+    shown = show_payment(firm.rt, payment["id"])
+    assert (shown["payment"]["booked_cents"], shown["payment"]["deviations"]) == (60_000, ["lawpay_bill_settled"])
+    assert shown["allocations"] == [{"bill_id": None, "bill_number": None, "amount_cents": 60_000}]
+    assert [line["action"] for line in shown["audit"]] == ["payment_received"]
+    for _ in range(2):
+        firm.later(days=1)
+        breaks, _, told = reconciled(firm)
+        assert (breaks.count("unapplied_payment"), breaks.count("missing_in_clio"), told) == (1, 0, 0)
+    assert questions(firm) == {"lawpay_bill_settled": 1}
+    assert tasks(firm, "LawPay") == notes(firm, "Payment received") == []
+    assert silence(firm, bill) == "nothing_open"
+    firm.check()
+
+
+def test_F63_the_refund_of_what_was_too_much_settles_everything(firm):
+    _, payment = cheque_first(firm)
+    firm.later(days=1)
+    reconciled(firm)
+    firm.sandbox.act("lawpay_refund", id=payment["id"])
+    seen(firm)
+    assert books(firm, payment) == {"bank:operating": 0, "unallocated": 0}
+    assert questions(firm) == {}
+    assert tasks(firm, "LawPay") == notes(firm, "Payment reversed") == []
+    firm.later(days=2)
+    breaks, matches, _ = reconciled(firm)
+    assert "unapplied_payment" not in breaks
+    assert "missing_in_clio" not in breaks
+    assert matches["processor.went_back"] == 2
+    firm.check()
+
+
+def test_F63_part_of_what_was_too_much_goes_back_and_the_rest_stays_held(firm):
+    _, payment = cheque_first(firm)
+    firm.sandbox.act("lawpay_refund", id=payment["id"], amount_cents=25_000)
+    seen(firm)
+    assert books(firm, payment) == {"bank:operating": 35_000, "unallocated": -35_000}
+    assert questions(firm) == {"lawpay_bill_settled": 1}
+    firm.later(days=1)
+    run = reconcile(firm.rt, account_named(firm.rt, "operating"))
+    [said] = [one for one in show_run(firm.rt, run["id"])["breaks"] if one["kind"] == "unapplied_payment"]
+    assert (said["money_cents"], len(said["movements"])) == (35_000, 2)
+    firm.check()
+
+
+def test_F63_a_refund_that_comes_to_nothing_calls_for_a_person_again(firm):
+    _, payment = cheque_first(firm)
+    with firm.rt.read() as work:
+        charge = to_transaction(work.gateway.get(payment["id"]))
+        [asked] = work.exceptions.listed(kind="lawpay_bill_settled")
+    refund = replace(
+        charge, id="refund-1", type=TransactionType.REFUND, charge_id=payment["id"], status=TransactionStatus.PENDING
+    )
+    for status, cents in ((TransactionStatus.PENDING, 0), (TransactionStatus.FAILED, 60_000)):
+        with firm.rt.uow() as work:
+            now = replace(refund, status=status)
+            apply(firm.rt, work, Reading([now], sync_bills.Bills().complete(firm.rt, None, ()), (), work.now))
+        assert books(firm, payment) == {"bank:operating": cents, "unallocated": -cents}
+        assert len(questions(firm)) == bool(cents)
+    with firm.rt.read() as work:
+        [again] = work.exceptions.listed(kind="lawpay_bill_settled")
+    assert again["id"] != asked["id"]
     firm.check()
 
 
@@ -363,7 +471,7 @@ def test_two_payments_that_are_first_heard_of_together_are_one_and_a_question(fi
     firm.later(days=1)
     assert questions(firm) == {"lawpay_paid_twice": 1}
     with firm.rt.read() as work:
-        assert work.journal.held() == 60_000
+        assert work.journal.held() == 120_000
     firm.check()
 
 
@@ -376,7 +484,7 @@ def test_a_page_that_is_paid_after_a_newer_one_took_its_place_is_a_person_s(firm
     payment = pay(firm, old)
     firm.later(days=1)
     assert questions(firm) == {"lawpay_link_over": 1}
-    assert books(firm, payment) == {}
+    assert books(firm, payment) == {"bank:operating": 60_000, "unallocated": -60_000}
     # While nobody knows what that money is for, the client is not asked for more.
     assert silence(firm, bill) == "payment_in_question"
     firm.check()

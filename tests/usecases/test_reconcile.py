@@ -322,6 +322,48 @@ def test_W10_a_wrong_reference_is_a_break_with_candidates_and_a_mapping_reconcil
         assert work.exceptions.open_counts() == {}
 
 
+def refunded(account):
+    """A payment that nobody recorded in Clio, and its refund, as LawPay and the bank have them."""
+    return (
+        lawpay("ch_1", 1000, 2, "M1", account=account),
+        lawpay("rf_1", -1000, 4, account=account, parent="ch_1", kind=MovementKind.REFUND),
+        bank("b1", 1000, 3, account=account), bank("b2", -1000, 6, account=account),
+    )  # fmt: skip
+
+
+def test_what_came_and_went_back_before_anybody_recorded_it_is_missed_nowhere(firm):
+    firm.knows(M1=5)
+    firm.sees(*refunded("operating"))
+    firm.statement(0, account="operating")
+    found = firm.run("operating")
+    assert (found["breaks"], found["statement"]["equal"]) == ([], True)
+    assert found["matches"]["processor.went_back"] == 2
+
+
+def test_what_went_back_and_is_on_its_way_out_is_outstanding_at_the_bank(here):
+    here.knows(M1=5)
+    charge, refund, into, _ = refunded("operating")
+    here.sees(charge, replace(refund, status=MovementStatus.PENDING), into)
+    here.statement(1000, account="operating")
+    found = here.run("operating")
+    assert (found["breaks"], found["statement"]["equal"]) == ([], True)
+    assert [one["external_id"] for one in found["outstanding"]] == ["rf_1"]
+
+
+def test_a_payment_that_has_not_settled_and_stands_in_clio_already_is_on_its_way(here):
+    here.sees(lawpay("ch_1", 1000, 2, status=MovementStatus.PENDING), clio(1, 1000, 2, parent="ch_1"))
+    here.statement(0)
+    found = here.run()
+    assert (found["breaks"], found["statement"]["equal"]) == ([], True)
+    assert [one["external_id"] for one in found["outstanding"]] == ["1"]
+
+
+def test_T37_in_trust_what_came_and_went_back_is_listed_and_not_netted(here):
+    here.knows(M1=5)
+    here.sees(*refunded("iolta"))
+    assert here.breaks() == ["missing_in_clio", "unmapped_reference"]
+
+
 KINDS = {
     "amount_differs": (lawpay("ch_1", 1000, 2), clio(1, 999, 2, **LINKED)),
     "duplicate": (lawpay("ch_1", 1000, 2), clio(1, 1000, 2, **LINKED), clio(2, 1000, 2, **LINKED)),
