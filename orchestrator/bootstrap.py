@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from orchestrator import bounce_hooks
 from orchestrator.clients.clio.auth import REGIONS, App, ClioLogin, OwnAccount, ReadyToken, credentials
-from orchestrator.clients.clio.client import HEADERS, REDIRECTS, Clio
+from orchestrator.clients.clio.client import HEADERS, OPTIONAL, REDIRECTS, Clio
 from orchestrator.clients.clio.people import ClioPeople
 from orchestrator.clients.clio.webhooks import SUBSCRIPTIONS
 from orchestrator.clients.http import ApiClient, Credentials, knock
@@ -82,6 +82,7 @@ def build(
         # A third of the lease: a send that hangs must be over long before anyone else may claim its job.
         deadline_seconds=min(settings.clio.deadline_seconds, settings.engine.lease_seconds / 3),
         redirects=REDIRECTS,
+        optional=OPTIONAL,
         on_call=on_call,
         # The second lock of a dry run: what slipped past the imagined Clio would stop here.
         reads_only=settings.dry_run,

@@ -65,8 +65,8 @@ class ApiClient:
 
     `deadline_seconds` bounds each exchange in total. `on_call(method, path, status)` is told of every request that was
     tried, with status None when no answer came. Nothing is retried, nothing sleeps, and no redirect is followed, except
-    one hop of a read whose path starts with one of `redirects`, to the same origin. With `reads_only` nothing but a GET
-    ever leaves, whoever asks.
+    one hop of a read whose path starts with one of `redirects`, to the same origin. A 403 at a path that starts with one of
+    `optional` is a refusal of that path alone. With `reads_only` nothing but a GET ever leaves, whoever asks.
     """
 
     def __init__(
@@ -81,6 +81,7 @@ class ApiClient:
         deadline_seconds: float = 10.0,
         body_cap: int = BODY_CAP,
         redirects: tuple[str, ...] = (),
+        optional: tuple[str, ...] = (),
         on_call: OnCall | None = None,
         connections: int = 20,
         reads_only: bool = False,
@@ -94,6 +95,7 @@ class ApiClient:
         self._seconds = deadline_seconds
         self._cap = body_cap
         self._redirects = redirects
+        self._optional = optional
         self._on_call = on_call
         self._reads_only = reads_only
         self._circuit = Circuit(provider)
@@ -194,7 +196,8 @@ class ApiClient:
         self._learned(announced(answer.headers, now=answer.now))
         if answer.status == HTTPStatus.UNAUTHORIZED and self._credentials is not None:
             raise self._credentials.refused(sending.headers["Authorization"])
-        self._circuit.answered(sending.method, sending.path, answer.status)
+        if not (answer.optional and answer.status == HTTPStatus.FORBIDDEN):
+            self._circuit.answered(sending.method, sending.path, answer.status)
         return answer
 
     def _send(self, sending: _Sending) -> Answered:
@@ -233,8 +236,8 @@ class ApiClient:
                 if self._on_call is not None:
                     self._on_call(method, path, status)
         found = {name.lower(): value for name, value in response.headers.items()}
-        known = self._credentials is not None
-        return Answered(self._provider, method, status, found, bytes(received), known, time.time())
+        known, optional = self._credentials is not None, path.startswith(self._optional)
+        return Answered(self._provider, method, status, found, bytes(received), known, time.time(), optional)
 
     def _count(self, method: str, status: int | None, seconds: float) -> None:
         counters.CALLS.labels(trace.firm(), self._provider, method, "none" if status is None else str(status)).inc()

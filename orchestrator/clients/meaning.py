@@ -16,7 +16,8 @@
  429 (F31)                                         Paced               Paced
  any other 4xx                                     Refused             Refused
 
-Without credentials (a token endpoint) 401 and 403 are an answer like any other 4xx.
+Without credentials (a token endpoint) 401 and 403 are an answer like any other 4xx, and so is a 403 at a door that not every
+account has.
 """
 
 import json
@@ -51,7 +52,10 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What is needed to judge an answer: who answered what, to which kind of request."""
+    """What is needed to judge an answer: who answered what, to which kind of request.
+
+    `optional` is a door that not every account has: its 403 is about the door, not about us.
+    """
 
     provider: str
     method: str
@@ -60,6 +64,7 @@ class Answered:
     body: bytes
     credentials: bool
     now: float
+    optional: bool = False
 
     @property
     def error(self) -> tuple[str, str]:
@@ -98,6 +103,8 @@ def meaning(answer: Answered) -> OrchestratorError | None:
         wait = retry_after(answer.headers, now=answer.now) if "retry-after" in answer.headers else None
         return lost(answer.method, f"status {answer.status}", wait=wait)
     if answer.status in FOR_THE_FIRM and not answer.credentials:
+        return _refused(answer)
+    if answer.status == HTTPStatus.FORBIDDEN and answer.optional:
         return _refused(answer)
     return _REFUSALS.get(answer.status, _refused)(answer)
 

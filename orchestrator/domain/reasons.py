@@ -527,8 +527,17 @@ REASONS: dict[str, Reason] = {
     "evergreen_over": Reason("the request to fill the retainer up is over"),
     "trust_request_open": Reason("somebody has asked for a deposit on this matter already"),
     "trust_request_refused": Reason("Clio did not take the request, and a person was asked to make it"),
+    "trust_requests_unavailable": Reason(
+        "Clio takes no requests for trust money from us, and the responsible attorneys are asked to make them",
+        "Nothing must be done. To have them made again at once, give the app the permission and resolve this; it is tried daily.",
+    ),
     "trust_held": Reason("trust money of the matter is frozen, claimed or in dispute"),
     # ── approval inside Clio ──
+    "buttons_refused": Reason(
+        "Clio does not let us look after the approval button",
+        "Give the app the permission for custom actions in Clio and run `orchestrator connect clio`, or choose another "
+        "[approval] signal. Everything else goes on.",
+    ),
     "button_there": Reason("the button stands in Clio already"),
     "button_unwanted": Reason("the firm does not approve by a button in Clio now"),
     "press_malformed": Reason(

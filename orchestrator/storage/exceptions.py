@@ -78,6 +78,11 @@ class Exceptions(Repository):
         """Whether a person is still wanted for this."""
         return self.one(sa.select(exceptions.c.id).where(self._open(kind, key))) is not None
 
+    def told_at(self, kind: str, key: object) -> datetime | None:
+        """When a person was called for this last, while one still is."""
+        row = self.one(sa.select(exceptions.c.updated_at).where(self._open(kind, key)))
+        return row["updated_at"] if row is not None else None
+
     def standing(self, kinds: Collection[str], key: object) -> list[str]:
         """Those of `kinds` for which a person is still wanted under this key."""
         mine = sa.and_(exceptions.c.kind.in_(kinds), exceptions.c.key == str(key), exceptions.c.state == "open")

@@ -12,6 +12,7 @@ from orchestrator.storage.jobs import Job
 from orchestrator.storage.unit_of_work import Work
 
 PURPOSE = "approve"
+BUTTONS_REFUSED = "buttons_refused"
 
 
 def button_url(rt: Runtime) -> str:
@@ -31,25 +32,42 @@ def see_to_buttons(rt: Runtime, work: Work, *, slot: str) -> None:
 
 
 def keep_buttons(job: Job, rt: Runtime) -> None:
-    """Compare the buttons at Clio with those we want: create, lead elsewhere, or delete."""
-    found = rt.practice(Urgency(job.urgency)).custom_actions()
+    """Compare the buttons at Clio with those we want: create, lead elsewhere, or delete; told once where we may not."""
+    try:
+        found = rt.practice(Urgency(job.urgency)).custom_actions()
+    except Rejected as refusal:
+        with step(rt, job) as work:
+            _tell_refused(work, refusal)
+        return
     with step(rt, job) as work:
-        for row in compared(rt, found):
-            place, url, button = row["place"], row["url"], row["button"]
-            match row["deed"]:
-                case "create":
-                    work.jobs.add("button.create", place, job.key, place=place, url=url)
-                case "move":
-                    work.jobs.add("button.move", place, job.key, place=place, url=url)
-                case "keep":
-                    work.presses.made(place, clio_id=button.id, url=url)
-            for spare in row["delete"]:
-                work.jobs.add("button.delete", spare.id, job.key, place=place, clio_id=spare.id)
-        if not wanted(rt):
-            there = {one.id for one in found}
-            for known in work.presses.buttons().values():
-                if known["clio_id"] not in there:
-                    work.presses.removed(known["clio_id"])
+        _set_about(rt, work, job, found)
+
+
+def _set_about(rt: Runtime, work: Work, job: Job, found: Sequence[CustomAction]) -> None:
+    rows = compared(rt, found)
+    for row in rows:
+        place, url, button = row["place"], row["url"], row["button"]
+        match row["deed"]:
+            case "create":
+                work.jobs.add("button.create", place, job.key, place=place, url=url)
+            case "move":
+                work.jobs.add("button.move", place, job.key, place=place, url=url)
+            case "keep":
+                work.presses.made(place, clio_id=button.id, url=url)
+        for spare in row["delete"]:
+            work.jobs.add("button.delete", spare.id, job.key, place=place, clio_id=spare.id)
+    if all(row["deed"] in ("keep", "none") for row in rows):
+        work.exceptions.close(BUTTONS_REFUSED, "clio")
+    if not wanted(rt):
+        there = {one.id for one in found}
+        for known in work.presses.buttons().values():
+            if known["clio_id"] not in there:
+                work.presses.removed(known["clio_id"])
+
+
+def _tell_refused(work: Work, refusal: Rejected) -> str:
+    work.exceptions.open(BUTTONS_REFUSED, "clio", f"No button can be looked after: {refusal}")
+    return BUTTONS_REFUSED
 
 
 def compared(rt: Runtime, found: Sequence[CustomAction]) -> list[dict[str, Any]]:
@@ -105,7 +123,11 @@ class _Button(Effect[CustomAction]):
     def record(self, work: Work, intent: Intent, made: CustomAction) -> None:
         place = self.job.payload["place"]
         work.presses.made(place, clio_id=made.id, url=made.target_url)
+        work.exceptions.close(BUTTONS_REFUSED, "clio")
         work.audit.line("button.led_here", "custom_action", made.id, place=place, new="button" not in intent)
+
+    def refused(self, work: Work, refusal: Rejected) -> str | None:
+        return _tell_refused(work, refusal)
 
 
 class CreateButton(_Button):

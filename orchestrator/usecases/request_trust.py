@@ -17,6 +17,11 @@ from orchestrator.usecases.replenish import WHOLE, below, end, quiet
 
 SEARCH_MARGIN = timedelta(minutes=10)
 PURPOSE = "replenish"
+REFUSED = "trust_request_refused"
+
+NOT_FOR_US = "trust_requests_unavailable"
+ASK_AGAIN = timedelta(days=1)
+"""How long a refusal speaks for every request: some accounts are never let in, and each has people who make requests by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,9 @@ class RequestTrust(Effect[Asked]):
             why = quiet(self.rt, work, matter)
             if why is not None:
                 return Unneeded(why)
+            told = work.exceptions.told_at(NOT_FOR_US, "clio")
+            if told is not None and told > work.now - ASK_AGAIN:
+                return Unneeded(REFUSED)
             today = self.rt.local_date(work.now)
         return {
             "client_id": retainer["client_id"],
@@ -74,6 +82,7 @@ class RequestTrust(Effect[Asked]):
         assert retainer is not None
         known = {name: value for name, value in (("request_id", made.request_id), ("bill_id", made.bill_id)) if value}
         work.retainers.move(retainer, RetainerState.ASKED, **known)
+        work.exceptions.close(NOT_FOR_US, "clio")
         work.audit.line(
             "retainer.requested", "matter", intent["matter_id"], request=made.request_id, bill_id=made.bill_id
         )
@@ -82,11 +91,18 @@ class RequestTrust(Effect[Asked]):
 
     def unneeded(self, work: Work, reason: str) -> None:
         retainer = work.retainers.get(self.job.payload["retainer_id"])
-        if retainer is not None and retainer["state"] == RetainerState.WANTED:
+        if reason == REFUSED:
+            self._ask_a_person(work)
+        elif retainer is not None and retainer["state"] == RetainerState.WANTED:
             end(work, retainer, reason)
 
-    def refused(self, work: Work, refusal: Rejected) -> str | None:  # noqa: ARG002
+    def refused(self, work: Work, refusal: Rejected) -> str | None:
         """Clio refuses such requests to some accounts (API notes §1): a person can always make one."""
+        if refusal.reason.startswith("clio_"):
+            work.exceptions.open(NOT_FOR_US, "clio", f"Requests for trust money are made by hand: {refusal}")
+        return self._ask_a_person(work)
+
+    def _ask_a_person(self, work: Work) -> str | None:
         retainer = work.retainers.get(self.job.payload["retainer_id"])
         matter = work.mirror.matters([self.job.payload["matter_id"]]).get(self.job.payload["matter_id"])
         if retainer is None or matter is None:
@@ -102,4 +118,4 @@ class RequestTrust(Effect[Asked]):
                 f"us. Please make a trust request of {amount} for this matter in Clio and approve it; its payment link follows."
             ),
         )  # fmt: skip
-        return "trust_request_refused"
+        return REFUSED

@@ -130,6 +130,21 @@ def test_a_button_whose_answer_was_lost_is_adopted(sandbox, database_url):
         firm.check()
 
 
+@pytest.mark.parametrize("call", ["GET /custom_actions", "POST /custom_actions"])
+def test_F46_where_clio_denies_the_button_a_person_hears_once_and_all_the_rest_goes_on(sandbox, database_url, call):
+    sandbox.fault(call, "status", code=403, body="", times=None)
+    with opened(sandbox, database_url) as firm:
+        for _ in range(2):
+            firm.later(hours=7)
+        assert firm.exceptions() == {"buttons_refused": 1}
+        firm.mailed_bill()
+        sandbox.clear_faults()
+        firm.later(hours=7)
+        assert firm.exceptions() == {}
+        assert len(firm.effects("custom_action.created")) == 2
+        firm.check()
+
+
 def test_a_button_follows_the_public_address_and_goes_when_the_signal_does(sandbox, database_url):
     with opened(sandbox, database_url):
         pass

@@ -5,6 +5,7 @@ import json
 import pytest
 import sqlalchemy as sa
 
+from orchestrator.domain.evergreen import RetainerState
 from orchestrator.storage.tables import journal
 from orchestrator.usecases.hold_trust import dispute, release
 from tests.trust import deposit, trust_settings
@@ -203,6 +204,38 @@ def test_where_clio_takes_no_request_a_person_makes_it_and_its_link_follows(kept
     look(kept)
     assert [link["bill_id"] for link in kept.links()] == [bill["id"]]
     assert [link["amount"] for link in kept.links()] == [1500]
+
+
+@pytest.mark.parametrize("status", [403, 404, 422])
+def test_F46_where_clio_never_takes_requests_a_person_hears_once_and_all_the_rest_goes_on(kept, status):
+    kept.sandbox.fault("POST /trust_requests", "status", code=status, body="", times=None)
+    spend(kept, 2200)
+    assert retainers(kept) == [("tasked", None)]
+    assert [task["name"][:21] for task in kept.effects("task.created")] == ["Request 1,700.00 USD "]
+    assert kept.exceptions() == {"trust_requests_unavailable": 1}
+    kept.mailed_bill(dollars=100)
+    with kept.rt.uow() as work:
+        [row] = work.retainers.listed()
+        work.retainers.move(row, RetainerState.OVER, reason="evergreen_over")
+    asked = kept.sandbox.counts()["calls"]["POST /trust_requests"]
+    spend(kept, 1)
+    assert retainers(kept)[0] == ("tasked", None)
+    assert kept.sandbox.counts()["calls"]["POST /trust_requests"] == asked
+    assert kept.exceptions() == {"trust_requests_unavailable": 1}
+    kept.check()
+
+
+def test_F46_a_day_later_clio_is_asked_again_and_its_yes_ends_the_notice(kept):
+    kept.sandbox.fault("POST /trust_requests", "status", code=403, body="")
+    spend(kept, 2200)
+    assert kept.exceptions() == {"trust_requests_unavailable": 1}
+    with kept.rt.uow() as work:
+        [row] = work.retainers.listed()
+        work.retainers.move(row, RetainerState.OVER, reason="evergreen_over")
+    kept.later(days=1)
+    spend(kept, 1)
+    assert len(requests(kept)) == 1
+    assert kept.exceptions() == {}
 
 
 def test_a_request_that_a_person_made_already_is_not_doubled(kept):

@@ -72,6 +72,9 @@ HEADERS = {"X-API-VERSION": API_VERSION}
 REDIRECTS = (f"{API}/practice_areas",)
 """The one path for which Clio documents a 307 (API notes §9)."""
 
+OPTIONAL = tuple(f"{API}/{name}" for name in ("trust_requests", "trust_line_items", "custom_actions"))
+"""What Clio refuses to some accounts, and to apps that may do all the rest: a person does it instead."""
+
 KEY_PROPERTY = "orchestrator_key"
 
 S = TypeVar("S", bound=Schema)
