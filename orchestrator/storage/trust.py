@@ -81,8 +81,13 @@ class Trust(Repository):
             )
         return int(found[0])
 
-    def reverse(self, line: Row, *, on: date, actor: str, why: str) -> Row | None:
-        """Take a posted line back by one that mirrors it, on the day it becomes known; the original stays (T12, T44)."""
+    def reverse(
+        self, line: Row, *, on: date, actor: str, why: str, told_at: datetime | None = None
+    ) -> Row | None:  # fmt: skip
+        """Take a posted line back by one that mirrors it, on the day it becomes known; the original stays (T12, T44).
+
+        `told_at` is how old the word for it is, where its source still has the line.
+        """
         ledger = self.ledger_by_id(line["ledger_id"])
         return self.post(
             Posting(
@@ -90,7 +95,7 @@ class Trust(Repository):
                 version=-line["version"], kind=LineKind.CORRECTION, amount_cents=-line["amount_cents"],
                 currency=line["currency"], on=on, effective_on=line["effective_on"], party=line["party"],
                 purpose=line["purpose"], reference=line["reference"], bill_id=line["bill_id"], reverses=line["id"],
-                actor=actor, why=why,
+                actor=actor, why=why, told_at=told_at,
             ),
             currency=line["currency"],
         )  # fmt: skip
@@ -104,6 +109,14 @@ class Trust(Repository):
         found: dict[str, int] = {}
         for row in self._clio(external_ids, standing=False):
             found[row["external_id"]] = max(found.get(row["external_id"], 0), row["version"])
+        return found
+
+    def told(self, external_ids: Collection[str]) -> dict[str, datetime]:
+        """How old the newest word is that we have of each of these Clio lines, those taken back included."""
+        found: dict[str, datetime] = {}
+        for row in self._clio(external_ids, standing=False):
+            if row["told_at"] is not None:
+                found[row["external_id"]] = max(found.get(row["external_id"], row["told_at"]), row["told_at"])
         return found
 
     def deposited(self, ledger: Ledger, *, reference: str, cents: int) -> bool:

@@ -53,10 +53,12 @@ class LedgerLines:
         moved = within(reading)
         names = [str(line.id) for line in reading]
         payments = work.mirror.payments_of_lines([line.id for line in reading if line.online])
-        standing, versions = work.trust.standing(names), work.trust.versions(names)
+        standing, versions, told = work.trust.standing(names), work.trust.versions(names), work.trust.told(names)
         matters: set[int] = set()
         seen = []
         for line in sorted(reading, key=lambda one: one.id):
+            if line.updated_at < told.get(str(line.id), line.updated_at):
+                continue  # an older reading than what we know (F17)
             account = trust.account_of(clio_id=line.account_id)
             row = standing.get(str(line.id))
             kind = _kind(work, line, account, row, debt=_debt(line, bills), moved=moved)
@@ -64,6 +66,8 @@ class LedgerLines:
             if account is not None and account.is_trust and not refused(work, account):
                 entry = _Entry(line, account, kind, row, versions.get(str(line.id), 0), moved.get(line.id))
                 matters |= _post(rt, work, entry)
+            elif row is not None and (account is None or account.key != row["account"]) and _changed(row, line):
+                matters |= _take_back(rt, work, row, why="moved out of the account in Clio", told_at=line.updated_at)
         work.movements.see(seen)
         _decide(rt, work, matters)
 
@@ -71,9 +75,7 @@ class LedgerLines:
         """A line that somebody deleted in Clio is taken back by a line, never dropped (T12)."""
         matters: set[int] = set()
         for row in work.trust.standing([str(ident) for ident in ids]).values():
-            account = rt.settings.trust.account_of(key=row["account"])
-            if account is not None:
-                matters |= _take_back(rt, work, account, row, why="deleted in Clio")
+            matters |= _take_back(rt, work, row, why="deleted in Clio")
         heads = work.movements.heads(Source.CLIO_LEDGER, [str(ident) for ident in ids])
         work.movements.see([replace(to_movement(row), status=MovementStatus.VOIDED) for row in heads.values()])
         _decide(rt, work, matters)
@@ -140,7 +142,7 @@ def _post(rt: Runtime, work: Work, entry: _Entry) -> set[int]:
     if standing is not None:
         if _same(work, standing, posting):
             return matters
-        matters |= _take_back(rt, work, account, standing, why="changed in Clio")
+        matters |= _take_back(rt, work, standing, why="changed in Clio", told_at=line.updated_at)
     ledger = work.trust.ledger(posting.ledger, currency=account.currency)
     draw = draw_left(rt, work, ledger, posting) if entry.kind is LineKind.DRAW else None
     if line.amount_cents < 0:
@@ -167,10 +169,15 @@ def _same(work: Work, row: Row, posting: Posting) -> bool:
     )
 
 
-def _take_back(rt: Runtime, work: Work, account: FirmAccount, row: Row, *, why: str) -> set[int]:
+def _take_back(rt: Runtime, work: Work, row: Row, *, why: str, told_at: datetime | None = None) -> set[int]:
+    """Reverse a line in the ledger where it stands, whatever account its record names now (T12)."""
+    account = rt.settings.trust.account_of(key=row["account"])
+    if account is None:
+        return set()
     if row["amount_cents"] > 0:
         make_room(work, row["ledger_id"], row["amount_cents"])
-    undone = work.trust.reverse(row, on=work.now.astimezone(account.zone).date(), actor=WORKER, why=why)
+    today = work.now.astimezone(account.zone).date()
+    undone = work.trust.reverse(row, on=today, actor=WORKER, why=why, told_at=told_at)
     if undone is None:
         return set()
     line_undone(work, row)

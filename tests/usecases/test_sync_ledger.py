@@ -10,6 +10,8 @@ from orchestrator.domain.kinds import Kind
 from orchestrator.domain.movements import MovementKind, MovementStatus, Source
 from orchestrator.domain.topics import Urgency
 from orchestrator.domain.trust import BankLine, LedgerKind, LineKind, kind_of, within
+from orchestrator.usecases.reconcile import account_named, reconcile
+from orchestrator.usecases.show_runs import show_run
 from orchestrator.usecases.sync_ledger import LedgerLines
 from tests.firm import open_firm
 from tests.trust import deposit, draws, judged, trust_settings
@@ -180,6 +182,69 @@ def test_T12_a_deleted_line_is_taken_back_and_its_sighting_void(firm):
     assert card(firm, matter_id=9) == [("deposit", 100_000), ("correction", -100_000)]
     assert [seen.status for seen in movements(firm)] == [MovementStatus.VOIDED]
     judged(firm)
+
+
+def elsewhere(firm, line, account, *, minutes=1):
+    """The same line as Clio has it after somebody gave it another account."""
+    return replace(line, account_id=account, updated_at=line.updated_at + timedelta(minutes=minutes))
+
+
+def three_way(firm):
+    """What tonight's run of the trust account says: book, client ledgers, and breaks."""
+    shown = show_run(
+        firm.rt, reconcile(firm.rt, account_named(firm.rt, "iolta"), cut_off=firm.rt.local_date(firm.rt.clock()))["id"]
+    )
+    said = shown["statement"]
+    return said["book_cents"], said["ledgers_cents"], [one["kind"] for one in shown["breaks"]]
+
+
+@pytest.fixture
+def either(sandbox, either_url):
+    with open_firm(sandbox, either_url, environment={"trust": trust_settings(sandbox)}) as firm:
+        firm.work()
+        yield firm
+
+
+@pytest.mark.parametrize("whither", ["operating", "an account that nobody configured"])
+def test_T12_a_line_moved_out_of_trust_in_clio_is_taken_back_by_a_line_and_the_books_agree(either, whither):
+    kept, line = a_line(either, 25_000, ident=2, matter_id=8), a_line(either)
+    read(either, line, kept)
+    moved = elsewhere(either, line, either.ids["bank_accounts"].get(whither, 77))
+    for _ in range(2):
+        read(either, moved)
+    assert card(either, matter_id=9) == [("deposit", 100_000), ("correction", -100_000)]
+    assert balances(either) == {("matter", 9): 0, ("matter", 8): 25_000}
+    with either.rt.read() as work:
+        assert work.trust.total("iolta") == 25_000
+        assert "trust.line_reversed" in [row["action"] for row in work.audit.listed(limit=50)]
+    assert three_way(either) == (25_000, 25_000, [])
+
+
+def test_F17_a_reading_from_before_a_line_left_trust_does_not_bring_it_back(firm):
+    line = a_line(firm)
+    read(firm, line)
+    read(firm, elsewhere(firm, line, firm.ids["bank_accounts"]["operating"]))
+    read(firm, line)
+    assert balances(firm) == {("matter", 9): 0}
+    assert card(firm, matter_id=9) == [("deposit", 100_000), ("correction", -100_000)]
+    assert [seen.account for seen in movements(firm)] == ["operating"]
+
+
+def test_T12_a_line_that_came_back_into_trust_stands_there_again(firm):
+    line = a_line(firm)
+    read(firm, line)
+    read(firm, elsewhere(firm, line, firm.ids["bank_accounts"]["operating"]))
+    read(firm, elsewhere(firm, line, line.account_id, minutes=2))
+    assert balances(firm) == {("matter", 9): 100_000}
+    assert three_way(firm) == (100_000, 100_000, [])
+
+
+def test_T14_trust_money_that_was_used_and_whose_deposit_left_trust_is_a_shortage(firm):
+    line = a_line(firm)
+    read(firm, line, a_line(firm, -80_000, ident=2))
+    read(firm, elsewhere(firm, line, firm.ids["bank_accounts"]["operating"]))
+    assert balances(firm) == {("matter", 9): -80_000}
+    assert firm.exceptions()["trust_shortage"] == 1
 
 
 def test_a_line_that_says_nothing_new_of_the_money_is_left_alone(firm):
