@@ -8,11 +8,12 @@ from orchestrator.engine.endings import ended
 from orchestrator.engine.points import Point
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import NeedsReview
-from orchestrator.storage.jobs import Job, JobState, LostLease
+from orchestrator.storage.jobs import LET_GO_SECONDS, Job, JobState, LostLease
 from orchestrator.storage.unit_of_work import DatabaseTrouble
 from orchestrator.telemetry import spans, trace
 
 UNKNOWN_TOPIC_SECONDS = 30.0
+LONGEST_TROUBLE_PAUSE = 60.0
 
 Body = Callable[[Job, Runtime], None]
 Book = Mapping[str, Body]
@@ -45,14 +46,14 @@ def _do(rt: Runtime, book: Book, job: Job) -> None:
     except SystemExit:
         # Told to stop (F15): as after a crash, its row says what the job had reached; only nobody need wait for the lease.
         ended(job, "handed_back")
-        _let_go(rt, job)
+        with contextlib.suppress(LostLease, *DatabaseTrouble), rt.uow() as work:
+            work.jobs.let_go(job)
         raise
     except LostLease as lost:
         ended(job, "lease_lost", why=type(lost).__name__)
     except DatabaseTrouble as trouble:
         # What was committed is not known (F55): as after a crash, the row says what to do, and nobody need wait for the lease.
-        ended(job, "database_trouble", why=type(trouble).__name__)
-        _let_go(rt, job)
+        _stand_back(rt, job, trouble)
     except Exception as failure:  # noqa: BLE001  the verdict table knows what each means; none may end the worker
         _record(rt, job, failure)
 
@@ -77,11 +78,17 @@ def _record(rt: Runtime, job: Job, failure: Exception) -> None:
     except LostLease:
         ended(job, "lease_lost", why="verdict")
     except DatabaseTrouble as trouble:
-        ended(job, "database_trouble", why=type(trouble).__name__)
-        _let_go(rt, job)
+        _stand_back(rt, job, trouble)
 
 
-def _let_go(rt: Runtime, job: Job) -> None:
-    """Give the lease back, so that a deadlock (F56) costs a second; with the database away it runs out by itself."""
+def _stand_back(rt: Runtime, job: Job, trouble: Exception) -> None:
+    """Give the lease back, and the attempt with it: a full disk is no fault of the job's, and must leave none to a person (F56).
+
+    A deadlock costs a second; what has been due for long waits up to a minute, so that a trouble that lasts is not filled
+    with calls to Clio. With the database away the lease runs out by itself.
+    """
+    ended(job, "database_trouble", why=type(trouble).__name__)
     with contextlib.suppress(LostLease, *DatabaseTrouble), rt.uow() as work:
-        work.jobs.let_go(job)
+        due_for = (work.now - max(job.not_before, job.created_at)).total_seconds()
+        pause = min(max(due_for / 10, LET_GO_SECONDS), LONGEST_TROUBLE_PAUSE)
+        work.jobs.let_go(job, pause_seconds=pause, counted=False)

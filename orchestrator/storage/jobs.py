@@ -235,9 +235,10 @@ class Jobs(Repository):
             reason=reason,
         )
 
-    def let_go(self, job: Job) -> None:
+    def let_go(self, job: Job, *, pause_seconds: float = LET_GO_SECONDS, counted: bool = True) -> None:
         """End the lease of a job that its worker is no longer at; whatever it had reached, the next claim finds."""
-        self._fenced(job, held_until=real_now() + LET_GO_SECONDS, holder=None, rung_at=None)
+        attempts = jobs.c.attempts if counted else jobs.c.attempts - 1
+        self._fenced(job, held_until=real_now() + pause_seconds, holder=None, rung_at=None, attempts=attempts)
 
     def stop(self, job: Job, state: JobState, *, reason: str, detail: str) -> None:
         """Parked, failed or revoked, and why."""

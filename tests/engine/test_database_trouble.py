@@ -1,11 +1,15 @@
 """A database that is full, read-only or locked (F56): no effect before its intent is durable, and it passes by itself."""
 
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from orchestrator.engine.points import Point
+from orchestrator.engine.run import run
+from orchestrator.storage.tables import jobs
+from orchestrator.storage.types import real_now
 from orchestrator.storage.unit_of_work import DatabaseTrouble
 from tests.firm import open_firm
 
@@ -94,6 +98,32 @@ def test_F56_a_full_disk_lets_nothing_leave_without_its_intent_and_passes_by_its
         for topic, done in (("link.create", firm.links()), ("message.send", firm.mails())):
             assert len(done) <= len([job for job in firm.jobs(topic) if job["sent_at"] is not None])
     lived(firm)
+
+
+def test_F56_however_long_the_disk_is_full_no_job_is_out_of_attempts_and_nobody_is_needed(firm):
+    firm.issued_bill()
+    with full_disk(firm.rt.uow.engine):
+        assert tried(firm, times=40) > 0
+        assert max(job["attempts"] for job in firm.jobs()) < firm.rt.settings.engine.attempts
+    lived(firm)
+
+
+@pytest.mark.parametrize(("due_for", "pause"), [(timedelta(), 1), (timedelta(hours=1), 60)])
+def test_F56_a_job_that_met_a_full_disk_rests_the_longer_the_longer_it_was_due(firm, due_for, pause):
+    def trouble(_job, _rt):
+        raise sa.exc.OperationalError("", {}, Exception("disk full"))
+
+    with firm.rt.uow() as work:
+        work.jobs.add("sweep", "here")
+        [job] = work.jobs.listed(topic="sweep", states=["ready"], limit=1)
+    firm.sandbox.clock_advance(due_for.total_seconds())
+    firm.rt.clock.ask_again()
+    assert run(firm.rt, {"sweep": trouble}, job["id"])
+    with firm.rt.read() as work:
+        rests = sa.select(jobs.c.attempts, jobs.c.held_until - real_now()).where(jobs.c.id == job["id"])
+        attempts, left = work.connection.execute(rests).one()
+    assert attempts == 0
+    assert pause - 1 < left <= pause
 
 
 def test_F56_a_read_only_database_lets_nothing_leave_and_passes_by_itself(sandbox, either_url):
