@@ -113,8 +113,9 @@ class Course:
         return [
             self._link,
             self._ledger,
-            *by_leg[Leg.PROCESSOR][:2],
+            *by_leg[Leg.PROCESSOR][:1],
             self._unapplied,
+            *by_leg[Leg.PROCESSOR][1:2],
             self._name,
             *by_leg[Leg.PROCESSOR][2:],
             self._came_and_went,
@@ -197,7 +198,10 @@ class Course:
         return items[-1].id if len(items) == PAGE else None
 
     def _unapplied(self, _after: None) -> None:
-        """What our books hold for no bill goes first: the line of the cheque that paid the bill has its amount and matter."""
+        """What our books hold for no bill, before anything but an id is compared.
+
+        The payment that was there first has its reference, and the line of a cheque has its amount and matter.
+        """
         self._apart_from_clio(self._work.journal.unallocated(self._run["inputs"].get("unallocated") or 0))
 
     def _came_and_went(self, _after: None) -> None:
