@@ -21,9 +21,11 @@ def steps_of(cycle: int) -> tuple[str, str]:
 FOLLOWS = "again-"
 
 
-def step_at(address: str) -> str:
-    """The step of the message that follows a client to this address: one a bill and address, for the database knows no second."""
-    return FOLLOWS + address_key(address)[:16]
+def step_at(address: str, cycle: int) -> str:
+    """The step of the message that brings the link of this cycle after its client: one a bill, link and address, for the
+    database knows no second.
+    """
+    return f"{FOLLOWS}{cycle}-{_short(address)}"
 
 
 def follows(step: str) -> bool:
@@ -33,7 +35,11 @@ def follows(step: str) -> bool:
 
 def goes_to(step: str, address: str) -> bool:
     """Whether the message of this step may go to this address; only one that follows its client is bound to one."""
-    return not follows(step) or step == step_at(address)
+    return not follows(step) or step.endswith(_short(address))
+
+
+def _short(address: str) -> str:
+    return address_key(address)[:16]
 
 
 def message_key(bill_id: int, step: str, link_key: str) -> str:
@@ -48,20 +54,22 @@ class Messages(Repository):
         step = steps[0] if first is None or first["state"] in ("wanted", "withheld") else steps[1]
         return self._want(bill_id, step, link_id=link_id, link_key=link_key)
 
-    def want_at(self, address: str, *, bill_id: int, link_id: int, link_key: str) -> sa.RowMapping | None:
-        """The message that brings this link to an address at which its bill's client can be reached now; None when one of
-        this bill has left for there before, or is about to.
+    def want_at(
+        self, address: str, *, bill_id: int, link_id: int, link_key: str, cycle: int
+    ) -> sa.RowMapping | None:  # fmt: skip
+        """The message that brings this link to an address at which its bill's client can be reached now; None when one has
+        left with it for there before, or is about to.
         """
-        step = step_at(address)
+        step = step_at(address, cycle)
         there = self.one(self._of(bill_id, step))
-        if self.left_for(address, bill_id) or (there is not None and there["state"] != "withheld"):
+        if self.left_for(address, link_id) or (there is not None and there["state"] != "withheld"):
             return None
         return self._want(bill_id, step, link_id=link_id, link_key=link_key)
 
-    def left_for(self, address: str, bill_id: int) -> bool:
-        """Whether a message of this bill ever left for this address, whatever became of it."""
+    def left_for(self, address: str, link_id: int) -> bool:
+        """Whether a message ever left for this address with this link, whatever became of it."""
         left = sa.select(messages.c.id).join(posted, posted.c.message_id == messages.c.message_id)
-        there = sa.and_(messages.c.bill_id == bill_id, posted.c.address == address_key(address))
+        there = sa.and_(messages.c.link_id == link_id, posted.c.address == address_key(address))
         return self.one(left.where(there).limit(1)) is not None
 
     def _want(self, bill_id: int, step: str, *, link_id: int, link_key: str) -> sa.RowMapping:

@@ -1,6 +1,6 @@
 """F76, F71: a client has another address → the message that reached nobody goes there, once, if its bill is still asked for.
 
-message bounced, refused or kept back ─► another address at Clio, to which nothing of this bill ever left
+message bounced, refused or kept back ─► another address at Clio, to which it never left
     ─► the same link again, under a key of its own       link run out meanwhile ─► another link, and its message
 """
 
@@ -23,7 +23,8 @@ def readdress(rt: Runtime, work: Work, bills: Mapping[int, Bill], before: Mappin
     """For each of these bills, mirrored just now: what reached nobody follows its client, and what is settled is closed."""
     _forget_addresses(work, bills.values(), before)
     for message in work.messages.stranded(bills):
-        bill, link = bills[message["bill_id"]], work.links.get(message["link_id"])
+        bill = bills[message["bill_id"]]
+        link = work.links.alive([bill.id]).get(bill.id) or work.links.last_of(bill.id)
         email = bill.client.email if bill.client is not None else None
         if email is None or link is None or work.bounces.of(email) is not None:
             continue
@@ -40,16 +41,9 @@ def readdress(rt: Runtime, work: Work, bills: Mapping[int, Bill], before: Mappin
 
 def _another_link(rt: Runtime, work: Work, bill: Bill, link: Row, email: str) -> bool:
     """Time ran out on a link that was in nobody's hands: a client who can be reached now gets another."""
-    last = work.links.last_of(bill.id)
     ran_out = link["state"] == LinkState.EXPIRED and link["reason"] in (None, "time")
     decision = what_to_ask(rt, work, bill)
-    if (
-        last is None
-        or last["id"] != link["id"]
-        or not ran_out
-        or not isinstance(decision, Ask)
-        or work.messages.left_for(email, bill.id)
-    ):
+    if not ran_out or not isinstance(decision, Ask) or work.messages.left_for(email, link["id"]):
         return False
     want_link(work, bill, decision, brought_by=Bringer.MESSAGE)
     allot(work)

@@ -2,6 +2,7 @@
 
 import math
 from datetime import UTC, datetime
+from typing import Any
 
 from orchestrator.engine.runtime import Runtime
 from orchestrator.storage.repository import Row
@@ -11,17 +12,21 @@ from orchestrator.usecases.ask_for_payment import about
 
 def want_message(rt: Runtime, work: Work, link: Row) -> None:
     """Intend the message that brings this link, at the end of the present batch: one re-read serves them all."""
-    message = work.messages.want(bill_id=link["bill_id"], link_id=link["id"], link_key=link["key"], cycle=link["cycle"])
+    message = work.messages.want(**_of(link))
     _intend(rt, work, message, link)
 
 
 def want_at(rt: Runtime, work: Work, link: Row, address: str) -> bool:
-    """Intend it for this address, unless one of this bill ever left for there; False then."""
-    message = work.messages.want_at(address, bill_id=link["bill_id"], link_id=link["id"], link_key=link["key"])
+    """Intend it for this address, unless one ever left for there with this link; False then."""
+    message = work.messages.want_at(address, **_of(link))
     if message is not None:
         # The same row may have been given up before it left, when the client had yet another address.
         _intend(rt, work, message, link, work.now.isoformat())
     return message is not None
+
+
+def _of(link: Row) -> dict[str, Any]:
+    return {"bill_id": link["bill_id"], "link_id": link["id"], "link_key": link["key"], "cycle": link["cycle"]}
 
 
 def _intend(rt: Runtime, work: Work, message: Row, link: Row, *again: str) -> None:

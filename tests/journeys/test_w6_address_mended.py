@@ -135,6 +135,20 @@ def test_F76_an_address_that_was_changed_back_gets_nothing_twice(firm):
     firm.check()
 
 
+def test_F76_another_amount_goes_back_to_an_address_that_only_knows_the_first(firm):
+    bill = firm.mailed_bill()
+    moves(firm)
+    firm.sandbox.act("credit_bill", id=bill["id"], amount=100)
+    firm.later(minutes=16)
+    firm.later(minutes=16)
+    assert sent_to(firm) == [OLD, NEW]
+    comes_back(firm)
+    moves(firm, OLD)
+    assert sent_to(firm) == [OLD, NEW, OLD]
+    assert messages(firm, bill) == [("invoice", "sent"), ("revised", "bounced"), ("again", "sent")]
+    firm.check()
+
+
 def test_F76_a_message_on_its_way_to_an_address_that_changes_again_goes_to_the_last_one_only(opened):
     firm = opened(mail={"batch_seconds": 3600})
     firm.issued_bill()

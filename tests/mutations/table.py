@@ -239,7 +239,7 @@ MUTATIONS = (
     ),
     Mutation(
         "nothing of a bill goes to one address twice",
-        (Edit("orchestrator/storage/messages.py", "        if self.left_for(address, bill_id) or (", "        if ("),),
+        (Edit("orchestrator/storage/messages.py", "        if self.left_for(address, link_id) or (", "        if ("),),
         ("tests/journeys/test_w6_address_mended.py::test_F76_an_address_that_was_changed_back_gets_nothing_twice",),
     ),
     Mutation(
