@@ -20,7 +20,7 @@ from orchestrator.clients.clio.people import ClioPeople
 from orchestrator.clients.clio.webhooks import SUBSCRIPTIONS
 from orchestrator.clients.http import ApiClient, Credentials, knock
 from orchestrator.clients.lawpay.client import LawPay, SecretKey
-from orchestrator.clients.pacing import LocalPacer, RedisPacer, redis_store
+from orchestrator.clients.pacing import LocalPacer
 from orchestrator.clocks import DatabaseClock, MovedClock, wall_clock
 from orchestrator.delivery.imap import ImapReturns
 from orchestrator.delivery.letters import TemplateLetters
@@ -36,7 +36,7 @@ from orchestrator.rehearsal import ImaginedMailer, ImaginedPractice, Rehearsal
 from orchestrator.sequences import load as load_sequence
 from orchestrator.settings import LOOPBACK, MAIN, Misconfigured, Settings
 from orchestrator.storage.lineage import Mark
-from orchestrator.storage.marks import FileMark, HeadFile, RedisMark
+from orchestrator.storage.marks import FileMark, HeadFile
 from orchestrator.storage.unit_of_work import UnitOfWork, connect
 from orchestrator.storage.vault import Cipher, DatabaseMemory, DatabaseVault
 from orchestrator.telemetry import redaction
@@ -272,6 +272,9 @@ def _at_the_door(address: str, cipher: Cipher) -> DoorAnswer:
 def _pacer(settings: Settings, signed: Credentials) -> Pacer:
     if settings.embedded:
         return LocalPacer()
+    # Loading Redis' client is a quarter of a start: only a process that has a Redis pays for it.
+    from orchestrator.clients.redis_pacing import RedisPacer, redis_store  # noqa: PLC0415
+
     return RedisPacer(redis_store(settings.broker_url), signed.authorization)
 
 
@@ -281,6 +284,9 @@ def _marks(settings: Settings, firm: str) -> list[Mark]:
         return []  # nothing that it imagined was ever done
     marks: list[Mark] = [FileMark(settings.mark)] if settings.mark is not None else []
     if not settings.embedded:
+        from orchestrator.clients.redis_pacing import redis_store  # noqa: PLC0415  as above
+        from orchestrator.storage.redis_mark import RedisMark  # noqa: PLC0415
+
         which = hashlib.sha256(settings.database_url.rpartition("@")[2].encode()).hexdigest()[:12]
         marks.append(RedisMark(redis_store(settings.broker_url), f"orchestrator:mark:{firm}:{which}"))
     return marks

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from orchestrator.clients.clio.auth import REGIONS
 from orchestrator.clients.http import knock
-from orchestrator.clients.pacing import redis_store
+from orchestrator.clients.redis_pacing import redis_store
 from orchestrator.delivery.smtp import SmtpMailer
 from orchestrator.engine.runtime import Runtime
 from orchestrator.settings import Settings

@@ -3,9 +3,6 @@
 import time
 from pathlib import Path
 
-import redis
-
-from orchestrator.clients.pacing import redis_store
 from orchestrator.engine.dispatch import IN_FLIGHT, fair_share
 from orchestrator.settings import Settings, firms
 from workflows.app import QUEUES, key_prefix
@@ -19,7 +16,9 @@ class FleetShare:
     def __init__(self, settings: Settings) -> None:
         self._hands = settings.engine.hands
         self._config_dir: Path = settings.config_dir
-        self._broker: redis.Redis = redis_store(settings.broker_url)
+        from orchestrator.clients.redis_pacing import redis_store  # noqa: PLC0415  `up` has no Redis, and loads no client
+
+        self._broker = redis_store(settings.broker_url)
         self._prefix = key_prefix(dry_run=settings.dry_run)
         self._looked_at = float("-inf")
         self._alone = True

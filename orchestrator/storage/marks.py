@@ -6,11 +6,9 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
-import redis
 import structlog
 
 from orchestrator.domain.audit_chain import Head
-from orchestrator.errors import Transient
 from orchestrator.storage.lineage import Reached
 
 log = structlog.get_logger()
@@ -26,7 +24,7 @@ class FileMark:
 
     def read(self) -> Reached | None:
         try:
-            return _read(self._path.read_bytes())
+            return understood(self._path.read_bytes())
         except FileNotFoundError:
             return None
 
@@ -35,7 +33,7 @@ class FileMark:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with beside.open("wb") as file:
-                file.write(_written(reached))
+                file.write(written(reached))
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(self._path)
@@ -69,29 +67,6 @@ class HeadFile:
             log.warning("audit.unmarked", kind=type(trouble).__name__)
 
 
-class RedisMark:
-    """A key in the broker, which is backed up with nothing."""
-
-    lasting = False
-
-    def __init__(self, store: "redis.Redis", key: str) -> None:
-        self._store = store
-        self._key = key
-
-    def read(self) -> Reached | None:
-        try:
-            found = self._store.get(self._key)
-        except redis.RedisError as away:
-            raise Transient(f"Redis does not answer ({type(away).__name__}).") from away
-        return _read(found) if isinstance(found, bytes) else None
-
-    def write(self, reached: Reached) -> None:
-        try:
-            self._store.set(self._key, _written(reached))
-        except redis.RedisError as trouble:
-            log.warning("lineage.unmarked", kind=type(trouble).__name__)
-
-
 def _head(line: str) -> Head | None:
     try:
         said = json.loads(line)
@@ -100,11 +75,11 @@ def _head(line: str) -> Head | None:
         return None
 
 
-def _written(reached: Reached) -> bytes:
+def written(reached: Reached) -> bytes:
     return json.dumps(asdict(reached)).encode()
 
 
-def _read(found: bytes) -> Reached | None:
+def understood(found: bytes) -> Reached | None:
     try:
         said = json.loads(found)
         # One of an older version says nothing of the chain.

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from orchestrator.clients.pacing import redis_store
+from orchestrator.clients.redis_pacing import redis_store
 
 
 def _binary() -> str | None:

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.clients.pacing import FALLBACK, RULES, LocalPacer, RedisPacer, redis_store
+from orchestrator.clients.pacing import RULES, LocalPacer
+from orchestrator.clients.redis_pacing import FALLBACK, RedisPacer, redis_store
 from orchestrator.domain.topics import Urgency
 from orchestrator.errors import Paced
 
