@@ -27,7 +27,9 @@ def show(
     about: Annotated[str | None, typer.Option(metavar="KIND:ID", help="Only of one thing, e.g. bill:1042.")] = None,
     actor: Annotated[str | None, typer.Option(metavar="NAME", help="Only what this person did.")] = None,
     action: Annotated[str | None, typer.Option(help="Only this action, or all that begin so: `link.`.")] = None,
-    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="From this day at the office.")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="DAY", help="From this day at the office.")
+    ] = None,
     limit: LimitOption = 200,
     as_json: JsonOption = False,
 ) -> None:

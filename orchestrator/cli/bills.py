@@ -15,7 +15,8 @@ from orchestrator.cli.show import (
     because,
     number,
     priced,
-    say_json,
+    say_found,
+    say_rows,
 )
 
 app = typer.Typer(help="Bills, what we did about each, and why we are silent.", no_args_is_help=True)
@@ -110,14 +111,10 @@ def list_bills(
         views: dict[tuple[bool, bool], View] = {
             (False, False): ("Bills", BILLS, lambda: show_bills(rt, state=state, limit=limit)),
             (True, False): ("Billing requests", REQUESTS, lambda: show_requests(rt, limit=limit)),
-            (False, True): ("Billing decisions", DECISIONS, lambda: show_decisions(rt)),
+            (False, True): ("Billing decisions", DECISIONS, lambda: show_decisions(rt, limit=limit)),
         }
         title, columns, look = views[requests, why]
-        rows = look()
-        if as_json:
-            say_json(rows)
-        else:
-            Page(rt.settings.firm.zone).table(title, columns, rows)
+        say_rows(rt, title, columns, look(), as_json=as_json)
 
 
 @app.command("show")
@@ -138,10 +135,7 @@ def show(
 
     with opened(ctx) as rt:
         found = show_bill(rt, find_bill(rt, bill))
-        if as_json:
-            say_json(found)
-        else:
-            _draw(Page(rt.settings.firm.zone), found)
+        say_found(rt, found, _draw, as_json=as_json)
 
 
 def _draw(page: Page, found: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.show import ByOption, Column, DryRunOption, JsonOption, Page, number, say_json, who
+from orchestrator.cli.show import ByOption, Column, DryRunOption, JsonOption, Page, number, say_json, say_rows, who
 
 app = typer.Typer(help="Addresses that letters came back from.", no_args_is_help=True)
 
@@ -32,15 +32,13 @@ def list_(
     An address is known by its number and its bills alone. JSON: a list of id, state, code, source, soft, bill_ids, first_at,
     last_at, released_by, released_at.
     """
-    from orchestrator.cli.firm import opened
+    from orchestrator.cli.firm import one_of, opened
+    from orchestrator.domain.bounces import AddressState
     from orchestrator.usecases.note_bounce import show_bounces
 
+    one_of(state, AddressState, "--state")
     with opened(ctx) as rt:
-        rows = show_bounces(rt, state=state)
-        if as_json:
-            say_json(rows)
-        else:
-            Page(rt.settings.firm.zone).table("Bounces", BOUNCES, rows)
+        say_rows(rt, "Bounces", BOUNCES, show_bounces(rt, state=state), as_json=as_json)
 
 
 @app.command("release")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import typer
 
@@ -114,15 +114,15 @@ def values(settings: "Settings") -> Iterator[tuple[str, Any]]:
     """Every setting by its dotted name; a secret only as set or not set, an address without its password."""
     from pydantic import BaseModel, SecretStr
 
-    for name in type(settings).model_fields:
+    for name, field in type(settings).model_fields.items():
         group = getattr(settings, name)
         parts = (
-            {f"{name}.{part}": getattr(group, part) for part in type(group).model_fields}
+            {f"{name}.{part}": (getattr(group, part), one) for part, one in type(group).model_fields.items()}
             if isinstance(group, BaseModel)
-            else {name: group}
+            else {name: (group, field)}
         )
-        for place, value in parts.items():
-            secret = isinstance(value, SecretStr) or place in SECRETS
+        for place, (value, one) in parts.items():
+            secret = SecretStr in (one.annotation, *get_args(one.annotation))
             yield place, ("set" if value else "not set") if secret else without_password(_rows(value))
 
 
@@ -135,9 +135,6 @@ def _rows(value: Any) -> Any:
     if isinstance(value, tuple):
         return [one.model_dump(mode="json") if isinstance(one, BaseModel) else one for one in value]
     return value
-
-
-SECRETS = {"secret_key", "clio.client_secret", "clio.access_token", "lawpay.secret_key", "mail.url"}
 
 
 def without_password(value: Any) -> Any:
@@ -198,10 +195,8 @@ def _reminders(settings: "Settings", _firm: str) -> str:
     told = settings.reminders
     if not told.enabled:
         return "Unpaid bills are not followed up."
-    names = sorted({told.sequence, *(rule.sequence for rule in told.rules)})
-    said = "; ".join(
-        f"{load(settings.config_dir, name).name}: {in_words(load(settings.config_dir, name))}" for name in names
-    )
+    sequences = (load(settings.config_dir, name) for name in settings.sequences)
+    said = "; ".join(f"{sequence.name}: {in_words(sequence)}" for sequence in sequences)
     return (
         f"{said}. On business days of {settings.office.region}, {told.window_opens:%H:%M} to {told.window_closes:%H:%M} "
         f"in {settings.firm.time_zone}{', once a person has approved the batch' if told.approve_batches else ''}."

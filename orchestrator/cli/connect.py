@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import typer
 
-from orchestrator.cli.show import ByOption, Column, JsonOption, Page, because, number, say_json
+from orchestrator.cli.show import ByOption, Column, JsonOption, Page, because, number, say_json, who
 
 if TYPE_CHECKING:
     from orchestrator.engine.runtime import Runtime
@@ -48,8 +48,6 @@ def clio(
 
     JSON: account_id, account_name, user_id, user_name, resumed (jobs that waited for this).
     """
-    from getpass import getuser
-
     from orchestrator.bootstrap import clio_login, whoever_has
     from orchestrator.cli.firm import opened
     from orchestrator.usecases.connect_clio import begin, finish
@@ -64,9 +62,7 @@ def clio(
                 if browser and sys.stdout.isatty():
                     typer.launch(attempt.url)
                 code = _answer(rt, attempt)
-        found = finish(
-            rt, login, code, by=by or getuser(), who=lambda token: whoever_has(rt.settings, token), attempt=attempt
-        )
+        found = finish(rt, login, code, by=who(by), who=lambda token: whoever_has(rt.settings, token), attempt=attempt)
         if as_json:
             say_json(found)
             return
@@ -114,8 +110,6 @@ def remove(
     by: ByOption = None,
 ) -> None:
     """End the connection: Clio is told, the token forgotten, and work waits until the firm connects again."""
-    from getpass import getuser
-
     from orchestrator.bootstrap import clio_login
     from orchestrator.cli.firm import Refused, one_of, opened
     from orchestrator.usecases.connect_clio import STOPS, disconnect
@@ -130,7 +124,7 @@ def remove(
         if not yes and not typer.confirm("End the connection?"):
             raise Refused("Nothing was ended.")
         with clio_login(rt) as login:
-            disconnect(rt, login, by=by or getuser())
+            disconnect(rt, login, by=who(by))
         print("Clio was told, and the token is forgotten. `orchestrator connect clio` connects again.")
 
 
@@ -149,14 +143,12 @@ def custom_action(
     JSON: asked (false with --dry-run, or when there is nothing to look after), buttons: place, clio_id, leads_to, wanted,
     would (create, move, keep, delete, none).
     """
-    from getpass import getuser
-
     from orchestrator.cli.firm import opened
     from orchestrator.usecases.keep_buttons import ask_for_buttons, show_buttons
 
     with opened(ctx) as rt:
         buttons = show_buttons(rt)
-        asked = not dry_run and ask_for_buttons(rt, by=by or getuser())
+        asked = not dry_run and ask_for_buttons(rt, by=who(by))
         if as_json:
             say_json({"asked": asked, "buttons": buttons})
             return

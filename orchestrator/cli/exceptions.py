@@ -16,6 +16,7 @@ from orchestrator.cli.show import (
     amount,
     number,
     say_json,
+    say_rows,
     who,
 )
 
@@ -82,11 +83,7 @@ def list_exceptions(
             rt, kind=kind, owner=owner, unassigned=unassigned, days=days, everything=everything, limit=limit,
             concern=concern, about=(thing, int(ident)) if about else None,
         )  # fmt: skip
-        if as_json:
-            say_json(rows)
-        else:
-            title = "Exceptions" if everything else "Open exceptions"
-            Page(rt.settings.firm.zone).table(title, EXCEPTIONS, rows)
+        say_rows(rt, "Exceptions" if everything else "Open exceptions", EXCEPTIONS, rows, as_json=as_json)
 
 
 @app.command("show")
@@ -100,6 +97,7 @@ def show(
     JSON: exception, meaning, advice, retry, subject, job, history.
     """
     from orchestrator.cli.firm import opened, required
+    from orchestrator.usecases.settle_job import MESSAGES
     from orchestrator.usecases.show_exceptions import show_exception
 
     with opened(ctx) as rt:
@@ -131,7 +129,7 @@ def show(
         if job is not None:
             page.facts(f"\nJob {job['id']}: {job['topic']}", {name: job[key] for name, key in LIFE.items()})
             page.line(f"\nWhen that is done: orchestrator jobs retry {job['id']} (its --help explains --resend)")
-            if job["topic"] in ("message.send", "notice.send") and job["sent_at"] is not None:
+            if job["topic"] in MESSAGES and job["sent_at"] is not None:
                 page.line(f"When the client has the message: orchestrator jobs settle {job['id']}")
 
 

@@ -15,6 +15,7 @@ from orchestrator.cli.show import (
     amount,
     number,
     say_json,
+    say_rows,
     who,
     working,
 )
@@ -151,7 +152,7 @@ def merge(
 def show(
     *,
     ctx: typer.Context,
-    reference: Annotated[str | None, typer.Argument(metavar="[REFERENCE]", help="A text to look up.")] = None,
+    reference: Annotated[str | None, typer.Argument(metavar="REFERENCE", help="A text to look up.")] = None,
     matter: Annotated[int | None, typer.Option(metavar="ID", help="Instead: all that this matter is called.")] = None,
     provider: WhereOption = "lawpay",
     as_json: JsonOption = False,
@@ -210,10 +211,7 @@ def list_lines(
     one_of(provider, PROVIDERS, "--provider")
     with opened(ctx) as rt:
         rows = list_references(rt, kind=kind, provider=provider, limit=limit)
-        if as_json:
-            say_json(rows)
-        else:
-            Page(rt.settings.firm.zone).table("What matters are called", LINES, rows)
+        say_rows(rt, "What matters are called", LINES, rows, as_json=as_json)
 
 
 @app.command("unmapped")
@@ -234,10 +232,7 @@ def unmapped(
     one_of(source, SOURCES, "--source")
     with opened(ctx) as rt:
         rows = unmapped_references(rt, source=source, limit=limit)
-        if as_json:
-            say_json(rows)
-        else:
-            Page(rt.settings.firm.zone).table("Texts that name no single matter", UNMAPPED, rows)
+        say_rows(rt, "Texts that name no single matter", UNMAPPED, rows, as_json=as_json)
 
 
 @app.command("backfill")

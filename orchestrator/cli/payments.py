@@ -4,7 +4,18 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator.cli.show import Column, JsonOption, LimitOption, Page, amount, because, number, priced, say_json
+from orchestrator.cli.show import (
+    Column,
+    JsonOption,
+    LimitOption,
+    Page,
+    amount,
+    because,
+    number,
+    priced,
+    say_found,
+    say_rows,
+)
 
 app = typer.Typer(help="Payments, what they paid, and what became of them.", no_args_is_help=True)
 
@@ -67,11 +78,7 @@ def list_payments(
 
     one_of(state, PaymentState, "--state")
     with opened(ctx) as rt:
-        rows = show_payments(rt, state=state, limit=limit)
-        if as_json:
-            say_json(rows)
-        else:
-            Page(rt.settings.firm.zone).table("Payments", PAYMENTS, rows)
+        say_rows(rt, "Payments", PAYMENTS, show_payments(rt, state=state, limit=limit), as_json=as_json)
 
 
 @app.command("show")
@@ -93,10 +100,7 @@ def show(
 
     with opened(ctx) as rt:
         found = required(show_payment(rt, payment), f"We know no payment {payment}.")
-        if as_json:
-            say_json(found)
-        else:
-            _draw(Page(rt.settings.firm.zone), found)
+        say_found(rt, found, _draw, as_json=as_json)
 
 
 def _draw(page: Page, found: dict[str, Any]) -> None:

@@ -18,7 +18,9 @@ from orchestrator.cli.show import (
     money,
     number,
     plain,
+    say_found,
     say_json,
+    say_rows,
     who,
     working,
 )
@@ -127,11 +129,8 @@ def list_runs(
     from orchestrator.usecases.show_runs import show_runs
 
     with opened(ctx) as rt:
-        rows = show_runs(rt, account=account, limit=limit)
-        if as_json:
-            say_json(rows)
-        else:
-            Page(rt.settings.firm.zone).table("Runs", RUNS, rows)
+        _known(rt, account)
+        say_rows(rt, "Runs", RUNS, show_runs(rt, account=account, limit=limit), as_json=as_json)
 
 
 @app.command("show")
@@ -155,10 +154,7 @@ def show(
         found = required(
             show_run(rt, run_id, since=_day(since), matter=matter, bill=_bill(rt, bill)), f"There is no run {run_id}."
         )
-        if as_json:
-            say_json(found)
-        else:
-            _draw(Page(rt.settings.firm.zone), found)
+        say_found(rt, found, _draw, as_json=as_json)
 
 
 @app.command("diff")
@@ -216,11 +212,9 @@ def breaks(
 
     one_of(kind, KINDS, "--kind")
     with opened(ctx) as rt:
+        _known(rt, account)
         rows = show_breaks(rt, account=account, kind=kind)
-        if as_json:
-            say_json(rows)
-        else:
-            Page(rt.settings.firm.zone).table("Open breaks", BREAKS, rows)
+        say_rows(rt, "Open breaks", BREAKS, rows, as_json=as_json)
     if rows:
         raise typer.Exit(OPEN)
 
@@ -381,15 +375,13 @@ def import_(
 
 
 def _balance(text: str | None, option: str) -> int | None:
-    from decimal import InvalidOperation
-
-    from orchestrator.domain.money import cents
+    from orchestrator.domain.money import typed
     from orchestrator.errors import Rejected
 
     try:
-        return None if text is None else cents(text.replace(",", "").removeprefix("$"))
-    except (InvalidOperation, Rejected) as wrong:
-        raise typer.BadParameter(f"{option} {text!r} is no amount such as 1234.56.") from wrong
+        return typed(text) if text is not None else None
+    except Rejected as wrong:
+        raise typer.BadParameter(f"{option} {wrong}") from wrong
 
 
 def _draw(page: Page, found: dict[str, Any]) -> None:
@@ -431,6 +423,14 @@ def _with_consequences(breaks: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _cents(value: Any) -> str:
     return money(value) if isinstance(value, int) else str(value)
+
+
+def _known(rt: "Runtime", account: str | None) -> None:
+    """Refused for an account that is not configured: nothing stands on it, and that would look like good news."""
+    from orchestrator.usecases.reconcile import account_named
+
+    if account is not None:
+        account_named(rt, account)
 
 
 def _bill(rt: "Runtime", named: str | None) -> int | None:

@@ -16,6 +16,7 @@ from orchestrator.cli.show import (
     number,
     priced,
     say_json,
+    say_rows,
     who,
 )
 from orchestrator.domain.silence import HoldKind, Subject
@@ -96,7 +97,7 @@ def hold(
     ctx: typer.Context,
     because: BecauseOption,
     bill: Annotated[
-        str | None, typer.Argument(metavar="[BILL]", help="The bill's number, as the client reads it, or Clio's id of it.")
+        str | None, typer.Argument(metavar="BILL", help="The bill's number, as the client reads it, or Clio's id of it.")
     ] = None,
     matter: Annotated[int | None, typer.Option(metavar="ID", help="Every bill of this matter instead.")] = None,
     client: Annotated[int | None, typer.Option(metavar="ID", help="Every bill of this client instead.")] = None,
@@ -180,11 +181,7 @@ def holds(ctx: typer.Context, limit: LimitOption = 100, as_json: JsonOption = Fa
     from orchestrator.usecases.hold_reminders import show_holds
 
     with opened(ctx) as rt:
-        rows = show_holds(rt, limit=limit)
-        if as_json:
-            say_json(rows)
-        else:
-            Page(rt.settings.firm.zone).table("Holds", HOLDS, rows)
+        say_rows(rt, "Holds", HOLDS, show_holds(rt, limit=limit), as_json=as_json)
 
 
 def _hold(

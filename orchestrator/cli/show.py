@@ -1,22 +1,26 @@
 """How answers look: JSON for programs, tables for people. Nothing is decided here."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 from zoneinfo import ZoneInfo
 
 import typer
 
 from orchestrator.domain.money import figures
 
+if TYPE_CHECKING:
+    from orchestrator.engine.runtime import Runtime
+
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print JSON: ISO times, integer cents, nothing else on stdout.")
 ]
-LimitOption = Annotated[int, typer.Option(min=1, help="Show at most so many.")]
+LimitOption = Annotated[int, typer.Option(metavar="N", min=1, help="Show at most so many.")]
 ByOption = Annotated[
     str | None, typer.Option(metavar="NAME", help="Who asks; kept in the audit. Your login by default.")
 ]
@@ -27,6 +31,8 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be
 Words = Callable[[Any], str]
 
 PIPED_WIDTH = 160
+A_WORD = 12
+GAP = 2
 NOTHING = "–"
 
 
@@ -104,8 +110,9 @@ class Page:
         from rich.console import Console
 
         self._zone = zone
-        # Piped output is for another program's eyes: rich would squeeze it into 80 columns.
-        self._console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
+        # Piped output is for another program's eyes: rich would squeeze it into 80 columns, unless somebody wants that.
+        told = sys.stdout.isatty() or "COLUMNS" in os.environ
+        self._console = Console(highlight=False, width=None if told else PIPED_WIDTH)
 
     def line(self, text: str = "", style: str = "") -> None:
         self._console.print(text, style=style, markup=False)
@@ -119,22 +126,36 @@ class Page:
     def table(
         self, title: str, columns: Sequence[Column], rows: Iterable[Mapping[str, Any]], *, none: str = "None."
     ) -> None:
-        """A titled table, or `none` when there are no rows."""
+        """A titled table, or `none` when there are no rows; where it would not fit, its rows one below the other."""
         from rich import box
         from rich.table import Table
         from rich.text import Text
 
+        said = [[self.words(row[column.key], column.words) for column in columns] for row in rows]
+        if not said:
+            self._console.print(f"{title}: {none}", markup=False)
+            return
+        if _width(columns, said) > self._console.width:
+            self._stacked(title, columns, said)
+            return
         drawn = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
         for column in columns:
             drawn.add_column(
                 column.title, justify="right" if column.right else "left", no_wrap=not column.wrap, overflow="fold"
             )
-        for row in rows:
-            drawn.add_row(*(Text(self.words(row[column.key], column.words)) for column in columns))
-        if drawn.row_count:
-            self._console.print(drawn)
-        else:
-            self._console.print(f"{title}: {none}", markup=False)
+        for row in said:
+            drawn.add_row(*map(Text, row))
+        self._console.print(drawn)
+
+    def _stacked(self, title: str, columns: Sequence[Column], said: Sequence[Sequence[str]]) -> None:
+        """What does not fit side by side, a value a line; what is nothing is left out."""
+        self.line(title, "bold")
+        for row in said:
+            names = {
+                column.title: words for column, words in zip(columns, row, strict=True) if words not in ("", NOTHING)
+            }
+            self.line()
+            self.facts("", names)
 
     def facts(self, title: str, said: Mapping[str, Any]) -> None:
         """A titled list of name and value; what is None is left out."""
@@ -167,6 +188,32 @@ class Page:
             (dict, lambda parts: ", ".join(f"{name} {self.words(part)}" for name, part in parts.items())),
             ((list, tuple, set, frozenset), lambda parts: ", ".join(self.words(part) for part in parts)),
         )
+
+
+def say_rows(
+    rt: "Runtime", title: str, columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], *, as_json: bool,
+    none: str = "None.",
+) -> None:  # fmt: skip
+    """A list: as it is for a program, as a table for a person."""
+    if as_json:
+        say_json(rows)
+    else:
+        Page(rt.settings.firm.zone).table(title, columns, rows, none=none)
+
+
+def say_found(rt: "Runtime", found: Mapping[str, Any], draw: Callable[["Page", Any], None], *, as_json: bool) -> None:
+    """One thing: as it is for a program, drawn for a person."""
+    if as_json:
+        say_json(found)
+    else:
+        draw(Page(rt.settings.firm.zone), found)
+
+
+def _width(columns: Sequence[Column], said: Sequence[Sequence[str]]) -> int:
+    """What a table needs to be read: what must not break in full, of other columns enough for a word."""
+    widest = [max(map(len, (column.title, *(row[at] for row in said)))) for at, column in enumerate(columns)]
+    needed = (most if not column.wrap else min(most, A_WORD) for column, most in zip(columns, widest, strict=True))
+    return sum(needed) + GAP * len(columns)
 
 
 class Told(Protocol):

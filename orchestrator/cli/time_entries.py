@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.show import Column, JsonOption, LimitOption, Page, amount, number, say_json
+from orchestrator.cli.show import Column, JsonOption, LimitOption, amount, number, say_json, say_rows
 
 app = typer.Typer(help="Unbilled time, and its approval by an operator.", no_args_is_help=True)
 
@@ -42,17 +42,14 @@ def list_time(
 
     with opened(ctx) as rt:
         rows = show_time(rt, matter_id=matter, unapproved=unapproved, limit=limit)
-        if as_json:
-            say_json(rows)
-        else:
-            Page(rt.settings.firm.zone).table("Unbilled time", ENTRIES, rows)
+        say_rows(rt, "Unbilled time", ENTRIES, rows, as_json=as_json)
 
 
 @app.command("approve")
 def approve(
     *,
     ctx: typer.Context,
-    entries: Annotated[list[int] | None, typer.Argument(metavar="[ENTRY]...", help="Entries, by id.")] = None,
+    entries: Annotated[list[int] | None, typer.Argument(metavar="ENTRY", help="Entries, by id.")] = None,
     matter: MatterOption = None,
     by: Annotated[str, typer.Option(metavar="NAME", help="Who approves; kept in the audit.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be approved; approve nothing.")] = False,

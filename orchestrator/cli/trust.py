@@ -18,6 +18,7 @@ from orchestrator.cli.show import (
     money,
     number,
     say_json,
+    say_rows,
     who,
 )
 
@@ -100,6 +101,10 @@ HOLDS = (
 
 DrawArgument = Annotated[int, typer.Argument(metavar="DRAW", help="The draw's id, as `trust draws` shows it.")]
 AccountOption = Annotated[str | None, typer.Option(metavar="KEY", help="Only this configured account.")]
+WhichOption = Annotated[
+    str | None,
+    typer.Option("--account", metavar="KEY", help="Of which trust account, where the matter has money in several."),
+]
 MatterOption = Annotated[int | None, typer.Option(metavar="ID", help="Only this matter's.")]
 WhyOption = Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason; kept in the audit.")]
 CentsOption = Annotated[int, typer.Option("--cents", min=1, help="How much, in cents.")]
@@ -147,18 +152,14 @@ def ledgers(
     from orchestrator.usecases.show_trust import show_ledgers
 
     with opened(ctx) as rt:
-        rows = show_ledgers(rt, account=account, matter_id=matter)
-        if as_json:
-            say_json(rows)
-        else:
-            Page(rt.settings.firm.zone).table("Client ledgers", LEDGERS, rows)
+        say_rows(rt, "Client ledgers", LEDGERS, show_ledgers(rt, account=account, matter_id=matter), as_json=as_json)
 
 
 @app.command("ledger")
 def ledger(
     *,
     ctx: typer.Context,
-    ledger_id: Annotated[int | None, typer.Argument(metavar="[LEDGER]", help="A ledger's id.")] = None,
+    ledger_id: Annotated[int | None, typer.Argument(metavar="LEDGER", help="A ledger's id.")] = None,
     matter: MatterOption = None,
     account: AccountOption = None,
     on: Annotated[
@@ -177,7 +178,7 @@ def ledger(
     JSON: a list of the keys of `trust ledgers`, balance_then_cents and lines (a list of id, on, effective_on, kind,
     amount_cents, balance_cents, party, purpose, reference, clears_on, bill_id, reverses, actor, authoriser, why, known_at …).
     """
-    from orchestrator.cli.firm import opened
+    from orchestrator.cli.firm import opened, required
     from orchestrator.usecases.show_trust import show_ledger
 
     if ledger_id is None and matter is None and account is None:
@@ -187,6 +188,8 @@ def ledger(
             rt, ledger_id=ledger_id, matter_id=matter, account=account, on=on.date() if on else None,
             known_at=known.replace(tzinfo=UTC) if known else None,
         )  # fmt: skip
+        if ledger_id is not None:
+            required(cards or None, f"There is no ledger {ledger_id}.")
         if as_json:
             say_json(cards)
             return
@@ -221,11 +224,7 @@ def draws(
 
     one_of(state, DrawState, "--state")
     with opened(ctx) as rt:
-        rows = show_draws(rt, state=state, limit=limit)
-        if as_json:
-            say_json(rows)
-        else:
-            Page(rt.settings.firm.zone).table("Draws", DRAWS, rows)
+        say_rows(rt, "Draws", DRAWS, show_draws(rt, state=state, limit=limit), as_json=as_json)
 
 
 @app.command("holds")
@@ -243,11 +242,7 @@ def holds(
     from orchestrator.usecases.show_trust import show_holds
 
     with opened(ctx) as rt:
-        rows = show_holds(rt, everything=everything)
-        if as_json:
-            say_json(rows)
-        else:
-            Page(rt.settings.firm.zone).table("Held", HOLDS, rows)
+        say_rows(rt, "Held", HOLDS, show_holds(rt, everything=everything), as_json=as_json)
 
 
 @app.command("propose")
@@ -285,7 +280,9 @@ def notice(
     delivered: Annotated[
         datetime | None,
         typer.Option(
-            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M"], metavar="WHEN", help="When it arrived, at the office. Now."
+            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M"],
+            metavar="WHEN",
+            help="When it arrived, at the office; now if not given.",
         ),
     ] = None,
     bounced: Annotated[bool, typer.Option("--bounced", help="It did not arrive: it is no notice.")] = False,
@@ -351,7 +348,9 @@ def dispute(
     ctx: typer.Context,
     bill: BillArgument,
     why: WhyOption,
-    cents: Annotated[int | None, typer.Option("--cents", min=1, help="How much of it, in cents; all of it.")] = None,
+    cents: Annotated[
+        int | None, typer.Option("--cents", min=1, help="How much of it, in cents; all of it if not given.")
+    ] = None,
     by: ByOption = None,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -374,7 +373,7 @@ def claim(
     matter: Annotated[int, typer.Argument(metavar="MATTER", help="The matter's id.")],
     cents: CentsOption,
     why: WhyOption,
-    account: AccountOption = None,
+    account: WhichOption = None,
     by: ByOption = None,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -414,7 +413,7 @@ def set_aside(
     cents: CentsOption,
     why: WhyOption,
     by: Annotated[str, typer.Option(metavar="NAME", help=PERSON)],
-    account: AccountOption = None,
+    account: WhichOption = None,
     back: Annotated[bool, typer.Option("--back", help="Free what was set aside.")] = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -488,8 +487,4 @@ def list_retainers(ctx: typer.Context, as_json: JsonOption = False) -> None:
     from orchestrator.usecases.show_retainers import show_retainers
 
     with opened(ctx) as rt:
-        rows = show_retainers(rt)
-        if as_json:
-            say_json(rows)
-        else:
-            Page(rt.settings.firm.zone).table("Retainers", RETAINERS, rows)
+        say_rows(rt, "Retainers", RETAINERS, show_retainers(rt), as_json=as_json)

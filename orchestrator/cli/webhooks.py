@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.show import ByOption, Column, JsonOption, LimitOption, Page, number, say_json
+from orchestrator.cli.show import ByOption, Column, JsonOption, LimitOption, Page, number, say_json, say_rows, who
 
 if TYPE_CHECKING:
     from orchestrator.engine.runtime import Runtime
@@ -65,11 +65,7 @@ def list_webhooks(ctx: typer.Context, as_json: JsonOption = False) -> None:
     from orchestrator.usecases.show_webhooks import show_webhooks
 
     with opened(ctx) as rt:
-        rows = show_webhooks(rt)
-        if as_json:
-            say_json(rows)
-        else:
-            Page(rt.settings.firm.zone).table("Webhooks", WEBHOOKS, rows)
+        say_rows(rt, "Webhooks", WEBHOOKS, show_webhooks(rt), as_json=as_json)
 
 
 @app.command("sync")
@@ -156,11 +152,7 @@ def deliveries(
 
     one_of(kind, KINDS, "--kind")
     with opened(ctx) as rt:
-        rows = show_receipts(rt, limit=limit, kind=kind)
-        if as_json:
-            say_json(rows)
-        else:
-            Page(rt.settings.firm.zone).table("Deliveries", RECEIPTS, rows)
+        say_rows(rt, "Deliveries", RECEIPTS, show_receipts(rt, limit=limit, kind=kind), as_json=as_json)
 
 
 @app.command("lawpay")
@@ -240,8 +232,6 @@ def replay(
 
     JSON: receipts (how many), objects (by kind), dry_run.
     """
-    from getpass import getuser
-
     from orchestrator.cli.firm import Refused, opened
     from orchestrator.usecases.replay_receipts import find_receipts, marks_of, replay_receipts
 
@@ -256,7 +246,7 @@ def replay(
             )
         objects = {kind.value: len(named) for kind, named in marks_of(found).items()}
         if not dry_run:
-            objects = replay_receipts(rt, by=by or getuser(), ids=ids or (), since=moment)
+            objects = replay_receipts(rt, by=who(by), ids=ids or (), since=moment)
         if as_json:
             say_json({"receipts": len(found), "objects": objects, "dry_run": dry_run})
             return

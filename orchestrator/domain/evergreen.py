@@ -7,13 +7,13 @@ wanted ─► tasked    Clio did not: a person is asked to make it
 any    ─► over      the balance is back, the bill was paid or is gone, or it is not wanted any more
 """
 
-import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from orchestrator.domain.money import cents
+from orchestrator.domain.money import typed
 from orchestrator.errors import Rejected
 
 
@@ -70,9 +70,6 @@ class Fund:
     quiet: str | None = None
 
 
-TYPED = re.compile(r"[$£€]? ?(\d+(?:\.\d\d?)?|\d{1,3}(?:[ ,]\d{3})+(?:\.\d\d?)?)", re.ASCII)
-"""A comma groups thousands and nothing else: `2500,00` may be a hundredth of what it seems."""
-
 UNIT = 100
 """Clio declares a matter's amount as an integer: asked in whole units, it means the same in either reading."""
 
@@ -105,7 +102,7 @@ def _cents(text: str | None) -> int | None:
     """An amount as people type it into a field: `2500`, `2,500.00`, `$2,500`."""
     if text is None or not text.strip():
         return None
-    typed = TYPED.fullmatch(text.strip())
-    if typed is None:
-        raise Rejected("The matter's evergreen field is not an amount.", reason="evergreen_unreadable")
-    return cents(typed[1].replace(",", "").replace(" ", ""))
+    with suppress(Rejected):
+        if (amount := typed(text)) >= 0:
+            return amount
+    raise Rejected("The matter's evergreen field is not an amount.", reason="evergreen_unreadable")

@@ -1,5 +1,6 @@
 """Exact money: integer cents that know their currency (T50)."""
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -40,6 +41,20 @@ class Money:
         if other.currency != self.currency:
             raise Rejected(f"{self} and {other} are different currencies.", reason="currency_mismatch")
         return other.cents
+
+
+TYPED = re.compile(r"(-?)[$£€]? ?(\d+(?:\.\d\d?)?|\d{1,3}(?:[ ,]\d{3})+(?:\.\d\d?)?)", re.ASCII)
+
+
+def typed(text: str) -> int:
+    """Minor units of an amount as people type it: `2500`, `2,500.00`, `-$2,500`; `Rejected` for anything else.
+
+    A comma groups thousands and nothing else: `2500,00` may be a hundredth of what it seems.
+    """
+    found = TYPED.fullmatch(text.strip())
+    if found is None:
+        raise Rejected(f"{text!r} is no amount such as 1234.56.", reason="amount_invalid")
+    return cents(found[1] + found[2].replace(",", "").replace(" ", ""))
 
 
 def figures(cents: int) -> str:

@@ -18,8 +18,9 @@ class Billing(Repository):
         statement = self.insert(billing_decisions).values(matter_id=matter_id, **values)
         self.connection.execute(statement.on_conflict_do_update(index_elements=["matter_id"], set_=values))
 
-    def decisions(self) -> list[sa.RowMapping]:
-        return self.rows(sa.select(billing_decisions).order_by(billing_decisions.c.matter_id))
+    def decisions(self, *, limit: int | None = None) -> list[sa.RowMapping]:
+        """The last decision about each matter with work; all of them, unless `limit` says how many."""
+        return self.rows(sa.select(billing_decisions).order_by(billing_decisions.c.matter_id).limit(limit))
 
     def ask(self, **values: Any) -> int | None:
         """A new billing request; None when one is open for the matter or this period was asked for before."""

@@ -68,11 +68,11 @@ def show_requests(rt: Runtime, *, limit: int) -> list[dict[str, Any]]:
         return _with_matters(work, [facts(row, REQUEST) for row in work.billing.listed(limit=limit)])
 
 
-def show_decisions(rt: Runtime) -> list[dict[str, Any]]:
+def show_decisions(rt: Runtime, *, limit: int) -> list[dict[str, Any]]:
     """For each matter with work, the last decision whether to ask for a bill, and why."""
     with rt.read() as work:
-        decided = [facts(row, DECISION) | {"why": meaning(row["reason"])} for row in work.billing.decisions()]
-        return _with_matters(work, decided)
+        rows = work.billing.decisions(limit=limit)
+        return _with_matters(work, [facts(row, DECISION) | {"why": meaning(row["reason"])} for row in rows])
 
 
 def _with_matters(work: Work, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -33,6 +33,9 @@ UNKNOWN = {
     ("jobs", "show", "9999"): "There is no job 9999.",
     ("jobs", "retry", "9999"): "There is no job 9999.",
     ("exceptions", "show", "9999"): "There is no exception 9999.",
+    ("trust", "ledger", "9999"): "There is no ledger 9999.",
+    ("reconcile", "breaks", "--account", "lost"): "There is no account lost",
+    ("reconcile", "list", "--account", "lost"): "There is no account lost",
     ("--firm", "nobody", "status"): "There is no firm 'nobody'",
 }
 
@@ -53,6 +56,7 @@ WRONG = [
     ("bills", "list", "--state", "lost"),
     ("bills", "list", "--why", "--requests"),
     ("links", "list", "--state", "lost"),
+    ("reminders", "bounces", "list", "--state", "lost"),
     ("jobs", "list", "--state", "lost"),
     ("jobs", "list", "--topic", "lost"),
     ("jobs", "list", "--limit", "0"),
@@ -125,7 +129,7 @@ def test_a_good_configuration_is_said_to_be_good(cli):
     assert found["ok"] is True
     shown = {setting["name"]: setting["value"] for setting in found["settings"]}
     assert shown["clio.access_token"] == "set"
-    assert shown["secret_key"] == "not set"
+    assert shown["secret_key"] == shown["mail.bounces_url"] == shown["metrics.token"] == "not set"
     assert shown["billing.threshold_cents"] == 50_000
 
 

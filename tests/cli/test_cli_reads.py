@@ -79,6 +79,15 @@ def test_a_paid_bill_shows_its_whole_story(cli):
     assert "nothing is left to ask for" in words
 
 
+def test_a_list_that_would_not_fit_has_a_value_a_line_and_loses_nothing(cli):
+    bill = cli.json("bills", "list")[-1]
+    shown = cli("bills", "list", COLUMNS="80").stdout.splitlines()
+    assert max(map(len, shown)) <= 80
+    said = " ".join(word for line in shown for word in line.split())
+    for fact in (f"Number {bill['number']}", f"Client {bill['client_name']}", f"No link because {bill['why_silent']}"):
+        assert fact in said
+
+
 def test_a_bills_state_filters_the_list(cli):
     assert [bill["number"] for bill in cli.json("bills", "list", "--state", "awaiting_payment")] == ["1002"]
 
