@@ -45,6 +45,11 @@ class Outlook:
     tight_at: datetime | None
     short_at: datetime | None
 
+    @property
+    def most(self) -> int:
+        """Of whichever quota more is used."""
+        return max(self.most_active, self.most_created)
+
 
 class _Places:
     """Both quotas as time goes by: each link takes a place in both and gives them back by itself."""

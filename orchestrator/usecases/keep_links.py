@@ -19,6 +19,9 @@ from orchestrator.usecases.renew_link import renew
 BEFORE_THE_END = timedelta(days=3)
 """How long before its end a link is made anew: two business days to notice, should that fail."""
 
+EASED = 0.75
+"""The share of both quotas below which it is over: at the brink of `TIGHT`, a person would be told every half day."""
+
 AT_ONCE = 200
 TIGHT = "link_budget_tight"
 
@@ -31,7 +34,7 @@ def keep_links(job: Job, rt: Runtime) -> None:
     with step(rt, job) as work:
         if used is not None and found is not None and found.tight is not None:
             work.exceptions.open(TIGHT, "account", warning(rt, used[1], found))
-        else:
+        elif used is None or found is None or found.most < EASED * used[1].limit:
             work.exceptions.close(TIGHT, "account")
         _renew_ending(rt, work)
 

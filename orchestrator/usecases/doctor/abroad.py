@@ -14,7 +14,7 @@ from orchestrator.errors import Shut
 from orchestrator.ports import PracticeManagement
 from orchestrator.storage.links import PER_USER
 from orchestrator.usecases.doctor.findings import Check, Finding, Patient, ok, problem, warning
-from orchestrator.usecases.show_webhooks import show_health
+from orchestrator.usecases.show_webhooks import remedies, show_health
 
 NOBODY = 1
 """An id that no record has: the cheapest question that still needs the permission."""
@@ -135,10 +135,12 @@ def webhooks(patient: Patient) -> Finding:
             "Start the worker and see `orchestrator webhooks health`; the public address below must be reached.",
         )
     told = [row["model"] for row in rows if row["troubles"]]
+    if told:
+        return warning(f"Trouble with {', '.join(told)}.", " ".join(remedies(patient.runtime, rows)))
     refused = sum(row["refused"] for row in rows)
-    if told or refused:
+    if refused:
         return warning(
-            f"{refused} deliveries were refused{'; trouble with ' + ', '.join(told) if told else ''}.",
+            f"{refused} deliveries were refused.",
             "See `orchestrator webhooks health`: let the proxy pass bodies through untouched.",
         )
     ends: datetime = min(row["expires_at"] for row in rows if row["expires_at"] is not None)
