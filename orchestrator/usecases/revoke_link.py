@@ -1,7 +1,7 @@
 """F57: of several links of ours that are live for one balance, the one that its client holds stays, and the others end."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from orchestrator.domain.kinds import Kind
 from orchestrator.domain.links import RemoteLink, cycle_of, key_of
@@ -48,7 +48,7 @@ def superfluous(rt: Runtime, practice: PracticeManagement, links: Iterable[Remot
         ids = {link.id for link in rivals}
         fit = [link for link in rivals if _of_its_row(known.get(str(key_of(link))), ids)]
         fit.sort(key=lambda link: (link.created_at, link.id))
-        mailed = [link for link in fit if link.id in here] + _logged(practice, fit) if len(fit) > 1 else []
+        mailed = [link for link in fit if link.id in here] + _logged(practice, fit, known) if len(fit) > 1 else []
         kept = max(mailed or fit, key=lambda link: (link.created_at, link.id), default=None)
         ended |= ids - ({kept.id} if kept is not None else set())
     return ended
@@ -58,9 +58,9 @@ def _of_its_row(row: Row | None, rivals: set[int]) -> bool:
     return row is None or row["clio_id"] is None or row["clio_id"] in rivals
 
 
-def _logged(practice: PracticeManagement, links: Sequence[RemoteLink]) -> list[RemoteLink]:
+def _logged(practice: PracticeManagement, links: Sequence[RemoteLink], known: Mapping[str, Row]) -> list[RemoteLink]:
     """Those of these links whose message Clio has a communication of; of several under one key the oldest had the first."""
-    logged = {str(key_of(link)): _communications(practice, link) for link in links}
+    logged = {str(key_of(link)): _communications(practice, link, known.get(str(key_of(link)))) for link in links}
     found = []
     for link in links:
         key = str(key_of(link))
@@ -70,8 +70,10 @@ def _logged(practice: PracticeManagement, links: Sequence[RemoteLink]) -> list[R
     return found
 
 
-def _communications(practice: PracticeManagement, link: RemoteLink) -> int:
-    key, cycle = str(key_of(link)), cycle_of(link)
-    if link.bill_id is None or cycle is None:
+def _communications(practice: PracticeManagement, link: RemoteLink, row: Row | None) -> int:
+    """How many were logged of messages that brought a link of this key; only our own row says what one for several began with."""
+    bill_id, cycle = (link.bill_id, cycle_of(link)) if row is None else (row["bill_id"], row["cycle"])
+    if bill_id is None or cycle is None:
         return 0
-    return sum(len(practice.communications_keyed(message_key(link.bill_id, step, key))) for step in steps_of(cycle))
+    key = str(key_of(link))
+    return sum(len(practice.communications_keyed(message_key(bill_id, step, key))) for step in steps_of(cycle))

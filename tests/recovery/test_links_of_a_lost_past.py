@@ -143,6 +143,29 @@ def test_F57_the_link_that_the_client_holds_stays_and_a_newer_one_that_nobody_wa
         assert firm.exceptions() == {}
 
 
+def test_F57_of_two_links_for_all_that_a_client_owes_the_one_they_hold_stays(sandbox, database_url, tmp_path):
+    machine = Snapshot(sandbox, database_url, tmp_path, links={"several": "contact"})
+    with machine.firm() as firm:
+        firm.work()
+        firm.issued_bill(dollars=300)
+        about_to_ask(firm)
+        machine.take()
+        made_and_mailed(firm)
+        mails = firm.mails()
+    machine.restore()
+    with machine.firm() as firm:
+        only(firm, "link.create")
+        first, second = firm.links()
+        assert [first["contact_id"], first["amount"]] == [second["contact_id"], second["amount"]]
+        firm.sandbox.fault("smtp", "refuse", times=None)
+        firm.later(minutes=16)
+        firm.sandbox.clear_faults()
+        to_its_end(firm)
+        assert (live(firm), ended(firm)) == ([first["id"]], [second["id"]])
+        assert (len(firm.links()), firm.mails()) == (2, mails)
+        assert firm.exceptions() == {}
+
+
 def test_F57_a_link_that_is_paid_before_its_end_is_honoured(machine):
     with machine.firm() as firm:
         bill = about_to_ask(firm)
