@@ -19,7 +19,7 @@ from orchestrator.domain.gateway import (
     TransactionType,
 )
 from orchestrator.storage.jobs import Jobs
-from orchestrator.storage.repository import CHUNK, Repository, Row
+from orchestrator.storage.repository import CHUNK, Repository, Row, excluded
 from orchestrator.storage.tables import lawpay_accounts, lawpay_events, lawpay_feed, lawpay_transactions, links
 
 POLL = "lawpay.poll"
@@ -98,7 +98,7 @@ class Gateway(Repository):
         """
         values = dataclasses.asdict(seen) | {"account": account, "read_at": read_at}
         statement = self.insert(lawpay_transactions).values(**values, matched=False, deviations=[])
-        new, old = statement.excluded, lawpay_transactions.c
+        new, old = excluded(lawpay_transactions), lawpay_transactions.c
         newer = sa.or_(
             new.modified_at > old.modified_at, sa.and_(new.modified_at == old.modified_at, new.read_at >= old.read_at)
         )

@@ -14,7 +14,7 @@ from orchestrator.domain.contacts import Client, EmailProblem
 from orchestrator.domain.matters import BillingMethod, Matter, MatterStatus
 from orchestrator.domain.payments import UNDER_WAY, Payment, PaymentState
 from orchestrator.domain.references import normalise
-from orchestrator.storage.repository import CHUNK, Repository
+from orchestrator.storage.repository import CHUNK, Repository, excluded
 from orchestrator.storage.tables import accounts, bill_matters, bills, entries, matters, payments
 
 
@@ -72,7 +72,7 @@ class Mirror(Repository):
             if entry.quantity_seconds is not None:
                 values["quantity_seconds"] = format(entry.quantity_seconds.normalize(), "f")
             statement = self.insert(entries).values(**values, changed_at=entry.updated_at, gone=False)
-            new = statement.excluded
+            new = excluded(entries)
             kept = {
                 **{name: new[name] for name in values if name != "id"},
                 "gone": False,
@@ -284,7 +284,7 @@ class Mirror(Repository):
 
     def _forward(self, table: sa.Table, values: dict[str, Any], *also: sa.ColumnElement[bool], **only_new: Any) -> None:
         statement = self.insert(table).values(**values, **only_new)
-        new = statement.excluded
+        new = excluded(table)
         newer = sa.or_(
             new.updated_at > table.c.updated_at, sa.and_(new.updated_at == table.c.updated_at, *also)
         )  # fmt: skip

@@ -10,7 +10,7 @@ from orchestrator.domain.bills import GONE, BillState
 from orchestrator.domain.reminders import LETTER_TRANSITIONS, OVER, Anchor, LetterState, ReminderState
 from orchestrator.domain.silence import Quiet
 from orchestrator.errors import Stale
-from orchestrator.storage.repository import CHUNK, Repository
+from orchestrator.storage.repository import CHUNK, Repository, excluded
 from orchestrator.storage.tables import bills, link_parts, messages, reminder_letters, reminders
 
 IN_DOUBT = sa.select(reminder_letters.c.id).where(reminder_letters.c.state == LetterState.UNKNOWN)
@@ -105,7 +105,9 @@ class Reminders(Repository):
         for start in range(0, len(rows), CHUNK):
             some = [{**row, **stamp} for row in rows[start : start + CHUNK]]
             statement = self.insert(reminders).values(some)
-            kept = {name: statement.excluded[name] for name in some[0] if name not in ("bill_id", "step", "created_at")}
+            kept = {
+                name: excluded(reminders)[name] for name in some[0] if name not in ("bill_id", "step", "created_at")
+            }
             self.connection.execute(
                 statement.on_conflict_do_update(index_elements=["bill_id", "step"], set_=kept, where=_MOVABLE)
             )

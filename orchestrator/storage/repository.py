@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+from sqlalchemy.sql.elements import KeyedColumnElement
 
 Insert = sqlite.Insert | postgresql.Insert
 ONE_WRITER = sa.text("SELECT pg_advisory_xact_lock(4077235002)")
@@ -19,6 +22,12 @@ Row = sa.RowMapping
 
 CHUNK = 500
 """Rows or ids in one statement: well under SQLite's and PostgreSQL's limits on bound values."""
+
+
+@cache
+def excluded(table: sa.Table) -> ReadOnlyColumnCollection[str, KeyedColumnElement[Any]]:
+    """What an upsert would have inserted, the same words in both dialects: made once, as every column has to be."""
+    return sqlite.insert(table).excluded
 
 
 class Repository:
