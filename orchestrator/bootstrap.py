@@ -3,7 +3,7 @@
 import hashlib
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -58,7 +58,8 @@ def build(
     It keeps up to `connections` to the database open while idle; under load it may have sixteen.
     """
     redaction.hide(settings.secrets)
-    _require_words(settings)
+    words = letters_of(settings)
+    _require_words(settings, words.pages.steps)
     engine = connect(settings.database_url, kept=connections)
     clock = clock or _clock(settings, engine)
     uow = UnitOfWork(engine, clock, on_commit)
@@ -108,7 +109,7 @@ def build(
         practice=views.__getitem__,
         gateway=LawPay(lawpay) if lawpay is not None else None,
         mailer=mailer,
-        letters=letters or letters_of(settings),
+        letters=letters or words,
         returns=_returns(settings),
         bounce_hook=bounce_hooks.load(settings.config_dir, settings.mail.bounce_hook)
         if settings.mail.bounce_hook
@@ -322,9 +323,8 @@ def letters_of(settings: Settings) -> TemplateLetters:
     return TemplateLetters(settings.config_dir / "templates", own, hosts, rules=rules, headers=headers)
 
 
-def _require_words(settings: Settings) -> None:
+def _require_words(settings: Settings, there: Collection[str]) -> None:
     """A step without its words would fail on the day it falls due, weeks from now: it is refused at the start."""
-    there = letters_of(settings).pages.steps
     for name in settings.sequences:
         for step in load_sequence(settings.config_dir, name).steps:
             if step.is_letter and step.template not in there:
