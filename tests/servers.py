@@ -14,8 +14,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 import redis
+
+TLS = httpx.create_ssl_context()
+"""One for the clients of all tests: reading the machine's certificates takes longer than most of what they ask."""
 
 
 def free_port() -> int:

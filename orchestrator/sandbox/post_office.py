@@ -1,7 +1,9 @@
 """What every sender of webhooks in the sandbox shares: deliveries under way, those a fault held back, and one open door out."""
 
 import asyncio
+import ssl
 from collections.abc import Callable, Coroutine
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 import httpx
@@ -11,6 +13,12 @@ from orchestrator.sandbox.faults import Faults
 PATIENCE = 10.0
 
 P = TypeVar("P")
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """One for every firm that is begun here: reading the machine's certificates takes longer than a small firm's deliveries."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 class PostOffice(Generic[P]):
@@ -56,7 +64,7 @@ class PostOffice(Generic[P]):
         """POST JSON and return the answer; None when there was none."""
         if self._client is None:
             limits = httpx.Limits(max_connections=32, max_keepalive_connections=8)
-            self._client = httpx.AsyncClient(timeout=PATIENCE, limits=limits, trust_env=False)
+            self._client = httpx.AsyncClient(timeout=PATIENCE, limits=limits, trust_env=False, verify=_tls())
         try:
             return await self._client.post(
                 url, content=body, headers={"Content-Type": "application/json", **(headers or {})}

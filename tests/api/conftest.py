@@ -12,7 +12,7 @@ import pytest
 from orchestrator.clients.clio.webhooks import signed
 from orchestrator.storage.tables import receipts
 from tests.firm import Firm, open_firm, web
-from tests.servers import free_port
+from tests.servers import TLS, free_port
 
 
 @dataclass
@@ -81,7 +81,7 @@ def open_door(sandbox, database_url, **environment):
     with (
         open_firm(sandbox, database_url, environment={**here, **environment}, subscribed=True) as firm,
         web(firm, port) as url,
-        httpx.Client(base_url=url, timeout=20, trust_env=False) as http,
+        httpx.Client(base_url=url, timeout=20, trust_env=False, verify=TLS) as http,
     ):
         yield Door(firm, url, http)
 

@@ -13,7 +13,7 @@ from orchestrator.domain.custom_actions import LABEL
 from orchestrator.domain.kinds import Kind
 from orchestrator.sandbox.scenario import SCENARIOS
 from tests.firm import START, open_firm, web
-from tests.servers import free_port
+from tests.servers import TLS, free_port
 
 REST = 16
 
@@ -61,7 +61,7 @@ def firm(sandbox, database_url):
 
 @pytest.fixture
 def browser():
-    with httpx.Client(timeout=20, trust_env=False, follow_redirects=False) as http:
+    with httpx.Client(timeout=20, trust_env=False, verify=TLS, follow_redirects=False) as http:
         yield http
 
 
@@ -241,7 +241,7 @@ def test_F81_a_form_answered_twice_approves_once_and_shows_the_same(firm, browse
 
 
 def test_F81_of_two_people_at_once_the_second_sees_what_the_first_did(firm, browser):
-    with httpx.Client(timeout=20, trust_env=False) as second:
+    with httpx.Client(timeout=20, trust_env=False, verify=TLS) as second:
         user = other_user(firm)
         assert sign_in(firm, second, second.get(press(firm, user)), user).status_code == 200
         theirs = second.get(press(firm, user))
@@ -258,7 +258,7 @@ def test_F81_of_two_people_at_once_the_second_sees_what_the_first_did(firm, brow
 def test_F81_a_stranger_s_post_is_refused(firm, browser):
     page = browser.get(press(firm))
     address, form = str(page.url).partition("?")[0], form_of(page)
-    with httpx.Client(timeout=20, trust_env=False) as stranger:
+    with httpx.Client(timeout=20, trust_env=False, verify=TLS) as stranger:
         assert stranger.post(address, data=form).status_code == 403
     assert post(browser, page, word="0" * 64).status_code == 403
     assert post(browser, page, press="999").status_code == 403
@@ -302,7 +302,7 @@ def test_an_address_without_a_nonce_of_clio_s_shows_nothing(firm, browser):
 def test_a_nonce_opens_one_page(firm, browser):
     url = press(firm)
     assert browser.get(url).status_code == 200
-    with httpx.Client(timeout=20, trust_env=False) as second:
+    with httpx.Client(timeout=20, trust_env=False, verify=TLS) as second:
         replayed = second.get(url)
     assert replayed.status_code == 409
     assert "set-cookie" not in replayed.headers
@@ -337,7 +337,7 @@ def test_a_sign_in_counts_only_in_the_browser_that_began_it(firm, browser):
     page = browser.get(press(firm, user))
     [action] = re.findall(r'action="([^"]+)"', page.text)
     leave = browser.post(httpx.URL(str(page.url)).join(action))
-    with httpx.Client(timeout=20, trust_env=False) as stranger:
+    with httpx.Client(timeout=20, trust_env=False, verify=TLS) as stranger:
         agreed = stranger.post(leave.headers["location"], data={"decision": "approve", "user": user})
         assert stranger.get(agreed.headers["location"]).status_code == 400
     assert browser.get(press(firm, user)).status_code == 403

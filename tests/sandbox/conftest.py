@@ -13,6 +13,7 @@ import pytest
 
 from orchestrator.sandbox import SandboxHandle, running_sandbox
 from orchestrator.sandbox.scenario import SCENARIOS
+from tests.servers import TLS
 
 START = "2026-03-02T15:00:00Z"
 
@@ -70,7 +71,7 @@ def enter(running: SandboxHandle) -> Iterator[Callable[..., Clio]]:
     def begin(scenario: str | dict[str, Any] = "small-firm", **start: Any) -> Clio:
         names = running.reset(scenario, **{"now": START, "frozen": True, "rate_limit": 100_000, **start})
         bearer = {"Authorization": f"Bearer {names['access_token']}"}
-        client = httpx.Client(base_url=running.url, headers=bearer, trust_env=False, timeout=20)
+        client = httpx.Client(base_url=running.url, headers=bearer, trust_env=False, verify=TLS, timeout=20)
         opened.append(client)
         return Clio(running, client, names)
 
