@@ -32,10 +32,10 @@ demo: setup ## Play 45 days of a small firm through the real worker, in under a 
 	@$(BIN)/orchestrator demo
 
 test: setup ## Run the quick test suite on real SQLite, PostgreSQL, Redis, HTTP and SMTP.
-	@$(BIN)/python -m pytest -n 2 -m "not slow"
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 test-all: setup ## Run every test, the long crash schedules included.
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 bench: setup ## Measure what is promised, each as a ratio to a baseline of the same run; ARGS="--quick P1 P4".
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -19,6 +19,12 @@ from tests.servers import postgres, valkey
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """The slow ones first, or the last of them would run alone at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture
 def lines():
     """What is written to the log, at every level, before it is scrubbed and shown."""
