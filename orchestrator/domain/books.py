@@ -65,6 +65,15 @@ def received_cents(lines: Iterable[Line]) -> int:
     return sum(line.amount_cents for line in lines if line.account.startswith(BANK))
 
 
+def shares(lines: Iterable[Line]) -> dict[int, int]:
+    """What an entry brings to each bill it names, or takes from it."""
+    found: dict[int, int] = defaultdict(int)
+    for line in lines:
+        if line.bill_id is not None:
+            found[line.bill_id] -= line.amount_cents
+    return {bill_id: cents for bill_id, cents in found.items() if cents}
+
+
 def applied_cents(lines: Iterable[Line]) -> int:
     """What an entry applies to what was asked for, or takes off it: all that is not in the bank and not for nobody yet."""
     return -sum(

@@ -24,11 +24,11 @@ DRAW_TRANSITIONS: dict[DrawState, set[DrawState]] = {
     DrawState.PROPOSED: {DrawState.AUTHORISED, DrawState.DECLINED, DrawState.WITHDRAWN},
     DrawState.AUTHORISED: {DrawState.POSTED, DrawState.DECLINED, DrawState.WITHDRAWN},
     DrawState.POSTED: {DrawState.RECONCILED, DrawState.WITHDRAWN},
-    DrawState.RECONCILED: set(),
+    DrawState.RECONCILED: {DrawState.WITHDRAWN},
     DrawState.DECLINED: set(),
     DrawState.WITHDRAWN: set(),
 }
-"""A posted draw is withdrawn only when its ledger line was taken back."""
+"""A draw that was posted is withdrawn only when its ledger line was taken back, however long after."""
 
 PROMISED = {DrawState.PROPOSED, DrawState.AUTHORISED}
 """States in which a draw holds a reservation."""

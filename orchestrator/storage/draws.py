@@ -55,6 +55,10 @@ class Draws(Repository):
         done = posted.values(state=DrawState.RECONCILED, reconciled_at=self.now, updated_at=self.now)
         return self.change(done) == 1
 
+    def follow(self, draw: Row, line_id: int) -> None:
+        """The line that posted a draw was corrected: this one stands in its place."""
+        self.change(sa.update(draws).where(draws.c.id == draw["id"]).values(line_id=line_id, updated_at=self.now))
+
     def get(self, draw_id: int) -> Row | None:
         return self.one(sa.select(draws).where(draws.c.id == draw_id))
 

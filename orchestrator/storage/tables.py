@@ -628,7 +628,7 @@ journal = Table(
     Column("account", String(64), nullable=False),
     Column("amount_cents", sa.BigInteger, nullable=False),
     Column("currency", String(3), nullable=False),
-    Column("bill_id", sa.BigInteger),
+    Column("bill_id", sa.BigInteger, index=True),
     Column("matter_id", sa.BigInteger),
     Column("at", Instant, nullable=False),
 )

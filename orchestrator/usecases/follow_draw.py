@@ -26,6 +26,30 @@ class Left:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A draw whose line was corrected in Clio in what says nothing of the draw: a cheque's number, say, or its day."""
+
+    draw: Row
+
+    def posted(self, work: Work, line: Row) -> None:
+        work.draws.follow(self.draw, line["id"])
+        work.audit.line("draw.line_corrected", "draw", self.draw["id"], line=line["external_id"])
+
+
+def draw_kept(work: Work, standing: Row, posting: Posting) -> Kept | None:
+    """The draw that a line posted, if that line's correction is still for its bill, out of its ledger, and of its amount."""
+    draw = work.draws.of_lines([standing["id"]]).get(standing["id"])
+    ledger = work.trust.ledger(posting.ledger, currency=posting.currency)
+    alike = (posting.kind, ledger["id"], posting.bill_id, posting.amount_cents) == (
+        standing["kind"], standing["ledger_id"], standing["bill_id"], standing["amount_cents"],
+    )  # fmt: skip
+    return Kept(draw) if draw is not None and draw["state"] in MADE and alike else None
+
+
+MADE = (DrawState.POSTED, DrawState.RECONCILED)
+
+
 def draw_left(rt: Runtime, work: Work, ledger: Row, posting: Posting) -> Left | None:
     """The authorised draw of exactly this bill, ledger and amount; without one the money left unauthorised (T19)."""
     cents = -posting.amount_cents
@@ -47,7 +71,7 @@ def draw_left(rt: Runtime, work: Work, ledger: Row, posting: Posting) -> Left | 
 def line_undone(work: Work, line: Row) -> None:
     """The line that posted a draw was taken back in Clio: the draw did not happen after all."""
     draw = work.draws.of_lines([line["id"]]).get(line["id"])
-    if draw is not None and draw["state"] == DrawState.POSTED:
+    if draw is not None and draw["state"] in MADE:
         work.draws.move(draw, DrawState.WITHDRAWN, reason="trust_line_reversed")
         work.audit.line("draw.withdrawn", "draw", draw["id"], why="trust_line_reversed")
     work.exceptions.close_all(("trust_draw_unauthorised", "trust_draw_amount_differs"), f"line:{line['external_id']}")

@@ -95,6 +95,8 @@ class Bills:
         history = before is None and work.dirty.watermark(Kind.BILL) is None
         if was is not None and was != bill.state and bill.state in GONE | {BillState.PAID}:
             work.exceptions.close_all(LOUD, f"bill:{bill.id}")
+        if before is not None and before["updated_at"] < bill.updated_at:
+            self._look_at_payments(work, bill)
         if bill.kind is not BillKind.REVENUE:
             return
         if was != bill.state:
@@ -111,14 +113,20 @@ class Bills:
             self._out_of_the_way(work, bill)
         if bill.state in GONE:
             self._withdraw_request(work, bill)
-        if before is not None and before["updated_at"] < bill.updated_at:
-            # No payment state says "refunded": the bill is how we learn to look (API notes §10). Its paid figure need not
-            # have fallen, for a cheque may have come in its place before we looked again.
-            links = [row["clio_id"] for row in work.links.of_bill(bill.id) if row["clio_id"]]
-            work.dirty.mark(Kind.PAYMENT, [row["id"] for row in work.mirror.payments_of_links(links)])
         if not history:
             mark_matters(rt, work, bill, was=was)
         move_along(rt, work, bill)
+
+    @staticmethod
+    def _look_at_payments(work: Work, bill: Bill) -> None:
+        """No payment state says "refunded": the bill is how we learn to look, of a bill or of a deposit (API notes §10).
+
+        Its paid figure need not have fallen, for a cheque may have come in its place before we looked again; and a payment
+        may have come through a link that is not ours.
+        """
+        links = [row["clio_id"] for row in work.links.of_bill(bill.id) if row["clio_id"]]
+        through = {row["id"] for row in work.mirror.payments_of_links(links)}
+        work.dirty.mark(Kind.PAYMENT, through | work.journal.payments_of_bill(bill.id))
 
     @staticmethod
     def _out_of_the_way(work: Work, bill: Bill) -> None:

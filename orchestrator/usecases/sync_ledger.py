@@ -16,6 +16,7 @@ from orchestrator.domain.trust import (
     LineKind,
     Posting,
     clears_on,
+    complete,
     kind_of,
     ledger_of,
     movement_of,
@@ -23,6 +24,7 @@ from orchestrator.domain.trust import (
     within,
 )
 from orchestrator.engine.runtime import Runtime
+from orchestrator.errors import Rejected
 from orchestrator.ports import Page, PracticeManagement
 from orchestrator.storage.audit import WORKER
 from orchestrator.storage.movements import to_movement
@@ -30,7 +32,7 @@ from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.ask_for_payment import ask_for_payment
 from orchestrator.usecases.confirm_accounts import refused
-from orchestrator.usecases.follow_draw import draw_left, line_undone
+from orchestrator.usecases.follow_draw import draw_kept, draw_left, line_undone
 from orchestrator.usecases.plan_draws import make_room, profile_of
 from orchestrator.usecases.replenish import replenish
 
@@ -66,7 +68,7 @@ class LedgerLines:
             if account is not None and account.is_trust and not refused(work, account):
                 entry = _Entry(line, account, kind, row, versions.get(str(line.id), 0), moved.get(line.id))
                 matters |= _post(rt, work, entry)
-            elif row is not None and (account is None or account.key != row["account"]) and _changed(row, line):
+            elif row is not None and (account is None or account.key != row["account"]):
                 matters |= _take_back(rt, work, row, why="moved out of the account in Clio", told_at=line.updated_at)
         work.movements.see(seen)
         _decide(rt, work, matters)
@@ -133,18 +135,26 @@ def _clears(rt: Runtime, work: Work, entry: _Entry) -> date | None:
 def _post(rt: Runtime, work: Work, entry: _Entry) -> set[int]:
     """Post a new line, or correct the one that stands; returns the matters whose money moved."""
     line, account, standing = entry.line, entry.account, entry.standing
-    if standing is not None and not _changed(standing, line):
+    if standing is not None and standing["account"] == account.key and not _changed(standing, line):
         return set()
+    if not line.amount_cents:  # somebody corrected it to nothing, or it never moved any money
+        why = "corrected to nothing in Clio"
+        return _take_back(rt, work, standing, why=why, told_at=line.updated_at) if standing is not None else set()
     posting = posting_of(
         line, account, kind=entry.kind, version=entry.versions + 1, clears=_clears(rt, work, entry)
     )  # fmt: skip
+    if not _can_stand(work, posting, account):
+        return set()
     matters: set[int] = set()
     if standing is not None:
         if _same(work, standing, posting):
             return matters
-        matters |= _take_back(rt, work, standing, why="changed in Clio", told_at=line.updated_at)
+        kept = draw_kept(work, standing, posting)
+        matters |= _take_back(rt, work, standing, why="changed in Clio", told_at=line.updated_at, kept=kept is not None)
+    else:
+        kept = None
     ledger = work.trust.ledger(posting.ledger, currency=account.currency)
-    draw = draw_left(rt, work, ledger, posting) if entry.kind is LineKind.DRAW else None
+    draw = kept or (draw_left(rt, work, ledger, posting) if entry.kind is LineKind.DRAW else None)
     if line.amount_cents < 0:
         make_room(work, ledger["id"], -line.amount_cents)
     row = work.trust.post(posting, currency=account.currency)
@@ -158,6 +168,21 @@ def _post(rt: Runtime, work: Work, entry: _Entry) -> set[int]:
     return matters
 
 
+def _can_stand(work: Work, posting: Posting, account: FirmAccount) -> bool:
+    """Whether a ledger may have this line; a person is asked about one that it may not, and no other line waits for it (T50)."""
+    key = f"line:{posting.external_id}"
+    try:
+        complete(posting, currency=account.currency)
+    except Rejected as refusal:
+        work.exceptions.open(
+            refusal.reason, key, f"Line {posting.external_id} of {account.key} is in no client ledger: {refusal}",
+            money_cents=abs(posting.amount_cents),
+        )  # fmt: skip
+        return False
+    work.exceptions.close_all(("currency_mismatch", "trust_line_incomplete"), key)
+    return True
+
+
 def _same(work: Work, row: Row, posting: Posting) -> bool:
     """Whether a changed record still says the same of the money: then there is nothing to correct."""
     ledger = work.trust.ledger_by_id(row["ledger_id"])
@@ -169,8 +194,10 @@ def _same(work: Work, row: Row, posting: Posting) -> bool:
     )
 
 
-def _take_back(rt: Runtime, work: Work, row: Row, *, why: str, told_at: datetime | None = None) -> set[int]:
-    """Reverse a line in the ledger where it stands, whatever account its record names now (T12)."""
+def _take_back(
+    rt: Runtime, work: Work, row: Row, *, why: str, told_at: datetime | None = None, kept: bool = False
+) -> set[int]:  # fmt: skip
+    """Reverse a line in the ledger where it stands, whatever account its record names now (T12); its draw may be `kept`."""
     account = rt.settings.trust.account_of(key=row["account"])
     if account is None:
         return set()
@@ -180,7 +207,8 @@ def _take_back(rt: Runtime, work: Work, row: Row, *, why: str, told_at: datetime
     undone = work.trust.reverse(row, on=today, actor=WORKER, why=why, told_at=told_at)
     if undone is None:
         return set()
-    line_undone(work, row)
+    if not kept:
+        line_undone(work, row)
     work.exceptions.close("trust_owner_unknown", f"line:{row['id']}")
     work.audit.line("trust.line_reversed", "trust_line", row["id"], cents=row["amount_cents"], why=why)
     _tell(rt, work, account, undone)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.domain.bills import BillKind
-from orchestrator.domain.books import entry, received_cents, standing_cents
+from orchestrator.domain.books import entry, received_cents, shares, standing_cents
 from orchestrator.domain.kinds import Kind
 from orchestrator.domain.money import Money
 from orchestrator.domain.movements import Source
@@ -80,16 +80,21 @@ class Payments:
         work.journal.post(event, payment.id, sequence, lines, currency=payment.currency)
         work.mirror.booked(payment.id, standing_cents(payment))
         work.audit.line(event, "payment", payment.id, cents=delta, bills=list(payment.bill_ids))
-        bills = work.mirror.bills(payment.bill_ids or (work.links.parts(link) if link else ()))
+        mine = shares(lines)
+        # Clio may leave a bill out of what the payment is for, once its share went back.
+        bills = work.mirror.bills({*payment.bill_ids, *mine} or (work.links.parts(link) if link else ()))
         for bill in bills.values() if delta else ():
-            write_note(rt, work, event, bill, cents=abs(delta), fact=f"{payment.id}:{sequence}")
-            if delta < 0:
+            cents = mine.get(bill.id, 0) if mine else delta
+            if cents:
+                came = "payment_received" if cents > 0 else "payment_reversed"
+                write_note(rt, work, came, bill, cents=abs(cents), fact=f"{payment.id}:{sequence}")
+            if cents < 0:
                 # A refund may be the firm's own doing, a chargeback is a dispute: nobody is asked again before a person
                 # has decided (T28).
                 work.exceptions.open(
                     "payment_reversed", f"bill:{bill.id}",
-                    f"{Money(-delta, payment.currency)} of payment {payment.id} for bill {bill.number} went back.",
-                    subject=("bill", bill.id), money_cents=-delta,
+                    f"{Money(-cents, payment.currency)} of payment {payment.id} for bill {bill.number} went back.",
+                    subject=("bill", bill.id), money_cents=-cents,
                 )  # fmt: skip
         ask_for_payment(rt, work, [bill.id for bill in bills.values()])
 

@@ -133,6 +133,19 @@ def test_what_comes_in_is_the_client_s_and_ends_the_request(kept):
     assert len(requests(kept)) == 2
 
 
+def test_F66_a_deposit_that_is_charged_back_leaves_the_books_again(kept):
+    spend(kept, 2200)
+    payment = kept.sandbox.act("pay_link", link_id=kept.links()[0]["id"], settle_after_seconds=0)
+    look(kept)
+    kept.sandbox.act("chargeback_payment", id=payment["id"])
+    look(kept)
+    with kept.rt.read() as work:
+        assert work.journal.held() == 0
+        [told] = work.exceptions.listed(kind="payment_reversed")
+    assert told["money_cents"] == 170_000
+    kept.check()
+
+
 def test_a_request_is_taken_back_when_the_balance_is_back(kept):
     spend(kept, 2200)
     kept.sandbox.act("deposit_trust", matter_id=kept.matter(), amount=1000)

@@ -53,6 +53,24 @@ def test_F65_one_payment_for_several_bills_is_divided_as_clio_divided_it(firm):
     assert firm.sandbox.oracle()["missing"] == []
 
 
+def test_F65_what_goes_back_of_a_shared_payment_is_told_of_the_bill_it_paid_and_of_no_other(firm):
+    bills = [firm.mailed_bill(dollars=dollars) for dollars in (100.10, 200.20)]
+    bo = firm.ids["contacts"]["bo"]
+    shared = firm.sandbox.act("create_link_by_hand", id=bills[0]["id"], contact_id=bo, amount=300.30)
+    payment = firm.sandbox.act("pay_link", link_id=shared["id"], settle_after_seconds=0)
+    for _ in range(3):
+        firm.later(minutes=16)
+    came = [note["detail"] for note in firm.effects("note.created") if "Payment received" in note["subject"]]
+    assert sorted(detail.split(" was ")[0] for detail in came) == ["100.10 USD", "200.20 USD"]
+    firm.sandbox.act("refund_payment", id=payment["id"], amount=200.20)
+    for _ in range(2):
+        firm.later(minutes=16)
+    with firm.rt.read() as work:
+        told = [(row["subject_id"], row["money_cents"]) for row in work.exceptions.listed(kind="payment_reversed")]
+    assert told == [(bills[1]["id"], 20_020)]
+    firm.check()
+
+
 def test_F65_T5_more_than_the_bill_still_owed_waits_for_a_person(firm):
     bill = firm.mailed_bill()
     [link] = firm.links()

@@ -14,7 +14,7 @@ from orchestrator.usecases.reconcile import account_named, reconcile
 from orchestrator.usecases.show_runs import show_run
 from orchestrator.usecases.sync_ledger import LedgerLines
 from tests.firm import open_firm
-from tests.trust import deposit, draws, judged, trust_settings
+from tests.trust import authorised, deposit, draws, judged, trust_settings
 
 
 @pytest.fixture
@@ -247,6 +247,39 @@ def test_T14_trust_money_that_was_used_and_whose_deposit_left_trust_is_a_shortag
     assert firm.exceptions()["trust_shortage"] == 1
 
 
+def test_T12_a_line_corrected_to_nothing_in_clio_is_taken_back_and_holds_no_other_up(firm):
+    line = a_line(firm)
+    read(firm, line)
+    nothing = replace(line, amount_cents=0, updated_at=line.updated_at + timedelta(minutes=1))
+    for _ in range(2):
+        read(firm, nothing, a_line(firm, 0, ident=3, matter_id=7), a_line(firm, 5_000, ident=2, matter_id=8))
+    assert balances(firm) == {("matter", 9): 0, ("matter", 8): 5_000}
+    assert card(firm, matter_id=9) == [("deposit", 100_000), ("correction", -100_000)]
+    assert three_way(firm) == (5_000, 5_000, [])
+
+
+def test_T50_a_line_in_another_currency_is_a_person_s_and_holds_no_other_up(firm):
+    for _ in range(2):
+        read(firm, a_line(firm, currency="CAD"), a_line(firm, 5_000, ident=2, matter_id=8))
+    assert balances(firm) == {("matter", 8): 5_000}
+    assert firm.exceptions() == {"currency_mismatch": 1}
+    read(firm, replace(a_line(firm), updated_at=firm.rt.clock() + timedelta(minutes=1)))
+    assert balances(firm) == {("matter", 8): 5_000, ("matter", 9): 100_000}
+    assert firm.exceptions() == {}
+
+
+def test_T1_a_line_given_to_a_trust_account_that_clio_does_not_vouch_for_leaves_the_one_and_waits_for_the_other(
+    bank, sandbox
+):
+    accounts = trust_settings(sandbox)["accounts"]
+    firm = bank(accounts=[*accounts, {"key": "other", "account_class": "trust", "clio_id": 77}])
+    line = a_line(firm)
+    read(firm, line)
+    read(firm, elsewhere(firm, line, 77, minutes=0))
+    with firm.rt.read() as work:
+        assert (work.trust.total("iolta"), work.trust.total("other")) == (0, 0)
+
+
 def test_a_line_that_says_nothing_new_of_the_money_is_left_alone(firm):
     old = a_line(firm)
     read(firm, old)
@@ -274,6 +307,54 @@ def test_a_posted_draw_whose_line_was_deleted_did_not_happen(firm):
     gone(firm, int(out["external_id"]))
     assert firm.exceptions() == {}
     assert balances(firm) == {("matter", firm.matter()): 100_000}
+
+
+@pytest.fixture
+def drawn(firm):
+    """An authorised draw that Clio's ledger shows, and the record of its line there."""
+    deposit(firm, 1000)
+    bill = firm.issued_bill(dollars=600)
+    firm.later(minutes=16)
+    authorised(firm, draws(firm)[0]["id"])
+    firm.sandbox.act("apply_trust", id=bill["id"], amount=600)
+    firm.later(minutes=16)
+    [draw] = draws(firm)
+    assert draw["state"] == "posted"
+    with firm.rt.read() as work:
+        [out] = work.trust.draws_out(bill["id"])
+    [line] = LedgerLines().read(firm.rt.practice(Urgency.MONEY), [int(out["external_id"])])
+    return line
+
+
+def corrected(firm, line, **facts):
+    read(firm, replace(line, updated_at=line.updated_at + timedelta(minutes=1), **facts))
+    return draws(firm)[0]
+
+
+def test_T19_a_draw_whose_cheque_number_was_corrected_in_clio_is_still_the_authorised_one(firm, drawn):
+    draw = corrected(firm, drawn, confirmation="1042")
+    with firm.rt.read() as work:
+        [out] = work.trust.draws_out(draw["bill_id"])
+    assert (draw["state"], draw["line_id"]) == ("posted", out["id"])
+    assert firm.exceptions() == {}
+    assert balances(firm) == {("matter", firm.matter()): 40_000}
+
+
+def test_T19_a_draw_whose_amount_was_corrected_in_clio_is_not_the_authorised_one(firm, drawn):
+    assert corrected(firm, drawn, amount_cents=-59_999)["state"] == "withdrawn"
+    assert firm.exceptions() == {"trust_draw_unauthorised": 1}
+
+
+def test_T12_a_reconciled_draw_whose_line_is_taken_out_of_clio_was_not_made(firm, drawn):
+    with firm.rt.uow() as work:
+        assert work.trust.reconciled(draws_in(work)["id"])
+    gone(firm, drawn.id)
+    assert draws(firm)[0]["state"] == "withdrawn"
+
+
+def draws_in(work):
+    [draw] = work.draws.listed(limit=9)
+    return draw
 
 
 # ── whose money ──
