@@ -145,6 +145,7 @@ QUESTIONS = (
     "lawpay_paid_twice",
     "lawpay_link_over",
     "lawpay_bill_settled",
+    "lawpay_bill_gone",
     "lawpay_currency_differs",
     "lawpay_amount_differs",
     "lawpay_wrong_account",
@@ -154,7 +155,9 @@ QUESTIONS = (
 AT_FIRST_SIGHT = frozenset({"lawpay_link_over", "lawpay_bill_settled"})
 """Deviations of the moment in which a page was used: they stay, whatever becomes of page and bill later."""
 
-TOO_MUCH = AT_FIRST_SIGHT | {"lawpay_paid_twice"}
+BILL_GONE = "lawpay_bill_gone"
+
+TOO_MUCH = AT_FIRST_SIGHT | {"lawpay_paid_twice", BILL_GONE}
 """Deviations of money that is the client's for certain: the bill, or another payment, was there first (T5, F63)."""
 
 IN_DOUBT = frozenset(

@@ -364,6 +364,11 @@ REASONS: dict[str, Reason] = {
         "a page was paid after we had closed it in our books: LawPay cannot expire one",
         "Compare with the bill: record the payment in Clio and resolve; or refund it at LawPay, and this closes by itself.",
     ),
+    "lawpay_bill_gone": Reason(
+        "a bill that was paid on a page is void since",
+        "Enter the payment in Clio on the bill that took its place, with its LawPay id, then resolve; or refund it at LawPay, "
+        "and this closes by itself.",
+    ),
     "lawpay_bill_settled": Reason(
         "a page was paid for a bill on which nothing was open any more",
         "Refund it at LawPay, and this closes by itself; or enter it in Clio as the client's credit, then resolve.",

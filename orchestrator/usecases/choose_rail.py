@@ -9,7 +9,7 @@ from orchestrator.domain.bills import Bill, BillKind
 from orchestrator.domain.gateway import ON_ITS_WAY, GatewayAccount
 from orchestrator.domain.ids import effect_key
 from orchestrator.domain.lawpay_pages import RailRule, account_for_page, rail_for
-from orchestrator.domain.lawpay_payments import QUESTIONS, doubt_about, recorded
+from orchestrator.domain.lawpay_payments import BILL_GONE, QUESTIONS, doubt_about, recorded
 from orchestrator.domain.links import Rail
 from orchestrator.engine.runtime import Runtime
 from orchestrator.storage.repository import Row
@@ -66,15 +66,18 @@ def paid_elsewhere(work: Work, bills: Iterable[Bill]) -> dict[int, Silence]:
     They were paid at LawPay, or a person must say whether they were.
     """
     known = {bill.id: bill for bill in bills}
+    void = _paid_and_void(work)
+    found = {
+        bill.id: Silence("payment_in_question") for bill in known.values() if void.keys() & set(bill.matter_ids)
+    }  # fmt: skip
     charges = work.gateway.of_bills(known)
     if not charges:
-        return {}
+        return found
     told = [charge for of_bill in charges.values() for charge in of_bill]
     tasks = work.tasks.keyed([record_key(charge["id"]) for charge in told if charge["booked_cents"]])
     asked = work.exceptions.keys_standing(
         QUESTIONS, [question_key(charge["id"]) for charge in told if charge["deviations"]]
     )
-    found: dict[int, Silence] = {}
     for bill_id, of_bill in charges.items():
         if any(charge["matched"] and charge["status"] in ON_ITS_WAY for charge in of_bill):
             found[bill_id] = Silence("payment_under_way")
@@ -94,7 +97,25 @@ def less_paid_elsewhere(work: Work, bill: Bill) -> Bill:
     What waits for a person counts as paid as well: a draw that comes later costs nothing, one too many costs trust.
     """
     unknown = sum(_unknown_cents(work, charge, bill) for charge in work.gateway.of_bill(bill.id))
+    void = _paid_and_void(work)
+    unknown += sum(void.get(matter_id, 0) for matter_id in bill.matter_ids)
     return replace(bill, pending_cents=bill.pending_cents + unknown) if unknown else bill
+
+
+def _paid_and_void(work: Work) -> dict[int, int]:
+    """What was paid for bills that are void since, by matter, until a person says what it is for: often the next bill."""
+    asked = work.exceptions.listed(kind=BILL_GONE, limit=None)
+    bills = work.mirror.bills([row["subject_id"] for row in asked]) if asked else {}
+    found: dict[int, int] = {}
+    for row in asked:
+        for matter_id in bills[row["subject_id"]].matter_ids if row["subject_id"] in bills else ():
+            found[matter_id] = found.get(matter_id, 0) + (row["money_cents"] or 0)
+    return found
+
+
+def open_beside(work: Work, bill: Bill) -> set[int]:
+    """The open bills on the matters of this one."""
+    return {one for matter_id in bill.matter_ids for one in work.mirror.open_bill_ids_of_matter(matter_id)} - {bill.id}
 
 
 def _unknown_cents(work: Work, charge: Row, bill: Bill) -> int:

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from orchestrator.domain.bills import GONE, UNISSUED, Bill, BillKind
 from orchestrator.domain.books import DEPOSIT, RECEIVABLE, UNALLOCATED, applied_cents, received_cents
 from orchestrator.domain.gateway import CAME_TO_NOTHING, Transaction, TransactionStatus, TransactionType
+from orchestrator.domain.kinds import Kind
 from orchestrator.domain.lawpay_pages import keys_in, looks_like_ours, parse_reference
 from orchestrator.domain.lawpay_payments import (
     AT_FIRST_SIGHT,
+    BILL_GONE,
     QUESTIONS,
+    TOO_MUCH,
     Asked,
     deviations,
     doubt_about,
@@ -29,7 +32,7 @@ from orchestrator.storage.gateway import to_transaction
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.ask_to_record import ask_to_record, ask_to_take_back
-from orchestrator.usecases.choose_rail import question_key
+from orchestrator.usecases.choose_rail import open_beside, question_key
 from orchestrator.usecases.write_note import write_note
 
 RAIL = Rail.LAWPAY_PAGE
@@ -112,7 +115,8 @@ def _strange(rt: Runtime, work: Work, case: Case) -> tuple[str, ...]:
     said = work.gateway.accounts().get(case.charge.account_id)
     account = rt.settings.trust.account_of(lawpay_id=case.charge.account_id)
     bill = case.bill
-    settled = bill is not None and (bill.balance_cents <= 0 or bill.state in GONE | UNISSUED)
+    gone = bill is not None and bill.state in GONE
+    settled = bill is not None and (gone or bill.balance_cents <= 0 or bill.state in UNISSUED)
     found = deviations(
         case.charge,
         _asked(work, case.link) if case.link is not None else None,
@@ -121,7 +125,8 @@ def _strange(rt: Runtime, work: Work, case: Case) -> tuple[str, ...]:
         settled_at=bill.updated_at if bill is not None and settled else None,
     )
     kept = [code for code in case.row["deviations"] if code in AT_FIRST_SIGHT]
-    return tuple(dict.fromkeys((*kept, *found)))
+    strange = tuple(dict.fromkeys((*kept, *found)))
+    return (*strange, BILL_GONE) if gone and not TOO_MUCH & set(strange) else strange
 
 
 def _asked(work: Work, link: Row) -> Asked:
@@ -155,6 +160,8 @@ def _question(work: Work, case: Case, strange: tuple[str, ...]) -> None:
                 subject=("bill", bill.id) if bill is not None else ("lawpay", row["number"]), money_cents=row["amount_cents"],
             )  # fmt: skip
     work.exceptions.close_all(set(QUESTIONS) - set(strange), question_key(row["id"]))
+    if bill is not None and bill.state in GONE:
+        work.dirty.mark(Kind.BILL, open_beside(work, bill))  # what took its place waits for the answer
 
 
 def _book(rt: Runtime, work: Work, case: Case, strange: Sequence[str]) -> None:
@@ -186,7 +193,7 @@ def _book(rt: Runtime, work: Work, case: Case, strange: Sequence[str]) -> None:
         before = case.link["paid_before_cents"] or 0
         if not recorded(paid_cents=bill.paid_cents, before_cents=before, booked_cents=case.standing, exactly=False):
             ask_to_record(work, row, bill, cents=applied)
-    elif applied < 0:
+    elif applied < 0 and delta < 0:
         write_note(rt, work, "payment_reversed", bill, cents=-applied, fact=f"{row['id']}:{sequence}")
         # A refund may be the firm's own doing, a return is a dispute: nobody is asked again before a person has decided (T28).
         work.exceptions.open(

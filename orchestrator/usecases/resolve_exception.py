@@ -4,9 +4,11 @@ from typing import Any
 
 from orchestrator.domain.bounces import HELD
 from orchestrator.domain.kinds import Kind
+from orchestrator.domain.lawpay_payments import BILL_GONE
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import Rejected
 from orchestrator.storage.repository import Row
+from orchestrator.usecases.choose_rail import open_beside
 from orchestrator.usecases.map_reference import map_reference
 from orchestrator.usecases.note_bounce import ADDRESS
 from orchestrator.usecases.rerun_breaks import provider_of
@@ -56,4 +58,7 @@ def resolve_exception(rt: Runtime, exception_id: int, *, by: str, note: str, dry
             work.links.note(work.links.of_bill(row["subject_id"])[-1]["id"], reason="link_replaced")
         if row["subject_kind"] == Kind.BILL:
             work.dirty.mark(Kind.BILL, [row["subject_id"]])
+        if row["kind"] == BILL_GONE:
+            for bill in work.mirror.bills([row["subject_id"]]).values():
+                work.dirty.mark(Kind.BILL, open_beside(work, bill))
     return row

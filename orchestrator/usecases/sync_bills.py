@@ -16,6 +16,7 @@ from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.answer_requests import answer_requests
 from orchestrator.usecases.ask_for_payment import ask_for_payment
 from orchestrator.usecases.mark_matter import mark_matters
+from orchestrator.usecases.match_lawpay import judge
 from orchestrator.usecases.move_bill import move_along
 from orchestrator.usecases.readdress import readdress
 from orchestrator.usecases.replenish import replenish
@@ -78,6 +79,7 @@ class Bills:
     def gone(self, rt: Runtime, work: Work, ids: Sequence[int]) -> None:
         work.mirror.bill_gone(ids, read_at=work.now)
         for bill in work.mirror.bills(ids).values():
+            self._ask_about_payments(rt, work, bill)
             self._withdraw_request(work, bill)
             self._out_of_the_way(work, bill)
             work.exceptions.close_all(LOUD, f"bill:{bill.id}")
@@ -97,6 +99,8 @@ class Bills:
             work.exceptions.close_all(LOUD, f"bill:{bill.id}")
         if before is not None and before["updated_at"] < bill.updated_at:
             self._look_at_payments(work, bill)
+        if was != bill.state and bill.state in GONE:
+            self._ask_about_payments(rt, work, bill)
         if bill.kind is not BillKind.REVENUE:
             return
         if was != bill.state:
@@ -116,6 +120,12 @@ class Bills:
         if not history:
             mark_matters(rt, work, bill, was=was)
         move_along(rt, work, bill)
+
+    @staticmethod
+    def _ask_about_payments(rt: Runtime, work: Work, bill: Bill) -> None:
+        """What was paid at LawPay for a bill that is void now is a person's, before the next bill asks for it again."""
+        for charge in work.gateway.of_bill(bill.id):
+            judge(rt, work, charge["id"], {bill.id: bill})
 
     @staticmethod
     def _look_at_payments(work: Work, bill: Bill) -> None:

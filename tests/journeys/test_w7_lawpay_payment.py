@@ -17,6 +17,7 @@ from orchestrator.usecases.choose_rail import less_paid_elsewhere, record_key
 from orchestrator.usecases.plan_draws import consider
 from orchestrator.usecases.poll_lawpay import Reading, apply
 from orchestrator.usecases.reconcile import account_named, reconcile
+from orchestrator.usecases.resolve_exception import resolve_exception
 from orchestrator.usecases.show_payments import show_payment, show_payments
 from orchestrator.usecases.show_runs import show_run
 from tests.firm import Died, dying_at, open_firm
@@ -723,4 +724,53 @@ def test_while_a_long_poll_is_under_way_ticks_leave_it_to_it_and_a_ring_waits(fi
     firm.work()
     assert polls("ready") == []
     assert len(firm.sandbox.lawpay_requests()) > before
+    firm.check()
+
+
+# ── a bill that is void while its payment is under way ──
+
+
+@pytest.fixture
+def void(firm):
+    """The client has paid; before the money is there, the bill is void, and its work is billed anew."""
+    bill = firm.mailed_bill()
+    payment = pay(firm, page_of(firm, bill))
+    firm.sandbox.act("void_bill", id=bill["id"])
+    again = firm.issued_bill()
+    firm.later(minutes=16)
+    firm.later(minutes=2)
+    return payment, again
+
+
+def test_F63_the_bill_that_takes_the_place_of_a_paid_and_void_one_is_not_asked_for_until_a_person_has_spoken(
+    firm, void
+):
+    payment, again = void
+    firm.later(days=1)
+    assert len(firm.mails()) == 1
+    assert silence(firm, again) == "payment_in_question"
+    assert questions(firm) == {"lawpay_bill_gone": 1}
+    assert books(firm, payment) == {"bank:operating": 60_000, "unallocated": -60_000}
+    assert tasks(firm, "LawPay") == []
+    assert drawable(firm, again)[0] == 0
+    firm.sandbox.act("record_payment", id=again["id"])
+    firm.later(minutes=16)
+    with firm.rt.read() as work:
+        [asked] = work.exceptions.listed(kind="lawpay_bill_gone")
+    resolve_exception(firm.rt, asked["id"], by="iris", note="it is for the next bill")
+    firm.later(minutes=16)
+    assert len(firm.mails()) == 1
+    assert questions(firm) == {}
+    firm.check()
+
+
+def test_F63_once_the_payment_of_a_void_bill_went_back_the_next_bill_is_asked_for(firm, void):
+    payment, again = void
+    firm.later(days=1)
+    firm.sandbox.act("lawpay_refund", id=payment["id"])
+    seen(firm)
+    firm.later(minutes=2)
+    assert questions(firm) == {}
+    assert page_of(firm, again)["state"] == "live"
+    assert len(firm.mails()) == 2
     firm.check()
