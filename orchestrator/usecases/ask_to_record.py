@@ -33,9 +33,17 @@ def ask_to_record(work: Work, charge: Row, bill: Bill, *, cents: int) -> None:
         text=(
             f"{amount} were paid for invoice {bill.number} on our LawPay page (transaction {charge['id']}), and Clio does not "
             "know it. Please record the payment on the bill in Clio (Bills, Record payment), into the account it went to. "
-            "Until then nobody asks the client for it again."
+            f"Until then nobody asks the client for it again.{_above(charge, bill, cents)}"
         ),
     )  # fmt: skip
+
+
+def _above(charge: Row, bill: Bill, cents: int) -> str:
+    """What came in above what is open by now: the client's, on no bill by itself (T5)."""
+    if cents <= bill.balance_cents:
+        return ""
+    open_, over = (Money(part, charge["currency"]) for part in (bill.balance_cents, cents - bill.balance_cents))
+    return f" Only {open_} are open on the bill now: {over} are the client's, to be refunded at LawPay or entered as credit."
 
 
 def ask_to_take_back(work: Work, charge: Row, bill: Bill, *, cents: int, sequence: int) -> None:

@@ -111,7 +111,9 @@ class Payments:
             ("payment_unmatched", received and link is None and not payment.bill_ids, "was received and names no bill"),
             (
                 "payment_amount_differs",
-                received and link is not None and payment.amount_cents != link["amount_cents"],
+                received
+                and link is not None
+                and (payment.amount_cents, payment.currency) != (link["amount_cents"], link["currency"]),
                 "is not what its link asked for",
             ),
             (

@@ -120,6 +120,17 @@ def test_one_task_asks_for_it_to_be_recorded_and_the_bill_keeps_silent_until_it_
     firm.check()
 
 
+def test_T5_what_came_in_above_what_is_open_by_now_is_told_to_be_the_client_s(firm):
+    bill = firm.mailed_bill()
+    pay(firm, page_of(firm, bill))
+    firm.sandbox.act("credit_bill", id=bill["id"], amount=100.01)
+    firm.later(minutes=16)
+    firm.later(days=1)
+    [task] = tasks(firm, "Record the LawPay payment")
+    assert "Only 499.99 USD are open on the bill now: 100.01 USD are the client's" in task["description"]
+    firm.check()
+
+
 def test_a_payment_that_was_recorded_before_we_heard_of_it_needs_no_task(firm):
     bill = firm.mailed_bill()
     page = page_of(firm, bill)

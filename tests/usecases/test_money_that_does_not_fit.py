@@ -1,7 +1,12 @@
 """F65, F69, F41: exact to the cent, or a person's; nothing rounded, nothing guessed, nothing asked for that cannot be right."""
 
+from dataclasses import replace
+
 import pytest
 
+from orchestrator.domain.topics import Urgency
+from orchestrator.usecases import sync_bills
+from orchestrator.usecases.sync_payments import Payments, Reading
 from tests.firm import open_firm
 
 LINKS = "POST /clio_payments/links"
@@ -97,6 +102,19 @@ def test_F69_a_bill_in_another_currency_is_refused_before_anything_is_sent(sandb
         assert firm.exceptions() == {"currency_mismatch": 1}
         assert firm.mails() == []
         firm.check()
+
+
+def test_F69_T50_a_payment_of_the_same_figure_in_another_currency_is_not_what_the_link_asked_for(firm):
+    firm.mailed_bill()
+    paid = firm.sandbox.act("pay_link", link_id=firm.links()[0]["id"], settle_after_seconds=0)
+    firm.later(minutes=16)
+    assert firm.exceptions() == {}
+    [payment] = firm.rt.practice(Urgency.MONEY).payments([paid["id"]])
+    foreign = replace(payment, currency="CAD")
+    with firm.rt.uow() as work:
+        bills = sync_bills.Bills().complete(firm.rt, firm.rt.practice(Urgency.MONEY), ())
+        Payments().apply(firm.rt, work, Reading([foreign], bills))
+    assert firm.exceptions() == {"payment_amount_differs": 1}
 
 
 def test_F69_a_bill_of_nothing_asks_for_nothing(firm):

@@ -162,6 +162,14 @@ def test_T38_without_a_word_of_the_bank_nothing_is_equal(here):
     assert not said["equal"]
 
 
+def test_T38_the_bank_s_figure_is_its_statement_s_and_not_what_lines_or_ledger_come_to(here):
+    here.sees(clio(1, 1000, 2), bank("b1", 1000, 3))
+    here.statement(990)
+    said = here.run()["statement"]
+    assert (said["bank_cents"], said["book_cents"], said["bank_difference_cents"]) == (990, 1000, -10)
+    assert not said["equal"]
+
+
 def test_T42_the_same_facts_find_the_run_that_has_decided(firm):
     firm.sees(clio(1, 100, 2), bank("b1", 100, 2))
     firm.statement(100)
