@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from orchestrator.domain.reasons import meaning
-from orchestrator.domain.reminders import Audience, LetterState, ReminderState
+from orchestrator.domain.reminders import Audience, LetterState, ReminderState, Step
 from orchestrator.domain.silence import Quiet
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import Rejected
@@ -35,6 +35,9 @@ def preview_reminders(rt: Runtime, on: date, *, seen: Seen = lambda _done, _of: 
     letters: dict[int, list[Judged]] = defaultdict(list)
     tasks, silent = [], []
     for one in judged:
+        # Of a bill that never arrived the step that is judged says it all.
+        for step, why in one.early if one.facts.standing.delivered else ():
+            silent.append(_bill(one, on) | _named(step) | {"reasons": [_reason(why)]})
         if one.step is None:
             continue
         client = one.bill.client
@@ -112,12 +115,16 @@ def _bill(one: Judged, on: date) -> dict[str, Any]:
     due_on = one.facts.sequence.due_on(one.bill)
     return {
         "bill_id": one.bill.id, "bill_number": one.bill.number, "client_name": one.bill.client.name if one.bill.client else None,
-        "step": one.step.key if one.step is not None else None,
-        "action": one.step.action if one.step is not None else None,
-        "template": one.step.template if one.step is not None else None,
+        **_named(one.step),
         "amount_cents": one.bill.open_cents, "currency": one.bill.currency, "due_on": due_on,
         "days_overdue": (on - due_on).days if due_on is not None else None,
     }  # fmt: skip
+
+
+def _named(step: Step | None) -> dict[str, Any]:
+    if step is None:
+        return dict.fromkeys(("step", "action", "template"))
+    return {"step": step.key, "action": step.action, "template": step.template}
 
 
 def _reason(quiet: Quiet) -> dict[str, Any]:

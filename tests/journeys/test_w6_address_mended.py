@@ -1,11 +1,14 @@
 """F71, F76: a bill's message reached nobody, and then the client's address is mended at Clio: it goes there, once."""
 
+from datetime import date
+
 import pytest
 
 from orchestrator.domain.bounces import Bounced, Report
 from orchestrator.domain.kinds import Kind
 from orchestrator.storage.bounces import key_of
 from orchestrator.usecases.note_bounce import note_bounce, release_address, show_bounces
+from orchestrator.usecases.preview_reminders import preview_reminders
 from orchestrator.usecases.show_bills import show_bill
 from tests.databases import either_url
 from tests.firm import open_firm
@@ -311,6 +314,11 @@ def test_F76_reminders_of_a_bill_that_was_not_delivered_count_from_the_day_on_wh
     assert firm.exceptions() == {}
     firm.later(days=1)
     assert set(steps(firm, bill).values()) == {("silent", "delivered_late")}
+    told = preview_reminders(firm.rt, date(2026, 4, 8))["silent"]
+    assert {one["step"]: str(one["reasons"][0]["until"]) for one in told} == {
+        "overdue-7": "2026-04-12",
+        "overdue-21": "2026-04-26",
+    }
     for _ in range(26):
         firm.later(days=1)
     chased = [(mail["at"][:10], mail["headers"]["X-Orchestrator-Step"]) for mail in firm.mails()][2:]
