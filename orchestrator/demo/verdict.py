@@ -141,13 +141,13 @@ def _lost(oracle: Facts, books: Books) -> Iterator[Finding]:
 def _unexplained(oracle: Facts, books: Books) -> Iterator[Finding]:
     for step in oracle["unanswered"]:
         came = f"Bill {step['number']} came to {step['step']} on {step['on']}: nothing was sent"
-        bill, last = step["bill_id"], books.steps.get((step["bill_id"], step["step"]))
-        if last is None:
+        bill, on = step["bill_id"], date.fromisoformat(step["on"])
+        reason = books.told.get((bill, on), books.steps.get((bill, step["step"])))
+        if reason is None:
             yield Finding("unexplained_silence", f"{came}, and nothing says why.")
-        elif (reason := books.told.get((bill, date.fromisoformat(step["on"])), last)) not in step["stood"]:
-            yield Finding(
-                "unexplained_silence", f"{came} because {meaning(reason)}, which the record does not bear out."
-            )
+        elif reason not in step["stood"]:
+            why = f"because {meaning(reason)}, which the record does not bear out"
+            yield Finding("unexplained_silence", f"{came} {why}.")
 
 
 def _untrusted(oracle: Facts, books: Books) -> Iterator[Finding]:

@@ -127,7 +127,8 @@ class Hindrances:
     def mail_returned(self, entry: Facts) -> None:
         self.returned.add(entry["id"])
         for bill, _ in about(entry):
-            self.bounces[self.bills[bill].facts[-1]["client_id"]].hear(entry)
+            for facts in self.bills[bill].facts[-1:]:
+                self.bounces[facts["client_id"]].hear(entry)
 
     def credit_moved(self, entry: Facts) -> None:
         self.credits[entry["client_id"]][entry["id"]].hear(entry)

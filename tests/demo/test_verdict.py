@@ -117,6 +117,7 @@ def test_a_step_is_explained_by_what_was_said_on_its_day_and_not_by_what_came_la
     assert kinds(oracle, Books(steps=steps)) == ["unexplained_silence"]
     assert kinds(oracle, Books(steps=steps, told={(7, date(2026, 4, 8)): "payment_promised"})) == []
     assert kinds(oracle, Books(steps=steps, told={(7, date(2026, 4, 9)): "payment_promised"})) != []
+    assert kinds(oracle, Books(told={(7, date(2026, 4, 8)): "payment_promised"})) == []
 
 
 def test_a_step_that_nothing_answered_is_explained_by_its_own_stored_reason_alone():
