@@ -51,16 +51,16 @@ class Breaks(Repository):
             )
         return found
 
-    def add(self, rows: Sequence[Mapping[str, Any]]) -> list[sa.RowMapping]:
-        """New breaks, in the order given."""
-        found: list[sa.RowMapping] = []
+    def add(self, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+        """The ids of new breaks, in the order given."""
+        found: list[int] = []
         for start in range(0, len(rows), CHUNK):
             values = [
                 {"state": "open", "opened_at": self.now, "updated_at": self.now, **row}
                 for row in rows[start : start + CHUNK]
             ]
-            added = sa.insert(breaks).returning(breaks, sort_by_parameter_order=True)
-            found += self.connection.execute(added, values).mappings()
+            added = sa.insert(breaks).returning(breaks.c.id, sort_by_parameter_order=True)
+            found += self.connection.execute(added, values).scalars()
         return found
 
     def again(self, rows: Sequence[Mapping[str, Any]]) -> None:

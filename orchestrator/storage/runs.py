@@ -4,7 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, cast
+from operator import itemgetter
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 
@@ -27,6 +28,8 @@ from orchestrator.storage.tables import (
 
 MOST_ALIKE = 1000
 """Candidates that are looked at for a few hundred movements: what has more of them is nobody's certain partner."""
+
+Sorted = TypeVar("Sorted", bound=tuple[Any, ...])
 
 Seen = sa.FromClause
 """The table of movements, or an alias of it."""
@@ -197,17 +200,8 @@ class Runs(Repository):
         named = sa.and_(_line(window, line), line.c.link == movements.c.external_id)
         chosen = sa.select(*own, *theirs).select_from(movements.outerjoin(line, named))
         mine = chosen.where(_payment(window, movements), movements.c.id > after)
-        while True:
-            looks = cast(list[Look], self.tuples(mine.order_by(movements.c.id).limit(size)))
-            if len(looks) < size:
-                return looks, None
-            last = looks[-1][0]
-            # Its other lines may not have been read any more.
-            while looks and looks[-1][0] == last:
-                looks.pop()
-            if looks:
-                return looks, looks[-1][0]
-            size *= 2
+        looks, end = _whole(lambda size: self.tuples(mine.order_by(movements.c.id).limit(size)), _first, size)
+        return cast(list[Look], looks), end
 
     def linked(self, window: Window, ids: Collection[int]) -> list[Item]:
         """These movements of the processors and all ledger lines that name them, as complete groups."""
@@ -241,21 +235,53 @@ class Runs(Repository):
         theirs = [line.c[name] for name in (*LOOKED_AT_IN_LINE, "on")]
         both = movements.join(line, sa.and_(_line(window, line), _same_text(line, text)))
         chosen = sa.select(*own, *theirs).select_from(both).where(nobody_else)
-        found = [row for part in _parts(ids, LOOKS) for row in self.tuples(chosen.where(movements.c.id.in_(part)))]
-        near = [row[:-1] for row in found if abs((_day(row[1]) - _day(row[-1])).days) <= SAME_REFERENCE_DAYS]
-        return sorted(cast(list[Look], near))
+        found = (row for part in _parts(ids, LOOKS) for row in self.tuples(chosen.where(movements.c.id.in_(part))))
+        return [look for look, _ in _near(found)]
+
+    def bank_looks(
+        self, window: Window, run_id: int, after: int, size: int
+    ) -> tuple[list[tuple[Look, Any]], int | None]:
+        """The next open ledger lines of the bank's leg, by id, each with the one line of the bank that has its reference.
+
+        That one stands where a `Look` has a payment, the ledger line where it has a line; beside it the day on which that
+        settled. Only where nobody else has that reference; and where they end.
+        """
+        line, other, twin = movements.alias("line"), movements.alias("other"), unmatched.alias("twin")
+        text = unmatched.c.reference
+        pool = sa.and_(unmatched.c.run_id == run_id, unmatched.c.leg == Leg.BANK, unmatched.c.state == "open")
+        mine = sa.and_(pool, unmatched.c.right == 0, unmatched.c.movement_id > after)
+        of_bank = sa.and_(within(window), movements.c.source == Source.BANK, _same_text(movements, text))
+        nobody_else = ~sa.or_(
+            _is_matched(run_id, Leg.BANK),
+            _is(
+                twin.c.run_id == run_id, twin.c.leg == Leg.BANK, twin.c.reference == text,
+                twin.c.movement_id != unmatched.c.movement_id,
+            ),
+            _is(
+                within(window, other), other.c.source == Source.BANK, _same_text(other, text),
+                other.c.id != movements.c.id,
+            ),
+        )  # fmt: skip
+        own = [movements.c[name] for name in LOOKED_AT]
+        theirs = [line.c[name] for name in LOOKED_AT_IN_LINE]
+        both = unmatched.join(line, line.c.id == unmatched.c.movement_id).join(movements, of_bank)
+        chosen = sa.select(*own, *theirs, unmatched.c.on).select_from(both).where(mine, nobody_else)
+        found = self.tuples(chosen.order_by(unmatched.c.movement_id).limit(size))
+        return _near(found), found[-1][9] if len(found) == size else None
 
     def unseen(self, window: Window, run_id: int, after: int, size: int) -> list[Item]:
         """The next lines of Clio's ledger, by id, that are neither matched with a payment nor in the pool: they name none."""
-        matched = _is(matches.c.run_id == run_id, matches.c.leg == Leg.PROCESSOR, matches.c.right_id == movements.c.id)
         pool = sa.and_(unmatched.c.run_id == run_id, unmatched.c.leg == Leg.PROCESSOR)
-        known = sa.or_(matched, _is(pool, unmatched.c.movement_id == movements.c.id))
+        known = sa.or_(
+            _is_matched(run_id, Leg.PROCESSOR), _is(pool, unmatched.c.movement_id == movements.c.id)
+        )  # fmt: skip
         mine = _rights().where(_line(window, movements), movements.c.id > after, ~known)
         return self._items(mine.order_by(movements.c.id).limit(size))
 
-    def at_bank(self, window: Window, after: str, size: int) -> list[Item]:
-        """The next lines of the bank, by name: in this order the index has them side by side, among far more of the others."""
-        mine = _rights().where(within(window), movements.c.source == Source.BANK, movements.c.external_id > after)
+    def at_bank(self, window: Window, run_id: int, after: str, size: int) -> list[Item]:
+        """The next lines of the bank that are not matched, by name: so the index has them, side by side."""
+        of_bank = sa.and_(within(window), movements.c.source == Source.BANK, movements.c.external_id > after)
+        mine = _rights().where(of_bank, ~_is_matched(run_id, Leg.BANK))
         return self._items(mine.order_by(movements.c.external_id).limit(size))
 
     def bank_credits(self, window: Window) -> list[tuple[int, date, int]]:
@@ -296,14 +322,7 @@ class Runs(Repository):
         elif rule.both:
             across = sa.and_(pool, named == key, other.c.right == 1 - unmatched.c.right)
             chosen = chosen.where(sa.exists(sa.select(sa.literal(1)).where(across)))
-        while True:
-            found = self._items(chosen.order_by(key).limit(size))
-            if len(found) < size:
-                return found, None
-            complete = [item for item in found if item.key != found[-1].key]
-            if complete:
-                return complete, complete[-1].key
-            size *= 2
+        return _whole(lambda size: self._items(chosen.order_by(key).limit(size)), _first, size)
 
     def leftovers(self, run_id: int, leg: Leg, after: int, size: int) -> list[Item]:
         """The next open movements of a leg, by id."""
@@ -406,38 +425,32 @@ class Runs(Repository):
         self.add_all(matches, ("rule", "left_id", "right_id", "on"), rows, run_id=run_id, leg=leg.value)
         return Counter(row[0] for row in rows)
 
-    def keep_pairs(self, run_id: int, rule: str, pairs: Sequence[tuple[int, int, Any]]) -> None:
-        """What a first look at payments found: by far the most rows of a run."""
-        self.add_all(
-            matches, ("left_id", "right_id", "on"), pairs, run_id=run_id, leg=Leg.PROCESSOR.value, rule=rule
-        )  # fmt: skip
+    def keep_pairs(self, run_id: int, leg: Leg, rule: str, pairs: Sequence[tuple[int, int, Any]]) -> None:
+        """What was clear at the first look: by far the most rows of a run."""
+        self.add_all(matches, ("left_id", "right_id", "on"), pairs, run_id=run_id, leg=leg.value, rule=rule)
 
     def matched_on(
         self, run_id: int, days: Mapping[str, Collection[date]], after: int, size: int
-    ) -> list[tuple[int, Item]]:  # fmt: skip
-        """The next ledger lines that are matched with a movement of these days of a processor, each with its match's id."""
+    ) -> tuple[list[Item], int | None]:
+        """The next ledger lines that are matched with a movement of these days of a processor, by id; and where they end."""
         left = movements.alias("taken")
         compared = [{"on": matches.c.on}.get(name, movements.c[name]) for name in COMPARED]
-        chosen = sa.select(sa.literal_column("''"), sa.literal_column("0"), movements.c.id, *compared, matches.c.id)
+        chosen = sa.select(sa.literal_column("''"), sa.literal_column("0"), movements.c.id, *compared)
         both = matches.join(movements, movements.c.id == matches.c.right_id).join(left, left.c.id == matches.c.left_id)
-        joined = chosen.select_from(both)
-        mine = joined.where(matches.c.run_id == run_id, matches.c.leg == Leg.PROCESSOR, matches.c.id > after)
+        mine = sa.and_(matches.c.run_id == run_id, matches.c.leg == Leg.PROCESSOR, matches.c.right_id > after)
         # Lines that move money inside the account stand on both sides of their match, and reach no bank.
-        mine = mine.where(matches.c.rule.not_in(["client_level_draw", "internal_transfer"]))
+        inside = matches.c.rule.in_(["client_level_draw", "internal_transfer"])
         theirs = [sa.and_(left.c.source == source, matches.c.on.in_(of)) for source, of in sorted(days.items())]
-        mine = mine.where(sa.or_(*theirs, matches.c.on == NOT_YET, movements.c.amount_cents < 0))
-        rows = self.tuples(mine.order_by(matches.c.id).limit(size))
-        return [(row[-1], _item(row[:-1])) for row in rows]
+        open_ = sa.or_(*theirs, matches.c.on == NOT_YET, movements.c.amount_cents < 0)
+        joined = chosen.select_from(both).where(mine, ~inside, open_).order_by(matches.c.right_id)
+        found, end = _whole(lambda size: self._items(joined.limit(size)), lambda item: item.id, size)
+        # A line that is the sum of several payments is one line.
+        return list({item.id: item for item in found}.values()), end
 
     def matches_of(self, run_id: int, after: int = 0, size: int = 5000) -> list[Row]:
         """The next matches of a run, in the order in which it found them."""
         mine = sa.and_(matches.c.run_id == run_id, matches.c.id > after)
         return self.rows(sa.select(matches).where(mine).order_by(matches.c.id).limit(size))
-
-    def about(self, run_id: int, movement_ids: Collection[int]) -> list[Row]:
-        """The matches that these movements stand in."""
-        one = sa.or_(matches.c.left_id.in_(movement_ids), matches.c.right_id.in_(movement_ids))
-        return self.rows(sa.select(matches).where(matches.c.run_id == run_id, one).order_by(matches.c.id))
 
     def keep_differences(self, run_id: int, found: Sequence[Mapping[str, Any]]) -> None:
         """The same difference twice is one."""
@@ -727,6 +740,8 @@ class Runs(Repository):
 
     def bank_cents(self, account: str, after: date, until: date, upto: int) -> int:
         """What the bank's own lines of these days come to, `after` excluded."""
+        if after >= until:
+            return 0
         total = sa.func.coalesce(sa.func.sum(movements.c.amount_cents), 0)
         mine = sa.and_(movements.c.account == account, movements.c.source == Source.BANK, visible(upto))
         days = sa.and_(movements.c.on > after, movements.c.on <= until)
@@ -775,6 +790,35 @@ def _same(item: Item, row: Row) -> bool:
     )
 
 
+def _near(found: Iterable[tuple[Any, ...]]) -> list[tuple[Look, Any]]:
+    """Looks in order of id, each with the other side's day, as far as the two days are near enough for one reference."""
+    return [
+        (cast(Look, look), on)
+        for *row, on in sorted(found)
+        if abs((_day((look := tuple(row))[1]) - _day(on)).days) <= SAME_REFERENCE_DAYS
+    ]
+
+
+def _whole(read: Callable[[int], list[Sorted]], key: Callable[[Sorted], Any], size: int) -> tuple[list[Sorted], Any]:
+    """The next whole groups of rows that come sorted by a key, and the last key; None when these were the last.
+
+    What comes last may go on beyond what was read.
+    """
+    while True:
+        rows = read(size)
+        if len(rows) < size:
+            return rows, None
+        last, whole = key(rows[-1]), size - 1
+        while whole and key(rows[whole - 1]) == last:
+            whole -= 1
+        if whole:
+            return rows[:whole], key(rows[whole - 1])
+        size *= 2
+
+
+_first = itemgetter(0)
+
+
 def _rights() -> sa.Select[Any]:
     """Movements as items of the right side, in a group of nobody's yet."""
     return sa.select(
@@ -808,6 +852,11 @@ def _same_text(of: Seen, text: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
 
 def _is(*where: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     return sa.exists(sa.select(sa.literal(1)).where(*where))
+
+
+def _is_matched(run_id: int, leg: Leg) -> sa.ColumnElement[bool]:
+    """Whether a run has matched a movement, on the right of a leg."""
+    return _is(matches.c.run_id == run_id, matches.c.leg == leg, matches.c.right_id == movements.c.id)
 
 
 def _filled(key: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:

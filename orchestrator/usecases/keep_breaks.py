@@ -21,6 +21,7 @@ def keep_breaks(rt: Runtime, work: Work, run: Row, account: FirmAccount) -> None
     owner = next(iter(rt.settings.trust.reviewers), None)
     standing = work.breaks.known(account.key)
     seen: set[str] = set()
+    opened: list[tuple[int, str]] = []
     for page in work.runs.differences_in_pages(run["id"]):
         # What only follows from another asks for nobody: it is looked at with its root.
         said = [{name: row[name] for name in SAID} | {"run_id": run["id"]} for row in page if row["root"] is None]
@@ -37,28 +38,29 @@ def keep_breaks(rt: Runtime, work: Work, run: Row, account: FirmAccount) -> None
         work.exceptions.open_new(
             [
                 {
-                    "kind": f"break_{row['kind']}", "key": row["id"], "summary": f"{account.key}: {row['cause']}.",
-                    "subject": ("break", row["id"]), "money_cents": row["money_cents"],
+                    "kind": f"break_{row['kind']}", "key": ident, "summary": f"{account.key}: {row['cause']}.",
+                    "subject": ("break", ident), "money_cents": row["money_cents"],
                 }
-                for row in added
+                for ident, row in zip(added, new, strict=True)
                 if BREAKS[row["kind"]].asks
             ]
         )  # fmt: skip
-        _say(work, "opened", run, added)
+        opened += [(ident, row["kind"]) for ident, row in zip(added, new, strict=True)]
         work.breaks.again(
             [row | {"break_id": standing[row["fingerprint"]]} for row in said if row["fingerprint"] in standing]
         )
+    _say(work, "opened", run, opened)
     over = work.breaks.by_id([ident for fingerprint, ident in standing.items() if fingerprint not in seen])
     work.breaks.settle([row["id"] for row in over])
     for row in over:
         work.exceptions.close(f"break_{row['kind']}", row["id"])
-    _say(work, "settled", run, over)
+    _say(work, "settled", run, [(row["id"], row["kind"]) for row in over])
 
 
-def _say(work: Work, what: str, run: Row, rows: Sequence[Row]) -> None:
-    """A line for each break, as long as a person could read them; the run itself has all."""
-    for row in rows[:MOST_LINES]:
-        work.audit.line(f"break_{what}", "break", row["id"], kind=row["kind"], run=run["id"])
-    if len(rows) > MOST_LINES:
-        ids = [row["id"] for row in rows[MOST_LINES:]]
+def _say(work: Work, what: str, run: Row, breaks: Sequence[tuple[int, str]]) -> None:
+    """A line for each break, by id and kind, as long as a person could read them; the run itself has all."""
+    for ident, kind in breaks[:MOST_LINES]:
+        work.audit.line(f"break_{what}", "break", ident, kind=kind, run=run["id"])
+    if len(breaks) > MOST_LINES:
+        ids = [ident for ident, _ in breaks[MOST_LINES:]]
         work.audit.line(f"breaks_{what}", "run", run["id"], first=min(ids), last=max(ids), count=len(ids))

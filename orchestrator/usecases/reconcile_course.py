@@ -109,7 +109,8 @@ class Course:
 
     def _all_phases(self) -> Sequence[Callable[[Any], Any]]:
         by_leg = {leg: [partial(self._climb, rule) for rule in LADDER[1:] if rule.leg is leg] for leg in Leg}
-        bank = [self._settle, self._uncleared, self._pass_on, self._bank_lines, *by_leg[Leg.BANK], self._slips]
+        ours = [self._settle, self._uncleared, self._pass_on]
+        bank = [*ours, self._bank_references, self._bank_lines, *by_leg[Leg.BANK], self._slips]
         return [
             self._link,
             self._ledger,
@@ -138,7 +139,7 @@ class Course:
         self._hear(looks)
         named = self._named_as(self._contradictable(looks))
         found = matching.clean(looks, named)
-        self._keep_pairs(LADDER[0].name, found.pairs)
+        self._keep_pairs(Leg.PROCESSOR, LADDER[0].name, found.pairs)
         verdict = matching.decide(LADDER[0], self._work.runs.linked(self._window, found.rest), named)
         self._keep(Leg.PROCESSOR, verdict)
         self._pool(Leg.PROCESSOR, verdict.left_over)
@@ -183,12 +184,12 @@ class Course:
         """Match payments that no line names with the only line of their reference; returns which."""
         looks = self._work.runs.second_looks(self._window, alone)
         pairs = matching.clean(looks, self._named_as(self._contradictable(looks))).pairs
-        self._keep_pairs("exact_reference", pairs)
+        self._keep_pairs(Leg.PROCESSOR, "exact_reference", pairs)
         return {ident for ident, _, _ in pairs}
 
-    def _keep_pairs(self, rule: str, pairs: Sequence[tuple[int, int, Any]]) -> None:
-        self._work.runs.keep_pairs(self._run["id"], rule, pairs)
-        self._count(Leg.PROCESSOR, {rule: len(pairs)})
+    def _keep_pairs(self, leg: Leg, rule: str, pairs: Sequence[tuple[int, int, Any]]) -> None:
+        self._work.runs.keep_pairs(self._run["id"], leg, rule, pairs)
+        self._count(leg, {rule: len(pairs)})
         self._chain(array("q", [ident for one, other, _ in pairs for ident in (one, other)]).tobytes())
 
     def _ledger(self, after: int | None) -> int | None:
@@ -252,12 +253,11 @@ class Course:
                 lines = [matching.Match(rule, (), (one,), day) for one, days in sorted(fits.items()) for day in days]
                 self._remember(Leg.BANK, lines, ())
                 cleared |= {f"{source}|{line.on}" for line in lines}
-                taken |= fits.keys()
         arrived = {line.id: line for line in free}
         for source, fits in short.items():
             for ident, (day,) in sorted(fits.items()):
                 self._net(arrived[ident], day, by_source[source][day])
-        self._place |= {"cleared": sorted(cleared), "batched": sorted(taken)}
+        self._place["cleared"] = sorted(cleared)
 
     def _net(self, line: Credit, day: date, gross: int) -> None:
         got = matching.dollars(line.amount_cents)
@@ -272,9 +272,9 @@ class Course:
         for named in self._place["days"].keys() - cleared:
             source, _, day = named.partition("|")
             uncleared.setdefault(source, []).append(date.fromisoformat(day))
-        found = self._work.runs.matched_on(self._run["id"], uncleared, after or 0, PAGE)
-        self._pool(Leg.BANK, [item for _, item in found])
-        return found[-1][0] if len(found) == PAGE else None
+        items, end = self._work.runs.matched_on(self._run["id"], uncleared, after or 0, PAGE)
+        self._pool(Leg.BANK, items)
+        return end
 
     def _pass_on(self, after: int | None) -> int | None:
         """Ledger lines that the processor does not know: the bank must. And those it contradicts, unless a day's sum has them."""
@@ -317,10 +317,19 @@ class Course:
         carried = self._work.runs.carried(self._window.carried_from, leg, old)
         return [item for item in items if item.id not in old or item.id in carried]
 
+    def _bank_references(self, after: int | None) -> int | None:
+        """Ledger lines and the only line of the bank that has their reference."""
+        looks, end = self._work.runs.bank_looks(self._window, self._run["id"], after or 0, PAGE)
+        days = {look[9]: on for look, on in looks}
+        found = matching.clean((look for look, _ in looks), {})
+        pairs = [(line, ident, days[line]) for ident, line, _ in found.pairs]
+        self._keep_pairs(Leg.BANK, "exact_reference", pairs)
+        self._work.runs.leave(self._run["id"], Leg.BANK, [line for line, _, _ in pairs])
+        return end
+
     def _bank_lines(self, after: str | None) -> str | None:
-        items = self._work.runs.at_bank(self._window, after or "", PAGE)
-        batched = set(self._place["batched"])
-        self._pool(Leg.BANK, [item for item in items if item.id not in batched])
+        items = self._work.runs.at_bank(self._window, self._run["id"], after or "", PAGE)
+        self._pool(Leg.BANK, items)
         return items[-1].external_id if len(items) == PAGE else None
 
     def _slips(self, _after: None) -> None:

@@ -267,6 +267,39 @@ def test_F74_only_one_payment_and_one_line_of_a_reference_are_a_pair_and_an_id_c
     assert (said["matches"], [one["kind"] for one in said["breaks"]]) == (matched, breaks)
 
 
+CHEQUE = clio(1, -700, 5, reference="CHK 7")
+CASHED = bank("b1", -700, 9, reference="chk-007")
+AT_BANK_BY_REFERENCE = {
+    "one of each": ([CHEQUE, CASHED], {"bank.exact_reference": 1}, []),
+    "of another amount": ([CHEQUE, bank("b1", -650, 9, reference="chk 7")], {}, ["amount_differs"]),
+    "cashed twice": ([CHEQUE, CASHED, bank("b2", -700, 9, reference="CHK7")], {}, ["duplicate"]),
+    "drawn twice": ([CHEQUE, clio(2, -700, 5, reference="chk.7"), CASHED], {}, ["duplicate"]),
+    "a fee at a client's cost": (
+        [CHEQUE, replace(CASHED, kind=MovementKind.FEE)], {"bank.exact_reference": 1}, ["fee_from_trust"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", AT_BANK_BY_REFERENCE)
+def test_F74_only_one_ledger_line_and_one_of_the_bank_s_of_a_reference_are_a_pair(firm, case):
+    movements, matched, breaks = AT_BANK_BY_REFERENCE[case]
+    firm.sees(clio(9, 5000, 1, status=MovementStatus.SETTLED), *movements)
+    firm.statement(0)
+    said = firm.run()
+    assert said["matches"] == matched
+    assert [one["kind"] for one in said["breaks"] if one["kind"] != "missing_at_bank"] == breaks
+
+
+def test_T35_a_line_that_is_the_sum_of_two_payments_is_on_its_way_to_the_bank_once(firm):
+    firm.knows(M1=5)
+    firm.sees(lawpay("ch_1", 400, 30, "M1"), lawpay("ch_2", 600, 30, "M1"), clio(1, 1000, 30))
+    firm.statement(0)
+    said = firm.run()
+    assert said["matches"] == {"processor.sum": 2}
+    assert [one["external_id"] for one in said["outstanding"]] == ["1"]
+    assert (said["statement"]["deposits_cents"], said["statement"]["equal"]) == (1000, True)
+
+
 def test_T42_deciding_again_from_nothing_says_the_same(tmp_path):
     digests = []
     for name in "ab":
