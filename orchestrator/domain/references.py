@@ -119,7 +119,7 @@ def id_in(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= LONGEST_ID else None
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=10_000)
 def normalise(text: str) -> str:
     """The same for whatever differs only in case, spaces, punctuation or leading zeros.
 

@@ -45,9 +45,6 @@ COMPARED = ("source", "external_id", "amount_cents", "on", "kind", "status", "re
 """What a rule sees of a movement, in the order of `Item`."""
 
 
-LOOKS = 5000
-"""Payments of one second look: their ids are bound values of one statement."""
-
 LOOKED_AT = ("id", "on", "amount_cents", "status", "kind", "source", "reference", "matter_id", "external_id")
 LOOKED_AT_IN_LINE = ("id", "amount_cents", "status", "matter_id")
 """What a first look sees of a payment, and of a ledger line, in the order of `Look`."""
@@ -235,7 +232,7 @@ class Runs(Repository):
         theirs = [line.c[name] for name in (*LOOKED_AT_IN_LINE, "on")]
         both = movements.join(line, sa.and_(_line(window, line), _same_text(line, text)))
         chosen = sa.select(*own, *theirs).select_from(both).where(nobody_else)
-        found = (row for part in _parts(ids, LOOKS) for row in self.tuples(chosen.where(movements.c.id.in_(part))))
+        found = (row for part in _parts(ids) for row in self.tuples(chosen.where(movements.c.id.in_(part))))
         return [look for look, _ in _near(found)]
 
     def bank_looks(
@@ -869,6 +866,11 @@ def _day(on: Any) -> date:
 
 
 def _parts(values: Iterable[Any], size: int = CHUNK) -> Iterator[list[Any]]:
+    """Distinct values in order, in pieces for one IN each; the last of several is filled up with what it ends with.
+
+    A statement is kept prepared for each number of values: thousands of them, each of its own length, would stand in memory.
+    """
     wanted = sorted(set(values))
     for start in range(0, len(wanted), size):
-        yield wanted[start : start + size]
+        part = wanted[start : start + size]
+        yield part + part[-1:] * (size - len(part)) if start else part

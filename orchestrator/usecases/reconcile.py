@@ -18,10 +18,10 @@ from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import Rejected
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
-from orchestrator.usecases.reconcile_course import Course, RunTaken
+from orchestrator.usecases.reconcile_course import Course, Memo, RunTaken
 from orchestrator.usecases.see_payments import see_payments
 
-RULES = 9
+RULES = 10
 """Raised with every change of the ladder: the same movements may then come out otherwise."""
 
 
@@ -84,7 +84,7 @@ def begin(
 
 def go_on(rt: Runtime, run_id: int, *, say: Progress | None = None, each: Callable[[Work], None] | None = None) -> Row:
     """Take a run to its end from wherever it was; a finished one is returned as it is. `each` joins every transaction."""
-    memo: dict[tuple[str, str], tuple[int, ...]] = {}
+    memo: Memo = {}
     while True:
         with rt.uow(quietly=True) as work:
             run = work.runs.get(run_id)

@@ -65,6 +65,10 @@ CANDIDATE_DAYS = 30
 MOST_CANDIDATES = 5
 
 
+Memo = dict[str, dict[str, tuple[int, ...]]]
+"""What the lookup table said to texts, by provider: none is unknown, several are ambiguous."""
+
+
 class RunTaken(OrchestratorError):
     """Another worker took the run further since this step began."""
 
@@ -72,10 +76,8 @@ class RunTaken(OrchestratorError):
 class Course:
     """One step of one run, in the transaction it is given."""
 
-    def __init__(
-        self, rt: Runtime, work: Work, run: Row, account: FirmAccount, memo: dict[tuple[str, str], tuple[int, ...]] | None = None
-    ) -> None:  # fmt: skip
-        self._said = memo if memo is not None else {}
+    def __init__(self, rt: Runtime, work: Work, run: Row, account: FirmAccount, memo: Memo | None = None) -> None:
+        self._said: Memo = memo if memo is not None else {}
         self._rt = rt
         self._work = work
         self._run = run
@@ -143,7 +145,9 @@ class Course:
         verdict = matching.decide(LADDER[0], self._work.runs.linked(self._window, found.rest), named)
         self._keep(Leg.PROCESSOR, verdict)
         self._pool(Leg.PROCESSOR, verdict.left_over)
-        paired = self._by_reference([look[0] for look in found.alone])
+        # What our books hold for no bill is told apart before references are compared; what went back goes with it.
+        held = self._held()
+        paired = self._by_reference([look[0] for look in found.alone if look[2] > 0 and look[8] not in held])
         self._work.runs.pool(
             self._run["id"], Leg.PROCESSOR, [_alone(look) for look in found.alone if look[0] not in paired]
         )
@@ -203,7 +207,10 @@ class Course:
 
         The payment that was there first has its reference, and the line of a cheque has its amount and matter.
         """
-        self._apart_from_clio(self._work.journal.unallocated(self._run["inputs"].get("unallocated") or 0))
+        self._apart_from_clio(self._held())
+
+    def _held(self) -> Mapping[str, int]:
+        return self._work.journal.unallocated(self._run["inputs"].get("unallocated") or 0)
 
     def _came_and_went(self, _after: None) -> None:
         self._apart_from_clio(dict.fromkeys(self._work.runs.taken_back(self._run["id"]), 0))
@@ -626,23 +633,25 @@ class Course:
         """The matters that texts name, by the source that carried them."""
         found: dict[str, tuple[int, ...]] = {}
         for source, texts in asked.items():
-            found |= self._memo(ASKED[source], texts)
+            said = self._answers(ASKED[source], texts)
+            found.update((text, said[text]) for text in texts)
         return found
 
-    def _memo(self, provider: str, texts: Collection[str]) -> dict[str, tuple[int, ...]]:
-        """The lookup table's answers, each asked for once in a while; what is kept of them has a limit."""
-        if len(self._said) > MOST_KEPT:
-            self._said.clear()
-        new = [text for text in texts if (provider, text) not in self._said]
+    def _answers(self, provider: str, texts: Collection[str]) -> dict[str, tuple[int, ...]]:
+        """The lookup table's answers to these texts at least, each asked for once in a while; what is kept has a limit."""
+        known = self._said.setdefault(provider, {})
+        if len(known) > MOST_KEPT:
+            known.clear()
+        new = [text for text in texts if text not in known]
         for text, said in self._work.references.resolve_all(provider, new).items() if new else ():
-            self._said[provider, text] = (
+            known[text] = (
                 (said.matter_id,)
                 if isinstance(said, Resolved)
                 else said.candidates
                 if isinstance(said, Ambiguous)
                 else ()
             )
-        return {text: self._said[provider, text] for text in texts}
+        return known
 
     def _pool(self, leg: Leg, items: Iterable[Item]) -> None:
         self._work.runs.pool(self._run["id"], leg, [_pooled(leg, item) for item in items])
