@@ -1,6 +1,6 @@
 """What every set of queries starts from."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -59,9 +59,9 @@ class Repository:
         """Where a value goes in a statement that is handed to the driver as it is."""
         return "?" if self.connection.dialect.paramstyle == "qmark" else "%s"
 
-    def tuples(self, statement: sa.Select[Any]) -> list[tuple[Any, ...]]:
+    def tuples(self, statement: sa.Select[Any], **given: Any) -> list[tuple[Any, ...]]:
         """The rows as the driver has them, days as text on SQLite: for tens of thousands, cheaper read than wrapped."""
-        result = self.connection.execute(statement)
+        result = self.connection.execute(statement, given)
         assert result.cursor is not None
         found = list(result.cursor.fetchall())
         result.close()
@@ -92,3 +92,14 @@ class Repository:
     def change(self, statement: sa.Update | sa.Delete) -> int:
         """How many rows the statement changed."""
         return self.connection.execute(statement).rowcount
+
+
+def parts(values: Iterable[Any], size: int = CHUNK) -> Iterator[list[Any]]:
+    """Distinct values in order, in pieces for one IN each; the last of several is filled up with what it ends with.
+
+    A statement is kept prepared for each number of values: thousands of them, each of its own length, would stand in memory.
+    """
+    wanted = sorted(set(values))
+    for start in range(0, len(wanted), size):
+        part = wanted[start : start + size]
+        yield part + part[-1:] * (size - len(part)) if start else part

@@ -11,8 +11,8 @@ from orchestrator.domain.movements import Source
 from orchestrator.domain.three_way import Line, Owner
 from orchestrator.domain.trust import Origin
 from orchestrator.storage.repository import CHUNK, Repository, Row
-from orchestrator.storage.runs import in_book, worth
 from orchestrator.storage.tables import movements, trust_ledgers, trust_lines
+from orchestrator.storage.windows import in_book, worth
 
 
 @dataclass(frozen=True, slots=True)

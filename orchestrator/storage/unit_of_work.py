@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from orchestrator.ports import Clock
 from orchestrator.storage.approvals import Approvals
+from orchestrator.storage.around import Around
 from orchestrator.storage.audit import Audit
 from orchestrator.storage.bank_files import BankFiles
 from orchestrator.storage.billing import Billing
@@ -22,10 +23,12 @@ from orchestrator.storage.breaks import Breaks
 from orchestrator.storage.clients import Clients
 from orchestrator.storage.connections import Connections
 from orchestrator.storage.dialects import COMPILED
+from orchestrator.storage.differences import Differences
 from orchestrator.storage.dirty import DirtyMarks
 from orchestrator.storage.draws import Draws
 from orchestrator.storage.evidence import Evidence
 from orchestrator.storage.exceptions import Exceptions
+from orchestrator.storage.figures import Figures
 from orchestrator.storage.gateway import Gateway
 from orchestrator.storage.holds import Holds
 from orchestrator.storage.imagined import Imagined
@@ -33,9 +36,13 @@ from orchestrator.storage.jobs import Jobs
 from orchestrator.storage.journal import Journal
 from orchestrator.storage.lineage import Lineage
 from orchestrator.storage.links import Links
+from orchestrator.storage.looks import Looks
+from orchestrator.storage.matches import Matches
 from orchestrator.storage.messages import Messages
 from orchestrator.storage.mirror import Mirror
 from orchestrator.storage.movements import Movements
+from orchestrator.storage.periods import Periods
+from orchestrator.storage.pool import Pool
 from orchestrator.storage.presses import Presses
 from orchestrator.storage.pulses import Pulses
 from orchestrator.storage.receipts import Receipts
@@ -233,6 +240,34 @@ class Work:
     @cached_property
     def runs(self) -> Runs:
         return Runs(self.connection, lambda: self.now)
+
+    @cached_property
+    def looks(self) -> Looks:
+        return Looks(self.connection, lambda: self.now)
+
+    @cached_property
+    def pool(self) -> Pool:
+        return Pool(self.connection, lambda: self.now)
+
+    @cached_property
+    def matches(self) -> Matches:
+        return Matches(self.connection, lambda: self.now)
+
+    @cached_property
+    def differences(self) -> Differences:
+        return Differences(self.connection, lambda: self.now)
+
+    @cached_property
+    def around(self) -> Around:
+        return Around(self.connection, lambda: self.now)
+
+    @cached_property
+    def figures(self) -> Figures:
+        return Figures(self.connection, lambda: self.now)
+
+    @cached_property
+    def periods(self) -> Periods:
+        return Periods(self.connection, lambda: self.now)
 
     @cached_property
     def three_way(self) -> ThreeWay:

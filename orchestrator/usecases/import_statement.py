@@ -71,14 +71,14 @@ def _expected(work: Work, account: FirmAccount, said: BankStatement) -> int | No
     for row in work.bank_files.listed(account.key):
         if row["begins_on"] <= said.begins_on <= row["ends_on"] + timedelta(days=1):
             upto = work.movements.newest()
-            return int(row["closing_cents"]) - work.runs.bank_cents(account.key, before, row["ends_on"], upto)
+            return int(row["closing_cents"]) - work.figures.bank_cents(account.key, before, row["ends_on"], upto)
     return None
 
 
 def _nothing_twice(work: Work, account: FirmAccount, said: BankStatement, change_cents: int) -> None:
     """All that is known of these days now must be what the bank's balances say: a line in two spellings would be two."""
     upto = work.movements.newest()
-    kept = work.runs.bank_cents(account.key, said.begins_on - timedelta(days=1), said.ends_on, upto)
+    kept = work.figures.bank_cents(account.key, said.begins_on - timedelta(days=1), said.ends_on, upto)
     if kept != change_cents:
         raise UnusableStatement(
             f"Lines of {said.begins_on} to {said.ends_on} were imported before with other ids or amounts, as another format "

@@ -22,7 +22,7 @@ def keep_breaks(rt: Runtime, work: Work, run: Row, account: FirmAccount) -> None
     standing = work.breaks.known(account.key)
     seen: set[str] = set()
     opened: list[tuple[int, str]] = []
-    for page in work.runs.differences_in_pages(run["id"]):
+    for page in work.differences.in_pages(run["id"]):
         # What only follows from another asks for nobody: it is looked at with its root.
         said = [{name: row[name] for name in SAID} | {"run_id": run["id"]} for row in page if row["root"] is None]
         seen |= {row["fingerprint"] for row in said} & standing.keys()

@@ -15,6 +15,6 @@ def late_since(rt: Runtime, work: Work, account: FirmAccount) -> date | None:
     if profile is None:
         return None
     today = work.now.astimezone(account.zone).date()
-    last = work.runs.last_period(account.key)
+    last = work.periods.last(account.key)
     signed_to = last["closed_on"] if last is not None else None
-    return overdue(profile, first=work.runs.first_day(account.key, today), signed_to=signed_to, today=today)
+    return overdue(profile, first=work.figures.first_day(account.key, today), signed_to=signed_to, today=today)

@@ -28,7 +28,7 @@ def prune_runs(rt: Runtime, *, each: Callable[[Work], None] | None = None) -> in
                         "run_pruned", "run", run["id"], account=run["account"], cut_off=run["cut_off"].isoformat(),
                         version=run["version"], digest=run["digest"],
                     )  # fmt: skip
-                more = work.runs.forget_matches(run["id"], PAGE) == PAGE
+                more = work.matches.let_go(run["id"], PAGE) == PAGE
                 if each is not None:
                     each(work)
     return len(over)

@@ -18,7 +18,8 @@ from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import Rejected
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
-from orchestrator.usecases.reconcile_course import Course, Memo, RunTaken
+from orchestrator.usecases.reconcile_course import Course, RunTaken
+from orchestrator.usecases.reconcile_ground import Memo
 from orchestrator.usecases.see_payments import see_payments
 
 RULES = 10
@@ -58,7 +59,7 @@ def begin(
     day = cut_off or today - timedelta(days=1)
     with rt.uow(quietly=True) as work:
         see_payments(work, rt.settings.trust)
-        last = work.runs.last_period(account.key)
+        last = work.periods.last(account.key)
         if last is not None and day <= last["closed_on"]:
             raise Rejected(
                 f"{account.key} is signed and locked up to {last['closed_on']}; run a later day.",
@@ -128,7 +129,7 @@ def reconcile(
 
 
 def _first_day(work: Work, account: FirmAccount, day: date) -> date:
-    first = work.bank_files.first_day(account.key) or work.runs.first_day(account.key, day) or day
+    first = work.bank_files.first_day(account.key) or work.figures.first_day(account.key, day) or day
     return min(first, day)
 
 

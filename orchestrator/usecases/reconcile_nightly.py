@@ -20,11 +20,11 @@ def reconcile_nightly(job: Job, rt: Runtime) -> None:
     with step(rt, job) as work:
         for account in rt.settings.trust.firm_accounts:
             today = work.now.astimezone(account.zone).date()
-            last = work.runs.last_period(account.key)
+            last = work.periods.last(account.key)
             signed_to = last["closed_on"] if last is not None else None
             days = {today - timedelta(days=1): "nightly", last_period_end(today, Every.MONTH): "month_end"}
             for day, trigger in days.items():
-                if (signed_to is None or day > signed_to) and work.runs.first_day(account.key, day) is not None:
+                if (signed_to is None or day > signed_to) and work.figures.first_day(account.key, day) is not None:
                     work.jobs.add(
                         "reconcile.run", job.key, account.key, trigger, account=account.key, cut_off=day.isoformat(),
                         trigger=trigger,
@@ -42,7 +42,7 @@ def reconcile_run(job: Job, rt: Runtime) -> None:
         work.jobs.renew(job, lease_seconds=rt.settings.engine.lease_seconds)
 
     with rt.read() as work:
-        last = work.runs.last_period(account.key)
+        last = work.periods.last(account.key)
     if last is not None and cut_off <= last["closed_on"]:
         with step(rt, job, {"signed": True}):
             return

@@ -17,7 +17,7 @@ def reconcile_window(job: Job, rt: Runtime) -> None:
     account = account_named(rt, job.payload["account"])
     with rt.read() as work:
         before = work.runs.get(job.payload["run_id"])
-        last = work.runs.last_period(account.key)
+        last = work.periods.last(account.key)
         newest = work.runs.newest(account.key)
     yesterday = rt.clock().astimezone(account.zone).date() - timedelta(days=1)
     cut_off = max((row["cut_off"] for row in (before, newest) if row is not None), default=yesterday)

@@ -67,7 +67,7 @@ def _card_lines(work: Work, run: Row) -> Iterator[Row]:
     """Our own ledgers' lines in a trust account, which the statement counts; Clio's where there are none."""
     inputs = run["inputs"]
     if inputs.get("lines") is None:
-        return work.runs.card_lines(run["account"], run["cut_off"], inputs["upto"])
+        return work.figures.card_lines(run["account"], run["cut_off"], inputs["upto"])
     return work.three_way.card_lines(Cut(run["account"], run["cut_off"], inputs["upto"], inputs["lines"]))
 
 
@@ -85,7 +85,7 @@ def _client_name(work: Work, client_id: int | None, matter: Matter | None) -> st
 
 def _bank(work: Work, run: Row) -> Iterator[dict[str, Any]]:
     """Every line of the bank's in the period, with the rule that matched it and what it was matched with."""
-    for row, found in work.runs.bank_lines(
+    for row, found in work.matches.bank_lines(
         run["id"], run["account"], (run["opened_on"], run["cut_off"]), run["inputs"]["upto"]
     ):
         of = [

@@ -21,7 +21,7 @@ LINE = ("id", "source", "external_id", "on", "amount_cents", "currency", "kind",
 
 def show_runs(rt: Runtime, *, account: str | None, limit: int) -> list[dict[str, Any]]:
     with rt.read() as work:
-        signed = {row["run_id"]: row for row in work.runs.signed(account)}
+        signed = {row["run_id"]: row for row in work.periods.signed(account)}
         return [_brief(run, signed.get(run["id"])) for run in work.runs.listed(account=account, limit=limit)]
 
 
@@ -74,7 +74,7 @@ def _last_day(said: dict[str, Any]) -> date:
 
 def show_run_in(work: Work, run: Row) -> dict[str, Any]:
     """`show_run`, in a transaction that is open already."""
-    period = next((row for row in work.runs.signed(run["account"]) if row["run_id"] == run["id"]), None)
+    period = next((row for row in work.periods.signed(run["account"]) if row["run_id"] == run["id"]), None)
     return {
         "schema": SCHEMA,
         "run": _brief(run, period),
@@ -82,18 +82,18 @@ def show_run_in(work: Work, run: Row) -> dict[str, Any]:
         "matches": dict(run["counts"].get("matches", {})),
         "statement": told(run, Statement(**run["statement"])) if run["statement"] else None,
         "breaks": breaks_of(work, run),
-        "outstanding": [_line(row, run["cut_off"]) for row in work.runs.standing(run["id"], "outstanding")],
+        "outstanding": [_line(row, run["cut_off"]) for row in work.pool.standing(run["id"], "outstanding")],
     }
 
 
 def breaks_of(work: Work, run: Row) -> list[dict[str, Any]]:
     """What a run says does not fit, the worst first, each with its fingerprint and what follows from it."""
-    under = work.runs.consequences([run["id"]])
+    under = work.differences.consequences([run["id"]])
     return [
         difference(work, run, row)
         | {"fingerprint": row["fingerprint"]}
         | {"consequences": [difference(work, run, one) for one in under.get((run["id"], row["fingerprint"]), ())]}
-        for row in worst_first(work.runs.differences_of(run["id"]))
+        for row in worst_first(work.differences.of_run(run["id"]))
     ]
 
 
@@ -126,7 +126,7 @@ def show_breaks(rt: Runtime, *, account: str | None, kind: str | None = None) ->
     """What stands now, the worst first, then the most money."""
     with rt.read() as work:
         rows = work.breaks.standing(account=account, kinds=(kind,) if kind else ())
-        under = work.runs.consequences({row["run_id"] for row in rows})
+        under = work.differences.consequences({row["run_id"] for row in rows})
     today = rt.local_date(rt.clock())
     listed = [
         {
@@ -157,8 +157,8 @@ def show_diff(rt: Runtime, old: int, new: int) -> dict[str, Any] | None:
             return None
         # Of matches that are let go nobody can say which of them the other run has not.
         kept = before["pruned_at"] is None and after["pruned_at"] is None
-        was = {row["fingerprint"]: row for row in work.runs.differences_of(old)}
-        is_ = {row["fingerprint"]: row for row in work.runs.differences_of(new)}
+        was = {row["fingerprint"]: row for row in work.differences.of_run(old)}
+        is_ = {row["fingerprint"]: row for row in work.differences.of_run(new)}
         return {
             "schema": SCHEMA,
             "old": _brief(before, None),
@@ -168,8 +168,8 @@ def show_diff(rt: Runtime, old: int, new: int) -> dict[str, Any] | None:
             "breaks_gone": [difference(work, before, was[one]) for one in was if one not in is_],
             "breaks_new": [difference(work, after, is_[one]) for one in is_ if one not in was],
             "matches_kept": kept,
-            "matches_gone": work.runs.matched_only_in(old, new) if kept else [],
-            "matches_new": work.runs.matched_only_in(new, old) if kept else [],
+            "matches_gone": work.matches.only_in(old, new) if kept else [],
+            "matches_new": work.matches.only_in(new, old) if kept else [],
         }
 
 

@@ -27,7 +27,7 @@ def sign_period(rt: Runtime, run_id: int, *, reviewer: str, dry_run: bool = Fals
         if dry_run:
             return run
         waiver = WAIVER if _only_authoriser(work, account, run) == reviewer else None
-        signed = work.runs.sign(
+        signed = work.periods.sign(
             account=account.key, opened_on=run["opened_on"], closed_on=run["cut_off"], run_id=run_id, reviewer=reviewer,
             waiver=waiver, inputs_digest=run["inputs_digest"], digest=run["digest"],
         )  # fmt: skip
@@ -43,10 +43,10 @@ def sign_period(rt: Runtime, run_id: int, *, reviewer: str, dry_run: bool = Fals
 def _problem(rt: Runtime, work: Work, account: FirmAccount, run: Row, reviewer: str) -> str | None:
     trust, statement = rt.settings.trust, Statement(**run["statement"])
     last, newest = (
-        work.runs.last_period(account.key),
+        work.periods.last(account.key),
         work.runs.versions(account.key, run["opened_on"], run["cut_off"])[-1],
     )
-    found = work.runs.differences_of(run["id"])
+    found = work.differences.of_run(run["id"])
     bad = sorted({row["kind"] for row in found if BREAKS[row["kind"]].severity is not Severity.OPEN})
     today = rt.clock().astimezone(account.zone).date()
     for applies, sentence in (
@@ -83,5 +83,5 @@ def _only_authoriser(work: Work, account: FirmAccount, run: Row) -> str | None:
     """The one person who authorised every draw of the period; None when nobody or several did (T20)."""
     begins = datetime.combine(run["opened_on"], time(), account.zone)
     ends = datetime.combine(run["cut_off"] + timedelta(days=1), time(), account.zone)
-    names = work.runs.authorisers(account.key, begins, ends)
+    names = work.periods.authorisers(account.key, begins, ends)
     return next(iter(names)) if len(names) == 1 else None

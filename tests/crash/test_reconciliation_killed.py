@@ -73,7 +73,7 @@ def killed_again_and_again(url, stride):
         with firm.rt.read() as work:
             runs = work.runs.listed()
             standing = [row["fingerprint"] for row in work.breaks.standing()]
-            said = [row["fingerprint"] for row in work.runs.differences_of(run["id"])]
+            said = [row["fingerprint"] for row in work.differences.of_run(run["id"])]
             finished = [line for line in work.audit.about("run", run["id"]) if line["action"] == "run_finished"]
     assert len(runs) == 2
     assert sorted(standing) == sorted(said)

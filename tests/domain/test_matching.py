@@ -6,17 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.domain.batches import Credit, batches, nets
-from orchestrator.domain.matching import (
-    LADDER,
-    SAME_REFERENCE_DAYS,
-    SET,
-    Item,
-    Leg,
-    Look,
-    Verdict,
-    clean,
-    decide,
-)
+from orchestrator.domain.first_look import Look, clean
+from orchestrator.domain.ladder import LADDER
+from orchestrator.domain.matching import SAME_REFERENCE_DAYS, SET, Item, Leg, Verdict, decide
 
 DAY = date(2026, 3, 2)
 

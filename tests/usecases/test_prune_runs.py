@@ -39,7 +39,7 @@ def again(firm, name):
 
 def matched(firm, run_id):
     with firm.rt.read() as work:
-        return [dict(row) for row in work.runs.matches_of(run_id)]
+        return [dict(row) for row in work.matches.of_run(run_id)]
 
 
 def pruned(firm):

@@ -10,6 +10,7 @@ from orchestrator.domain.references import ReferenceKind
 from orchestrator.domain.trust import Ledger, LedgerKind, LineKind, Origin, Posting
 from orchestrator.errors import Rejected
 from orchestrator.storage.references import Entry
+from orchestrator.storage.tables import journal, lawpay_transactions
 from orchestrator.usecases.reconcile import account_named, begin, go_on
 from orchestrator.usecases.reconcile_course import Course
 from orchestrator.usecases.show_runs import show_breaks, show_diff
@@ -265,6 +266,22 @@ def test_F74_only_one_payment_and_one_line_of_a_reference_are_a_pair_and_an_id_c
     firm.sees(*movements)
     said = firm.run(cut_off=END + timedelta(days=31))
     assert (said["matches"], [one["kind"] for one in said["breaks"]]) == (matched, breaks)
+
+
+def test_F63_what_the_books_hold_is_not_matched_with_the_line_of_a_cheque_by_its_reference(firm):
+    firm.knows(**{"B-7": 5})
+    firm.sees(lawpay("ch_2", 1000, 2, "B-7"), clio(1, 1000, 2, reference="B 7"))
+    with firm.rt.uow() as work:
+        now = work.now
+        charge = {"id": "ch_2", "type": "CHARGE", "status": "COMPLETED", "account_id": "acc_t", "amount_cents": 1000,
+                  "currency": "USD", "reference": "B-7", "method": "card", "refunded_cents": 0, "created_at": now,
+                  "modified_at": now, "read_at": now, "deviations": []}  # fmt: skip
+        number = work.connection.execute(lawpay_transactions.insert().values(**charge)).inserted_primary_key[0]
+        held = {"key": "k", "event": "charge", "rail": "lawpay_page", "payment_id": number, "account": "unallocated",
+                "amount_cents": -1000, "currency": "USD", "at": now}  # fmt: skip
+        work.connection.execute(journal.insert().values(**held))
+    said = firm.run()
+    assert ([one["kind"] for one in said["breaks"]], said["matches"]) == (["unapplied_payment"], {})
 
 
 CHEQUE = clio(1, -700, 5, reference="CHK 7")

@@ -53,7 +53,7 @@ def a_draw(firm, by, state=DrawState.RECONCILED):
 def test_T41_a_signature_keeps_reviewer_inputs_and_digest_and_locks_the_period(firm):
     run = sign_period(firm.rt, equal(firm), reviewer=REVIEWER)
     with firm.rt.read() as work:
-        (period,) = work.runs.signed("iolta")
+        (period,) = work.periods.signed("iolta")
         assert (period["reviewer"], period["closed_on"], period["digest"]) == (REVIEWER, END, run["digest"])
         assert [line["actor"] for line in work.audit.about("run", run["id"]) if line["action"] == "period_signed"] == [
             REVIEWER
@@ -116,7 +116,7 @@ def test_T41_what_is_learned_of_a_signed_period_stands_in_the_open_one(firm):
     said = {one["kind"]: one["money_cents"] for one in found["breaks"]}
     assert said["changed_after_lock"] == 10
     with firm.rt.read() as work:
-        (period,) = work.runs.signed("iolta")
+        (period,) = work.periods.signed("iolta")
         assert work.runs.get(period["run_id"])["statement"]["book_cents"] == 1500
 
 
@@ -164,7 +164,7 @@ def test_T20_a_one_person_firm_signs_under_a_recorded_waiver(database_url):
         a_draw(firm, REVIEWER)
         sign_period(firm.rt, equal(firm), reviewer=REVIEWER)
         with firm.rt.read() as work:
-            assert work.runs.signed("iolta")[0]["waiver"] == "one_person_firm"
+            assert work.periods.signed("iolta")[0]["waiver"] == "one_person_firm"
 
 
 def test_an_older_version_is_not_signed(here):
@@ -178,7 +178,7 @@ def test_an_older_version_is_not_signed(here):
 def test_a_trial_signs_nothing(here):
     sign_period(here.rt, equal(here), reviewer=REVIEWER, dry_run=True)
     with here.rt.read() as work:
-        assert work.runs.signed() == []
+        assert work.periods.signed() == []
 
 
 def test_F67_a_fee_that_every_record_agrees_on_is_a_break_when_a_client_bears_it(here):
