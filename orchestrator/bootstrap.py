@@ -31,7 +31,7 @@ from orchestrator.domain.letters import Brand, BrandRule, Headers
 from orchestrator.domain.topics import Urgency
 from orchestrator.engine.points import Passing, kill_at, unharmed
 from orchestrator.engine.runtime import Runtime
-from orchestrator.ports import Clock, Letters, Mailer, Pacer, PracticeManagement, Token, TokenVault
+from orchestrator.ports import Clock, Mailer, Pacer, PracticeManagement, Token, TokenVault
 from orchestrator.rehearsal import ImaginedMailer, ImaginedPractice, Rehearsal
 from orchestrator.sequences import load as load_sequence
 from orchestrator.settings import LOOPBACK, MAIN, Misconfigured, Settings
@@ -50,16 +50,15 @@ class OnCall(Protocol):
 
 def build(
     settings: Settings, firm: str = MAIN, *, clock: Clock | None = None, passing: Passing | None = None,
-    on_call: OnCall | None = None, on_commit: Callable[[], None] | None = None, letters: Letters | None = None,
-    connections: int = 8,
+    on_call: OnCall | None = None, on_commit: Callable[[], None] | None = None, connections: int = 8,
 ) -> Runtime:  # fmt: skip
     """One firm's runtime, or `Misconfigured` with a sentence that names what is missing.
 
     It keeps up to `connections` to the database open while idle; under load it may have sixteen.
     """
     redaction.hide(settings.secrets)
-    words = letters_of(settings)
-    _require_words(settings, words.pages.steps)
+    letters = letters_of(settings)
+    _require_words(settings, letters.pages.steps)
     engine = connect(settings.database_url, kept=connections)
     clock = clock or _clock(settings, engine)
     uow = UnitOfWork(engine, clock, on_commit)
@@ -109,7 +108,7 @@ def build(
         practice=views.__getitem__,
         gateway=LawPay(lawpay) if lawpay is not None else None,
         mailer=mailer,
-        letters=letters or words,
+        letters=letters,
         returns=_returns(settings),
         bounce_hook=bounce_hooks.load(settings.config_dir, settings.mail.bounce_hook)
         if settings.mail.bounce_hook

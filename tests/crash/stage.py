@@ -22,7 +22,6 @@ from orchestrator.engine.dispatch import ring_due
 from orchestrator.engine.run import run
 from orchestrator.engine.runtime import Runtime
 from orchestrator.engine.schedule import Beat
-from orchestrator.ports import Letters
 from orchestrator.sandbox import SandboxHandle
 from orchestrator.sandbox.client import SandboxRefused
 from orchestrator.settings import Settings, load
@@ -89,19 +88,17 @@ class Database:
 class Stage:
     """Where schedules are played one after another; everything dear is made once.
 
-    The engines stay, because SQLAlchemy would build every statement anew for each; their connections do not.
+    The engines stay, as trouble listens to one of them; their connections do not.
     """
 
     def __init__(self, sandbox: SandboxHandle, database: Database) -> None:
         self.sandbox, self.database = sandbox, database
         self.engine, self.second, self.desk = (connect(database.url) for _ in range(3))
-        self.letters: Letters | None = None
         self._trouble = Trouble()
         hear(self.engine, lambda: self._trouble)
         self._reset()
         migrate(self.desk)
         with self._life(Trouble()) as life:
-            self.letters = life.rt.letters
             with life.desk() as work:
                 for one in SUBSCRIPTIONS:
                     work.subscriptions.put(
@@ -189,13 +186,7 @@ class Life:
     # ── processes ──
 
     def _process(self, trouble: Trouble, engine: sa.Engine, settings: Settings | None = None) -> Runtime:
-        rt = build(
-            settings or self.settings,
-            clock=lambda: self.now,
-            passing=trouble,
-            on_call=self._called,
-            letters=self._stage.letters,
-        )
+        rt = build(settings or self.settings, clock=lambda: self.now, passing=trouble, on_call=self._called)
         uow = UnitOfWork(engine, rt.clock, lambda: trouble(Seam.COMMITTED))
         # The vault and the account's memory keep the engine they were built with.
         return replace(rt, uow=uow, subscriptions=(), closing=(*rt.closing, rt.uow.engine.dispose))
