@@ -19,6 +19,21 @@ from tests.servers import postgres, valkey
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
 
 
+QUICK_CPU_SECONDS = 30
+"""What no quick test takes even where nine others share its caches; on a quiet machine it is ten, and then the test is slow."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """A test that is not marked `slow` fails when it burns more, whatever else the machine is doing."""
+    before = sum(os.times()[:4])
+    done = yield
+    burnt = sum(os.times()[:4]) - before
+    if burnt > QUICK_CPU_SECONDS and item.get_closest_marker("slow") is None:
+        pytest.fail(f"It took {burnt:.0f} seconds of CPU: make it cheaper, or mark it slow.")
+    return done
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
     """The slow ones first, or the last of them would run alone at the end."""
