@@ -286,9 +286,8 @@ class SendReminder(MessageEffect):
             if not others:
                 return link["url"], None
             # A bill of which nothing may be said today is not asked for in passing either.
-            if not any(
-                quiet(one, today=today, rules=rules_of(self.rt)) for one in standings(self.rt, work, others).values()
-            ):
+            stands = standings(self.rt, work, others).values()
+            if not any(quiet(one, today=today, rules=rules_of(self.rt)) for one in stands):
                 numbers = tuple(bill.number for bill in work.mirror.bills(parts).values())
                 return link["url"], Wider(numbers, Money(link["amount_cents"], link["currency"]))
         return None, None

@@ -35,6 +35,7 @@ TRUST = "orchestrator/storage/trust.py"
 TRUST_SCHEMA = "orchestrator/storage/migrations/versions/0011_trust.py"
 TEST_TRUST = "tests/storage/test_trust_ledgers.py"
 TEST_DRAW = "tests/journeys/test_w9_trust_draw.py"
+TEST_PAST = "tests/recovery/test_links_of_a_lost_past.py"
 
 MUTATIONS = (
     Mutation(
@@ -276,5 +277,25 @@ MUTATIONS = (
         "a bill that arrived late is not overtaken by its own steps",
         (Edit("orchestrator/usecases/judge_reminders.py", "delivered_on=facts.standing.delivered_on)\n    quiets", ")\n    quiets"),),
         ("tests/journeys/test_w6_address_mended.py::test_F76_reminders_of_a_bill_that_was_not_delivered_count_from_the_day_on_which_it_was",),
+    ),
+    Mutation(
+        "no link before Clio's were read of late",
+        (Edit("orchestrator/usecases/create_link.py", "            if self._unread(work):\n", "            if False:\n"),),
+        (f"{TEST_PAST}::test_F57_a_machine_put_back_makes_no_link_before_it_has_looked_whether_it_had_made_it",),
+    ),
+    Mutation(
+        "one live link of ours for one balance",
+        (Edit("orchestrator/usecases/recover.py", "        over = superfluous(rt, practice, seen.values())\n", "        over = set()\n"),),
+        (f"{TEST_PAST}::test_F57_of_two_links_that_were_both_mailed_the_newer_stays",),
+    ),
+    Mutation(
+        "of two links the one that was mailed",
+        (Edit("orchestrator/usecases/revoke_link.py", "max(mailed or fit, ", "max(fit, "),),
+        (f"{TEST_PAST}::test_F57_the_link_that_the_client_holds_stays_and_a_newer_one_that_nobody_was_sent_ends",),
+    ),
+    Mutation(
+        "a held bill is not asked for in passing",
+        (Edit("orchestrator/usecases/send_reminder.py", "            if not any(quiet(one,", "            if True or any(quiet(one,"),),
+        ("tests/journeys/test_w5_one_link_for_several.py::test_a_reminder_does_not_ask_in_passing_for_a_bill_that_is_held",),
     ),
 )  # fmt: skip
