@@ -45,6 +45,8 @@ def expire_by_hand(rt: Runtime, link_id: int, *, by: str, dry_run: bool) -> dict
             # Clio shows nothing that could be expired; a person has looked, and the client holds a dead address.
             work.links.move(link, LinkState.EXPIRED, reason=MISSING)
             work.exceptions.close(MISSING, link["clio_id"])
+            if stopped := work.jobs.abandon("link.expire", link_id, reason=MISSING):
+                work.exceptions.close_job(stopped)
             work.audit.line("link.expired", "link", link_id, actor=by, why=MISSING)
             ask_for_payment(rt, work, bills_of(work, link))
             return _told(work, link, dry_run=dry_run, job=None)

@@ -71,6 +71,24 @@ def test_a_missing_one_that_a_person_found_dead_gives_way_to_another_which_is_ma
     firm.check()
 
 
+def test_a_missing_one_of_a_bill_that_is_paid_by_cheque_is_over_by_a_person_s_word_and_leaves_nothing_to_do(firm):
+    bill = firm.mailed_bill()
+    expire(firm, firm.links()[0]["id"])
+    firm.sandbox.fault(LINKS, "empty_data", times=None)
+    firm.sandbox.fault(f"{LINKS}/{{id}}", "not_found", times=None)
+    firm.later(minutes=15)
+    firm.sandbox.act("record_payment", bill_id=bill["id"])
+    firm.later(minutes=16)
+    assert [job["state"] for job in firm.jobs("link.expire")] == ["failed"]
+    assert set(firm.exceptions()) == {"link_missing", "clio_not_found"}
+    expire_by_hand(firm.rt, row(firm, bill)["id"], by="ada", dry_run=False)
+    assert firm.exceptions() == {}
+    firm.later(minutes=16)
+    assert firm.exceptions() == {}
+    assert len(firm.links()) == len(firm.mails()) == 1
+    firm.check()
+
+
 def test_a_link_of_others_that_was_used_has_taken_its_place_among_those_of_a_day(firm):
     bill = firm.issued_bill()
     made = firm.sandbox.act("create_link_by_hand", bill_id=bill["id"], amount="1.00")
