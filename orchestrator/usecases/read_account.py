@@ -33,6 +33,7 @@ def read_account(job: Job, rt: Runtime) -> None:
     with step(rt, job, {"users": users}) as work:
         work.mirror.put_accounts(accounts)
         confirm_at_clio(rt, work, accounts)
+        compare(rt, work, live, active)
         ours = work.links.by_clio_ids(active.keys() | recent.keys()).keys()
         # Links being made this moment are ours under a key we have reserved: counted as foreign they would count twice.
         foreign = {link.id for link in (active | recent).values() if link.id not in ours and key_of(link) is None}
@@ -40,7 +41,6 @@ def read_account(job: Job, rt: Runtime) -> None:
             users=users, foreign_active=len(foreign & active.keys()), foreign_created=len(foreign & recent.keys())
         )
         work.pulses.beat("account", user_id=connection.user_id, account_id=connection.account_id, users=users)
-        compare(rt, work, live, active)
         # Nor does a client tell of being shared with our user, and no list shows it.
         work.dirty.mark(Kind.BILL, work.mirror.silenced(HELD_BY_CLIENT))
         # No bill changes when an account or a setting does: those they held back are decided about anew.

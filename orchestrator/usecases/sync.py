@@ -161,6 +161,7 @@ def _swept(work: Work, kind: Kind, *, up_to: datetime, found: int) -> None:
     if kind in (Kind.BILL, Kind.LINK):
         # Only now is it known which open balances are the highest, and which of our links exist.
         allot(work)
+    if kind is Kind.BILL:
         # Clio tells of a mended address by a webhook alone, and that may be lost; no bill changes with its client.
         waiting = [*work.mirror.silenced(list(EmailProblem)), *(row["bill_id"] for row in work.messages.stranded())]
         work.dirty.mark(Kind.BILL, waiting)

@@ -33,6 +33,15 @@ def test_one_of_others_that_no_list_of_changes_told_is_counted_and_told_and_both
     assert firm.exceptions() == {}
 
 
+def test_one_of_others_that_the_daily_count_sees_first_is_told_too(firm):
+    bill = firm.mailed_bill()
+    firm.sandbox.act("create_link_by_hand", bill_id=bill["id"], amount="1.00")
+    with firm.rt.uow() as work:
+        work.jobs.add("account.read", "now")
+    firm.work()
+    assert firm.exceptions() == {"foreign_link": 1}
+
+
 def expire(firm, clio_id):
     """By a person, at Clio."""
     path = f"{firm.sandbox.clio_base_url}/api/v4/clio_payments/links/{clio_id}.json"
