@@ -29,6 +29,7 @@ BORNE_OUT = frozenset(
         "issued_before_start",
         "trust_available",
         "address_bounced",
+        "link_over",
     ]
 )
 """Stored reasons that can explain an open bill without a link in the client's hands, if the record shows them too."""
@@ -37,7 +38,6 @@ TAKEN_AT_ITS_WORD = frozenset(
     [
         "currency_mismatch",
         "no_link_account",
-        "link_over",
         "link_quota",
         "link_refused",
         "mail_outcome_unknown",

@@ -86,6 +86,8 @@ class Hindrances:
     payments: dict[int, Lives] = field(default_factory=lambda: defaultdict(_lives))
     """By bill, then by payment."""
     returns: Lives = field(default_factory=_lives)
+    links: Lives = field(default_factory=_lives)
+    """Ours, by each bill that one collects."""
     mails: Lives = field(default_factory=_lives)
     bounces: Lives = field(default_factory=_lives)
     """By client."""
@@ -119,6 +121,12 @@ class Hindrances:
     def payment_returned(self, entry: Facts) -> None:
         for bill in entry["bills"]:
             self.returns[int(bill)].hear(entry)
+
+    def link_moved(self, entry: Facts) -> None:
+        shared = entry["bill_id"] is None
+        for bill in self.bills_of[entry["contact_id"]] if shared else (entry["bill_id"],):
+            if entry["by"] == "app":
+                self.links[bill].hear(entry)
 
     def mail(self, entry: Facts) -> None:
         for bill, _ in about(entry):
@@ -199,6 +207,7 @@ HEARD: dict[str, Callable[[Hindrances, Facts], None]] = {
     "matter.moved": Hindrances.matter_moved,
     "contact.moved": Hindrances.contact_moved,
     "payment.reversed": Hindrances.payment_returned,
+    **dict.fromkeys(("link.created", "link.used", "link.expired"), Hindrances.link_moved),
     "mail.accepted": Hindrances.mail,
     "mail.returned": Hindrances.mail_returned,
     "credit.moved": Hindrances.credit_moved,
@@ -223,6 +232,12 @@ def _grace(record: Hindrances, day: Day) -> bool:
 
 def _message_near(record: Hindrances, day: Day) -> bool:
     return bool(record.mails[day.bill["id"]].within(day.first, day.last + timedelta(days=1)))
+
+
+def _ran_out(record: Hindrances, day: Day) -> bool:
+    """Its last link lived as long as a link lives: once nothing more follows, none is made again."""
+    last = record.links[day.bill["id"]].as_of(day.last)
+    return last is not None and last["kind"] == "link.expired" and last["why"] == "time"
 
 
 def _never_arrived(record: Hindrances, day: Day) -> bool:
@@ -273,6 +288,7 @@ STOOD: tuple[tuple[str, Stands], ...] = (
     ("client_email_invalid", _client(lambda facts: "@" not in (facts["email"] or "@"))),
     ("client_redacted", _client(lambda facts: bool(facts["redacted"]))),
     ("clio_reminders_on", _client(lambda facts: bool(facts["reminders_enabled"]))),
+    ("link_over", _ran_out),
     ("never_delivered", _never_arrived),
     ("address_bounced", Hindrances.bounced),
     ("step_too_soon", _step_near),

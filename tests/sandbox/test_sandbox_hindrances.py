@@ -44,6 +44,11 @@ def credit(unapplied, at=BEFORE):
     return {"kind": "credit.moved", "id": 8, "at": at, "client_id": 3, "unapplied": unapplied}
 
 
+def link(what, at, **more):
+    facts = {"bill_id": 7, "contact_id": None, "by": "app"}
+    return {"kind": f"link.{what}", "id": 4, "at": at, **facts, **more}
+
+
 def back(at):
     return {"kind": "payment.reversed", "id": 9, "at": at, "bills": {"7": 40.0}}
 
@@ -78,6 +83,7 @@ SHOWN = {
     "clio_reminders_on": (contact(BEFORE, reminders_enabled=True),),
     "never_delivered": (mail(BEFORE, kind="returned"),),
     "address_bounced": (mail(BEFORE, kind="returned"),),
+    "link_over": (link("created", EARLIER), link("expired", BEFORE, why="time", bill_id=None, contact_id=3)),
     "step_too_soon": (mail(BEFORE, "overdue-7", ident="<c@d>"),),
     "message_on_its_way": (mail(f"{DAY}T23:00:00Z", "invoice_link", ident="<c@d>"),),
     "client_written_today": (mail(f"{DAY}T13:00:00Z", "invoice_link", ident="<c@d>"),),
@@ -108,6 +114,8 @@ def test_what_is_on_record_stands(code):
         (trust(9_999),),
         (trust(10_000), trust(-10_000, "2026-06-06T15:00:00Z")),
         (credit(0.0),),
+        (link("expired", EARLIER, why="time"), link("created", BEFORE)),
+        (link("created", EARLIER), link("expired", BEFORE, why="paid")),
         (contact(AFTER, email=""),),
         (mail(AFTER, kind="returned", ident="<x@y>"),),
         (payment("authorized", EARLIER), payment("failed")),
