@@ -62,14 +62,6 @@ class TrustLine:
     total_cents: int
 
 
-@dataclass(frozen=True, slots=True)
-class Fund:
-    """What is known of a matter's money: `quiet` is the first reason why nobody is asked now, None when there is none."""
-
-    balance_cents: int
-    quiet: str | None = None
-
-
 UNIT = 100
 """Clio declares a matter's amount as an integer: asked in whole units, it means the same in either reading."""
 

@@ -49,7 +49,6 @@ TELL_AFTER = timedelta(minutes=10)
 TRY_AGAIN = timedelta(minutes=30)
 LONGEST_TRY = timedelta(hours=6)
 READ_BACK = timedelta(days=1)
-RENEWAL_GRACE = timedelta(days=1)
 OVERLAP = timedelta(hours=2)
 """How long a replaced address is still served: Clio gives up a delivery after about 62 minutes (API notes §6)."""
 

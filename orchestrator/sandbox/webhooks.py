@@ -23,7 +23,6 @@ SHORTEST_LIFE, LONGEST_LIFE = timedelta(days=3), timedelta(days=31)
 
 MODELS = {"activity", "bill", "calendar_entry", "communication", "contact", "document", "folder", "matter", "task"}
 MODEL_OF = {"payment": "clio_payments_payment"}
-MATTER_EVENTS = frozenset({"matter_opened", "matter_pended", "matter_closed"})
 
 
 @dataclass(frozen=True)

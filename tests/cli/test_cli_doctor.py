@@ -71,5 +71,7 @@ def test_the_health_of_subscriptions_says_what_to_do_about_the_way_to_them(cli, 
     with firm.rt.uow() as work:
         work.exceptions.open("public_address", "clio", said)
     done = cli("webhooks", "health")
+    with firm.rt.uow() as work:
+        work.exceptions.close("public_address", "clio")
     assert done.exit_code == 1
     assert " ".join(done.stdout.split()).count(said) == 1

@@ -36,8 +36,7 @@ def create_action(call: Call) -> Reply:
 
 
 def change_action(call: Call) -> Reply:
-    action = call.books.get(CustomAction, call.id)
-    call.require_match(action)
+    action = call.to_change(CustomAction)
     given = call.read(bodies.CustomActionChange).given()
     if "target_url" in given:
         address(given["target_url"])
@@ -46,12 +45,6 @@ def change_action(call: Call) -> Reply:
     call.books.touch(action)
     call.books.journal.add("custom_action.patched", action.id, by="app", url=action.target_url)
     return call.show(action)
-
-
-def delete_action(call: Call) -> Reply:
-    call.books.remove(call.books.get(CustomAction, call.id))
-    call.books.journal.add("custom_action.deleted", call.id, by="app")
-    return Reply(204)
 
 
 def press(books: Books, action: CustomAction, user: User, subject_id: int) -> str:

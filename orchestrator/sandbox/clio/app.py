@@ -13,12 +13,13 @@ from orchestrator.sandbox.clio.actions import prove
 from orchestrator.sandbox.clio.call import Call, Reply, refused
 from orchestrator.sandbox.clio.fields import encoded
 from orchestrator.sandbox.clio.reads import READS
-from orchestrator.sandbox.clio.strikes import STRIKES, Dropped, Strike, dripped
+from orchestrator.sandbox.clio.strikes import STRIKES, ClioStrike, dripped
 from orchestrator.sandbox.clio.subscriptions import subscription_writes
 from orchestrator.sandbox.clio.tokens import Grant, OAuthError
 from orchestrator.sandbox.clio.writes import WRITES
 from orchestrator.sandbox.refusal import Refusal
 from orchestrator.sandbox.sandbox import Sandbox
+from orchestrator.sandbox.strikes import Dropped
 
 VERSION = "4.0.13"
 
@@ -76,7 +77,7 @@ class ClioDoor:
         fault = self.sandbox.faults.take(f"{call.method} {call.template}")
         if fault is None:
             return proceed()
-        return await STRIKES[fault.do](Strike(fault, call, proceed, self.sandbox.tokens, grant))
+        return await STRIKES[fault.do](ClioStrike(fault, proceed, call, self.sandbox.tokens, grant))
 
     def _carry_out(self, call: Call) -> Reply:
         try:

@@ -15,6 +15,7 @@ from orchestrator.sandbox.firm.things import Facts, Thing, User
 from orchestrator.sandbox.refusal import Refusal, unprocessable
 
 M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T", bound=Thing)
 
 JSON = "application/json; charset=utf-8"
 _NUMBER = re.compile(r"/(\d+)(?=/|$)")
@@ -73,11 +74,12 @@ class Call:
             where = ".".join(str(part) for part in first["loc"]) or "data"
             raise unprocessable(f"{where}: {first['msg']}") from None
 
-    def require_match(self, thing: Thing) -> None:
-        """Refuse with 412 when If-Match names another version of the record."""
-        wanted = self.header("if-match")
+    def to_change(self, kind: type[T]) -> T:
+        """The record in the path; refused with 412 when If-Match names another version of it."""
+        thing, wanted = self.books.get(kind, self.id), self.header("if-match")
         if wanted is not None and wanted.strip() not in {"*", thing.etag, thing.etag.strip('"')}:
             raise Refusal(412, "The record has been modified since it was read.")
+        return thing
 
     def show(self, thing: Thing, status: int = 200) -> Reply:
         """The record with the fields this caller asked for, and its etag."""

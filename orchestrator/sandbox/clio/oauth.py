@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from orchestrator.sandbox.clio.app import answer, oauth_error, origin_of
 from orchestrator.sandbox.clio.call import Call, Reply
 from orchestrator.sandbox.clio.fields import encoded
-from orchestrator.sandbox.clio.strikes import STRIKES, Strike
+from orchestrator.sandbox.clio.strikes import STRIKES, ClioStrike
 from orchestrator.sandbox.clio.tokens import Grant, OAuthError
 from orchestrator.sandbox.firm.things import User
 from orchestrator.sandbox.pages import render
@@ -47,7 +47,7 @@ class TokenDoor:
                 return proceed()
             call = Call("POST", "/oauth/token", [], request.headers, body, origin_of(request), self.sandbox.books)
             try:
-                return await STRIKES[fault.do](Strike(fault, call, proceed, self.sandbox.tokens, None))
+                return await STRIKES[fault.do](ClioStrike(fault, proceed, call, self.sandbox.tokens, None))
             except OAuthError as error:
                 return oauth_error(error)
 

@@ -24,8 +24,7 @@ from orchestrator.sandbox.refusal import Refusal, unprocessable
 
 
 def change_matter(call: Call) -> Reply:
-    matter = call.books.get(Matter, call.id)
-    call.require_match(matter)
+    matter = call.to_change(Matter)
     given = call.read(bodies.MatterChange).given()
     fields = sorted(given)
     values: list[bodies.CustomValue] = given.pop("custom_field_values", None) or []
@@ -45,10 +44,9 @@ def change_matter(call: Call) -> Reply:
 
 
 def change_contact(call: Call) -> Reply:
-    contact = call.books.get(Contact, call.id)
+    contact = call.to_change(Contact)
     if contact.redacted:
         raise unprocessable("You do not have permission to change this contact.")
-    call.require_match(contact)
     given = call.read(bodies.ContactChange).given()
     emails: list[bodies.EmailLine] = given.pop("email_addresses", None) or []
     for name, value in given.items():
@@ -98,8 +96,7 @@ def create_task(call: Call) -> Reply:
 
 
 def change_task(call: Call) -> Reply:
-    task = call.books.get(Task, call.id)
-    call.require_match(task)
+    task = call.to_change(Task)
     given = call.read(bodies.TaskChange).given()
     fields = sorted(given)
     if given.get("assignee") is not None:
@@ -165,8 +162,7 @@ def create_note(call: Call) -> Reply:
 
 
 def change_note(call: Call) -> Reply:
-    note = call.books.get(Note, call.id)
-    call.require_match(note)
+    note = call.to_change(Note)
     for name, value in call.read(bodies.NoteChange).given().items():
         setattr(note, name, value)
     call.books.touch(note)
@@ -200,8 +196,7 @@ def create_communication(call: Call) -> Reply:
 
 
 def change_communication(call: Call) -> Reply:
-    record = call.books.get(Communication, call.id)
-    call.require_match(record)
+    record = call.to_change(Communication)
     given = call.read(bodies.CommunicationChange).given()
     for name in ("senders", "receivers"):
         if given.get(name) is not None:

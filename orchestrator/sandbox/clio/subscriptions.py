@@ -25,8 +25,7 @@ def subscription_writes(courier: Courier) -> dict[tuple[str, str], Callable[[Cal
         return call.show(webhook, 201)
 
     def change(call: Call) -> Reply:
-        webhook = call.books.get(Webhook, call.id)
-        call.require_match(webhook)
+        webhook = call.to_change(Webhook)
         courier.change(webhook, call.read(bodies.WebhookChange).given())
         return call.show(webhook)
 

@@ -15,6 +15,7 @@ from orchestrator.sandbox.firm.things import (
     BankAccount,
     Communication,
     Contact,
+    CustomAction,
     Matter,
     Note,
     Task,
@@ -43,8 +44,7 @@ def create_activity(call: Call) -> Reply:
 
 
 def change_activity(call: Call) -> Reply:
-    entry = call.books.get(Activity, call.id)
-    call.require_match(entry)
+    entry = call.to_change(Activity)
     changes = call.read(bodies.ActivityChange).given()
     work.refuse_hidden(entry, changes)
     work.edit(call.books, entry, resolved(call.books, changes))
@@ -60,8 +60,7 @@ def delete_activity(call: Call) -> Reply:
 
 def change_bill(call: Call) -> Reply:
     """Header fields first, then the state, which must be one that is offered."""
-    bill = call.books.get(Bill, call.id)
-    call.require_match(bill)
+    bill = call.to_change(Bill)
     given = call.read(bodies.BillChange).given()
     if not bill.can_update:
         raise unprocessable(f"Bill {bill.number} is {bill.state} and cannot be updated.")
@@ -99,8 +98,7 @@ def delete_bill(call: Call) -> Reply:
 
 def change_line_item(call: Call) -> Reply:
     """A line of an unissued bill; the quantity of an activity's line is taken and, as at Clio, not changed."""
-    line = call.books.get(LineItem, call.id)
-    call.require_match(line)
+    line = call.to_change(LineItem)
     given = call.read(bodies.LineItemChange)
     if line.bill.state not in {"draft", "awaiting_approval"}:
         raise unprocessable(f"Bill {line.bill.number} is {line.bill.state}; its lines cannot be changed.")
@@ -152,8 +150,7 @@ def create_link(call: Call) -> Reply:
 
 def expire_link(call: Call) -> Reply:
     """The one change a link can take; expiring what is over already is not an error."""
-    link = call.books.get(Link, call.id)
-    call.require_match(link)
+    link = call.to_change(Link)
     if not call.read(bodies.LinkChange).expired:
         raise unprocessable("expired can only be set to true.")
     links.end(call.books, link, "request")
@@ -192,7 +189,7 @@ WRITES: dict[tuple[str, str], Write] = {
     ("POST", "/bank_transactions"): create_bank_transaction,
     ("POST", "/custom_actions"): actions.create_action,
     ("PATCH", "/custom_actions/{id}"): actions.change_action,
-    ("DELETE", "/custom_actions/{id}"): actions.delete_action,
+    ("DELETE", "/custom_actions/{id}"): remove(CustomAction, "custom_action.deleted"),
     ("POST", "/clio_payments/links"): create_link,
     ("POST", "/trust_requests"): create_trust_request,
     ("PATCH", "/clio_payments/links/{id}"): expire_link,

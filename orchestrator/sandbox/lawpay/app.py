@@ -1,12 +1,11 @@
 """The doors of LawPay's gateway: HTTP Basic with the key as user, JSON in and out, errors as `messages`."""
 
-import asyncio
 import base64
 import binascii
 import json
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -16,14 +15,13 @@ from starlette.types import Receive, Scope, Send
 from orchestrator.sandbox.clio.app import answer
 from orchestrator.sandbox.clio.call import Reply, loose
 from orchestrator.sandbox.clio.fields import encoded
-from orchestrator.sandbox.clio.strikes import Dropped
-from orchestrator.sandbox.faults import Fault
 from orchestrator.sandbox.lawpay import methods, search, shapes
 from orchestrator.sandbox.lawpay.gateway import Gateway
 from orchestrator.sandbox.lawpay.refusals import Declined
 from orchestrator.sandbox.lawpay.search import Params
 from orchestrator.sandbox.lawpay.things import KINDS, Facts
 from orchestrator.sandbox.sandbox import Sandbox
+from orchestrator.sandbox.strikes import EVERYWHERE, Strike
 
 PREFIX = "/lawpay"
 _IDENT = re.compile(r"/(transactions|charges|events)/(?!holds(?:/|$))([^/]+)")
@@ -109,7 +107,7 @@ class LawPayDoor:
         if fault is not None and fault.do == "shift_page":
             # Rows that slipped in before this page: the end of the page before is read a second time.
             asked.shift, fault = int(fault.params.get("n", 1)), None
-        return proceed() if fault is None else await STRIKES[fault.do](fault, proceed)
+        return proceed() if fault is None else await STRIKES[fault.do](Strike(fault, proceed))
 
 
 def carry_out(asked: Asked, authorization: str) -> Reply:
@@ -278,66 +276,27 @@ def _json(body: object, status: int = 200) -> Reply:
 
 # -- scripted faults --------------------------------------------------------------------------------------------------
 
-Proceed = Callable[[], Reply]
 
-
-async def _lose_answer(_: Fault, proceed: Proceed) -> Reply:
-    proceed()
-    raise Dropped
-
-
-async def _drop_before(_: Fault, __: Proceed) -> Reply:
-    raise Dropped
-
-
-async def _status(fault: Fault, _: Proceed) -> Reply:
+async def _status(strike: Strike) -> Reply:
     """A 5xx may come without `messages`, so by default it does."""
-    code = int(fault.params.get("code", 500))
-    body = fault.params.get("body", {} if code >= 500 else {"messages": [{"code": "server_error", "level": "error"}]})
-    return Reply(code, loose(body), dict(fault.params.get("headers", {})))
+    code = int(strike.given("code", 500))
+    body = strike.given("body", {} if code >= 500 else {"messages": [{"code": "server_error", "level": "error"}]})
+    return Reply(code, loose(body), dict(strike.given("headers", {})))
 
 
-async def _status_after(fault: Fault, proceed: Proceed) -> Reply:
-    proceed()
-    return await _status(fault, proceed)
+async def _status_after(strike: Strike) -> Reply:
+    strike.proceed()
+    return await _status(strike)
 
 
-async def _delay(fault: Fault, proceed: Proceed) -> Reply:
-    await asyncio.sleep(float(fault.params.get("seconds", 1)))
-    return proceed()
-
-
-async def _drip(fault: Fault, proceed: Proceed) -> Reply:
-    return replace(proceed(), headers={"X-Sandbox-Drip": str(fault.params.get("bytes_per_second", 0.25))})
-
-
-async def _truncate(fault: Fault, proceed: Proceed) -> Reply:
-    reply = proceed()
-    return replace(reply, body=reply.body[: int(fault.params.get("keep", len(reply.body) // 2))])
-
-
-async def _empty(_: Fault, proceed: Proceed) -> Reply:
-    return replace(proceed(), body=b"")
-
-
-async def _html(_: Fault, proceed: Proceed) -> Reply:
-    return replace(proceed(), body=b"<!doctype html><h1>We will be back soon</h1>", media_type="text/html")
-
-
-async def _empty_data(_: Fault, proceed: Proceed) -> Reply:
-    body = json.loads(proceed().body)
+async def _empty_data(strike: Strike) -> Reply:
+    body = json.loads(strike.proceed().body)
     return _json({**body, "results": [], "total_entries": 0})
 
 
-STRIKES: dict[str, Callable[[Fault, Proceed], Awaitable[Reply]]] = {
-    "lose_answer": _lose_answer,
-    "drop_before": _drop_before,
+STRIKES: dict[str, Callable[[Strike], Awaitable[Reply]]] = {
+    **EVERYWHERE,
     "status": _status,
     "status_after": _status_after,
-    "delay": _delay,
-    "drip": _drip,
-    "truncate": _truncate,
-    "empty": _empty,
-    "html": _html,
     "empty_data": _empty_data,
 }
