@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 
 from orchestrator.domain.silence import Subject
-from orchestrator.storage.repository import CHUNK, Repository, Row
+from orchestrator.storage.repository import CHUNK, Repository, Row, parts
 from orchestrator.storage.tables import (
     approvals,
     audit,
@@ -42,7 +42,6 @@ from orchestrator.storage.tables import (
     trust_lines,
 )
 
-Value = TypeVar("Value", int, str)
 Clause = sa.ColumnElement[bool]
 
 
@@ -141,7 +140,7 @@ def _movements(scope: OfMatter) -> Clause:
     named = [
         sa.and_(movements.c.source == source, movements.c.matter_id.is_(None), movements.c.reference.in_(part))
         for source, texts in sorted(scope.texts.items())
-        for part in _pieces(texts)
+        for part in parts(texts)
     ]
     return sa.or_(
         movements.c.matter_id == scope.matter_id,
@@ -152,7 +151,7 @@ def _movements(scope: OfMatter) -> Clause:
 
 
 def _breaks(scope: OfMatter) -> Clause:
-    return sa.or_(breaks.c.matter_id == scope.matter_id, *(breaks.c.id.in_(part) for part in _pieces(scope.breaks)))
+    return sa.or_(breaks.c.matter_id == scope.matter_id, *(breaks.c.id.in_(part) for part in parts(scope.breaks)))
 
 
 def _about(scope: OfMatter, kind: sa.ColumnElement[str], ident: sa.ColumnElement[Any], *, text: bool) -> Clause:
@@ -439,9 +438,3 @@ def _matters(row: Row) -> set[int]:
     """The matters among a break's candidates, which are ids or facts with one."""
     named = (one.get("matter_id") if isinstance(one, dict) else one for one in row["candidates"])
     return {one for one in named if isinstance(one, int)}
-
-
-def _pieces(values: Sequence[Value]) -> Iterator[list[Value]]:
-    ordered = sorted(values)
-    for start in range(0, len(ordered), CHUNK):
-        yield ordered[start : start + CHUNK]

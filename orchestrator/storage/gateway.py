@@ -19,7 +19,7 @@ from orchestrator.domain.gateway import (
     TransactionType,
 )
 from orchestrator.storage.jobs import Jobs
-from orchestrator.storage.repository import CHUNK, Repository, Row, excluded
+from orchestrator.storage.repository import Repository, Row, excluded
 from orchestrator.storage.tables import lawpay_accounts, lawpay_events, lawpay_feed, lawpay_transactions, links
 
 POLL = "lawpay.poll"
@@ -141,11 +141,9 @@ class Gateway(Repository):
         joined = sa.select(lawpay_transactions, links.c.paid_before_cents, links.c.bill_id.label("of_bill")).join(
             links, links.c.id == lawpay_transactions.c.link_id
         )
-        wanted, found = sorted(set(bill_ids)), dict[int, list[Row]]()
-        for start in range(0, len(wanted), CHUNK):
-            some = joined.where(links.c.bill_id.in_(wanted[start : start + CHUNK]))
-            for row in self.rows(some.order_by(lawpay_transactions.c.number)):
-                found.setdefault(row["of_bill"], []).append(row)
+        found: dict[int, list[Row]] = {}
+        for row in self.among(joined.order_by(lawpay_transactions.c.number), links.c.bill_id, bill_ids):
+            found.setdefault(row["of_bill"], []).append(row)
         return found
 
     def unplaced(self, account_ids: Collection[str]) -> list[Row]:

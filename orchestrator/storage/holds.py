@@ -6,7 +6,7 @@ from datetime import date
 import sqlalchemy as sa
 
 from orchestrator.domain.silence import HoldKind, Subject
-from orchestrator.storage.repository import CHUNK, Repository, Row
+from orchestrator.storage.repository import Repository, Row
 from orchestrator.storage.tables import reminder_holds
 
 
@@ -28,11 +28,8 @@ class Holds(Repository):
 
     def standing(self, subject: Subject, ids: Collection[int]) -> list[Row]:
         """The holds on these that nobody has ended, whatever their last day."""
-        wanted, found = sorted(set(ids)), []
-        for start in range(0, len(wanted), CHUNK):
-            some = reminder_holds.c.subject_id.in_(wanted[start : start + CHUNK])
-            found += self.rows(self._standing().where(reminder_holds.c.subject_kind == subject, some))
-        return found
+        mine = self._standing().where(reminder_holds.c.subject_kind == subject)
+        return self.among(mine, reminder_holds.c.subject_id, ids)
 
     def listed(self, *, limit: int = 200) -> list[Row]:
         """Every hold that nobody has ended, the newest first."""

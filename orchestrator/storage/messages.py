@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from orchestrator.domain.bills import BillState
 from orchestrator.domain.bounces import NO_ADDRESS
 from orchestrator.domain.ids import address_key, effect_key
-from orchestrator.storage.repository import CHUNK, Repository
+from orchestrator.storage.repository import Repository, parts
 from orchestrator.storage.tables import bills, link_parts, links, messages, posted
 
 
@@ -108,9 +108,7 @@ class Messages(Repository):
         chosen = sa.select(messages).join(bills, unpaid).where(nowhere, ~told).order_by(messages.c.id)
         if bill_ids is None:
             return _last(self.rows(chosen))
-        wanted = sorted(set(bill_ids))
-        chunks = (wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK))
-        return _last(row for chunk in chunks for row in self.rows(chosen.where(messages.c.bill_id.in_(chunk))))
+        return _last(self.among(chosen, messages.c.bill_id, bill_ids))
 
     def get(self, message_id: int) -> sa.RowMapping | None:
         return self.one(sa.select(messages).where(messages.c.id == message_id))
@@ -160,12 +158,11 @@ class Messages(Repository):
 
     def _about(self, bill_ids: Collection[int], state: str) -> Iterator[sa.RowMapping]:
         """The messages in this state, once for each of these bills that they speak of."""
-        wanted, parts = sorted(set(bill_ids)), messages.join(link_parts, messages.c.link_id == link_parts.c.link_id)
-        for start in range(0, len(wanted), CHUNK):
-            chunk = wanted[start : start + CHUNK]
-            alone = sa.select(messages.c.bill_id, messages.c.sent_at).where(messages.c.bill_id.in_(chunk))
-            shared = sa.select(link_parts.c.bill_id, messages.c.sent_at).select_from(parts)
-            mine = (alone, shared.where(link_parts.c.bill_id.in_(chunk)))
+        by_part = messages.join(link_parts, messages.c.link_id == link_parts.c.link_id)
+        for some in parts(bill_ids):
+            alone = sa.select(messages.c.bill_id, messages.c.sent_at).where(messages.c.bill_id.in_(some))
+            shared = sa.select(link_parts.c.bill_id, messages.c.sent_at).select_from(by_part)
+            mine = (alone, shared.where(link_parts.c.bill_id.in_(some)))
             both = sa.union(*(one.where(messages.c.state == state) for one in mine))
             yield from self.connection.execute(both).mappings()
 

@@ -109,12 +109,7 @@ class Mirror(Repository):
 
     def known_matters(self, ids: Collection[int]) -> set[int]:
         """Those of these ids that are matters of ours."""
-        found: set[int] = set()
-        wanted = sorted(ids)
-        for start in range(0, len(wanted), CHUNK):
-            some = sa.select(matters.c.id).where(matters.c.id.in_(wanted[start : start + CHUNK]))
-            found |= set(self.connection.execute(some).scalars())
-        return found
+        return {row["id"] for row in self.among(sa.select(matters.c.id), matters.c.id, ids)}
 
     def matter_ids_of_clients(self, client_ids: Collection[int]) -> list[int]:
         return list(
@@ -250,12 +245,7 @@ class Mirror(Repository):
 
     def payments_of_lines(self, line_ids: Collection[int]) -> dict[int, int]:
         """The payment that left each of these ledger lines, by line."""
-        wanted = sorted(set(line_ids))
-        found: dict[int, int] = {}
-        for start in range(0, len(wanted), CHUNK):
-            some = payments.c.line_id.in_(wanted[start : start + CHUNK])
-            found |= {row["line_id"]: row["id"] for row in self.rows(sa.select(payments).where(some))}
-        return found
+        return {row["line_id"]: row["id"] for row in self.among(sa.select(payments), payments.c.line_id, line_ids)}
 
     def payments_under_way(self) -> list[int]:
         """Payments that have not come to an end, or whose money no bill has taken yet."""

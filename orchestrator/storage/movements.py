@@ -60,13 +60,8 @@ class Movements(Repository):
 
     def heads(self, source: Source, external_ids: Collection[str]) -> dict[str, sa.RowMapping]:
         """The newest version of each of these, by its external id."""
-        wanted = sorted(set(external_ids))
-        found: dict[str, sa.RowMapping] = {}
-        for start in range(0, len(wanted), CHUNK):
-            some = movements.c.external_id.in_(wanted[start : start + CHUNK])
-            mine = sa.and_(movements.c.source == source, some, movements.c.ended_by.is_(None))
-            found |= {row["external_id"]: row for row in self.rows(sa.select(movements).where(mine))}
-        return found
+        mine = sa.select(movements).where(movements.c.source == source, movements.c.ended_by.is_(None))
+        return {row["external_id"]: row for row in self.among(mine, movements.c.external_id, external_ids)}
 
     def current(
         self, *, account: str | None = None, source: Source | None = None, since: date | None = None,
@@ -91,12 +86,7 @@ class Movements(Repository):
 
     def rows_of(self, ids: Collection[int]) -> dict[int, sa.RowMapping]:
         """These rows, whatever version they are, by id."""
-        wanted = sorted(set(ids))
-        found: dict[int, sa.RowMapping] = {}
-        for start in range(0, len(wanted), CHUNK):
-            some = movements.c.id.in_(wanted[start : start + CHUNK])
-            found |= {row["id"]: row for row in self.rows(sa.select(movements).where(some))}
-        return found
+        return {row["id"]: row for row in self.among(sa.select(movements), movements.c.id, ids)}
 
     def newest(self) -> int:
         """The id of the last row: everything up to it is one state of knowledge (T44)."""

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
 
 import sqlalchemy as sa
 
@@ -24,10 +23,8 @@ from orchestrator.domain.references import (
     normalise,
     resolve,
 )
-from orchestrator.storage.repository import CHUNK, Repository, Row
+from orchestrator.storage.repository import CHUNK, Repository, Row, parts
 from orchestrator.storage.tables import backfills, bill_matters, bills, links, matter_references, matters, movements
-
-Key = TypeVar("Key", int, str)
 
 EVERYWHERE = (Provider.CLIO, Provider.ANY)
 """Whose words are understood wherever a text was found."""
@@ -87,7 +84,7 @@ class References(Repository):
     def _known(self, provider: str, norms: Collection[str]) -> dict[str, list[Known]]:
         theirs = matter_references.c.provider.in_({provider, *EVERYWHERE})
         found: dict[str, list[Known]] = defaultdict(list)
-        for part in _chunks(norms):
+        for part in parts(norms):
             chosen = sa.select(matter_references).where(matter_references.c.normalised.in_(part), theirs, _STANDING)
             for row in self.rows(chosen):
                 found[row["normalised"]].append(_known(row))
@@ -98,7 +95,7 @@ class References(Repository):
         joined = sa.select(bills.c.number, bills.c.number_normalised, bills.c.created_at, bill_matters.c.matter_id)
         joined = joined.join(bill_matters, bill_matters.c.bill_id == bills.c.id)
         found: dict[str, list[Known]] = defaultdict(list)
-        for part in _chunks(norms):
+        for part in parts(norms):
             for row in self.rows(joined.where(bills.c.number_normalised.in_(part))):
                 bill = Known(row["number"], row["matter_id"], "bill_number", row["created_at"])
                 found[row["number_normalised"]].append(bill)
@@ -109,7 +106,7 @@ class References(Repository):
         joined = sa.select(links.c.reference, bill_matters.c.matter_id)
         joined = joined.join(bill_matters, bill_matters.c.bill_id == links.c.bill_id)
         found: dict[str, set[int]] = defaultdict(set)
-        for part in _chunks(references):
+        for part in parts(references):
             mine = sorted({parsed.key for text in part if (parsed := parse_reference(text)) is not None})
             for row in self.rows(joined.where(links.c.reference_key.in_(mine))):
                 found[lawpay_plain(row["reference"])].add(row["matter_id"])
@@ -118,14 +115,14 @@ class References(Repository):
     def _ids(self, ids: Collection[int]) -> set[int]:
         """Those of `ids` that are matters and were not merged into another."""
         found: set[int] = set()
-        for part in _chunks(ids):
+        for part in parts(ids):
             found |= set(self.connection.execute(sa.select(matters.c.id).where(matters.c.id.in_(part))).scalars())
         return found - self._merged(found)
 
     def _merged(self, ids: Collection[int]) -> set[int]:
         """Those of `ids` that were merged into another matter."""
         found: set[int] = set()
-        for part in _chunks(str(one) for one in ids):
+        for part in parts(str(one) for one in ids):
             named = sa.and_(
                 matter_references.c.reference.in_(part), matter_references.c.kind == ReferenceKind.MERGED_ID
             )
@@ -144,7 +141,7 @@ class References(Repository):
         for gone in self._merged(known):
             del known[gone]
         standing: dict[int, list[Row]] = defaultdict(list)
-        for part in _chunks(known):
+        for part in parts(known):
             clio = sa.and_(matter_references.c.kind.in_(CLIO_KINDS), matter_references.c.provider == Provider.CLIO)
             for row in self.rows(
                 sa.select(matter_references).where(matter_references.c.matter_id.in_(part), clio, _STANDING)
@@ -183,7 +180,7 @@ class References(Repository):
         """
         wanted = set(entries)
         known = {
-            entry for part in _chunks(entry.reference for entry in wanted) for entry in self._standing(part)
+            entry for part in parts(entry.reference for entry in wanted) for entry in self._standing(part)
         } & wanted
         new = [entry for entry in entries if entry not in known]
         rows = [
@@ -206,7 +203,7 @@ class References(Repository):
 
     def mappings(self, references: Collection[str]) -> dict[tuple[str, str], int]:
         """The standing words of people on exactly these texts: the matter, by provider and text."""
-        found = (entry for part in _chunks(references) for entry in self._standing(part))
+        found = (entry for part in parts(references) for entry in self._standing(part))
         return {(one.provider, one.reference): one.matter_id for one in found if one.kind == ReferenceKind.MAPPED}
 
     def mapping(self, provider: str, reference: str) -> Row | None:
@@ -323,9 +320,3 @@ def _numbers(matter: Matter) -> Iterator[tuple[str, str]]:
 
 def _known(row: Row) -> Known:
     return Known(row["reference"], row["matter_id"], row["kind"], row["since"], row["provider"], row["current"])
-
-
-def _chunks(values: Iterable[Key]) -> Iterator[list[Key]]:
-    wanted = sorted(set(values))
-    for start in range(0, len(wanted), CHUNK):
-        yield wanted[start : start + CHUNK]

@@ -54,6 +54,10 @@ class Repository:
     def rows(self, statement: sa.Select[Any]) -> list[sa.RowMapping]:
         return list(self.connection.execute(statement).mappings())
 
+    def among(self, statement: sa.Select[Any], column: sa.ColumnElement[Any], values: Iterable[Any]) -> list[Row]:
+        """The rows of a statement whose column is one of these values, however many they are."""
+        return [row for part in parts(values) for row in self.rows(statement.where(column.in_(part)))]
+
     @property
     def hole(self) -> str:
         """Where a value goes in a statement that is handed to the driver as it is."""

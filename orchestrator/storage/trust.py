@@ -12,7 +12,7 @@ from orchestrator.domain.money import Money
 from orchestrator.domain.trust import Ledger, LedgerKind, LineKind, Origin, Posting, complete
 from orchestrator.errors import Rejected
 from orchestrator.storage.draws import Draws
-from orchestrator.storage.repository import CHUNK, Repository, Row
+from orchestrator.storage.repository import Repository, Row
 from orchestrator.storage.tables import trust_ledgers, trust_lines
 
 
@@ -146,13 +146,8 @@ class Trust(Repository):
         return {row["external_id"]: row for row in self.rows(chosen)}
 
     def _clio(self, external_ids: Collection[str], *, standing: bool) -> list[Row]:
-        wanted, found = sorted(set(external_ids)), []
-        for start in range(0, len(wanted), CHUNK):
-            chosen = sa.select(trust_lines).where(
-                trust_lines.c.origin == Origin.CLIO, trust_lines.c.external_id.in_(wanted[start : start + CHUNK])
-            )
-            found += self.rows(self._standing(chosen) if standing else chosen)
-        return found
+        chosen = sa.select(trust_lines).where(trust_lines.c.origin == Origin.CLIO)
+        return self.among(self._standing(chosen) if standing else chosen, trust_lines.c.external_id, external_ids)
 
     @staticmethod
     def _standing(chosen: sa.Select[Any]) -> sa.Select[Any]:
@@ -269,12 +264,9 @@ class Trust(Repository):
 
     def available_to(self, account: FirmAccount, owners: Collection[tuple[int, int]]) -> dict[tuple[int, int], Funds]:
         """The same for many (client, matter) at once; those without a ledger in this account are left out."""
-        wanted = sorted({matter_id for _, matter_id in owners})
         place = sa.and_(trust_ledgers.c.account == account.key, trust_ledgers.c.kind == LedgerKind.MATTER)
-        rows: list[Row] = []
-        for start in range(0, len(wanted), CHUNK):
-            some = trust_ledgers.c.matter_id.in_(wanted[start : start + CHUNK])
-            rows += self.rows(sa.select(trust_ledgers).where(place, some))
+        matter_ids = {matter_id for _, matter_id in owners}
+        rows = self.among(sa.select(trust_ledgers).where(place), trust_ledgers.c.matter_id, matter_ids)
         mine = {owner: row for row in rows if (owner := (row["client_id"], row["matter_id"])) in set(owners)}
         pending = self._pending([row["id"] for row in mine.values()], self.now.astimezone(account.zone).date())
         return {owner: _funds(row, pending.get(row["id"], 0)) for owner, row in mine.items()}
