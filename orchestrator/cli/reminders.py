@@ -116,7 +116,8 @@ def listed(
             return
         page = Page(rt.settings.firm.zone)
         page.table("Reminders", ROWS, found["reminders"])
-        page.line(", ".join(f"{many} {name}" for name, many in found["counts"].items()))
+        if found["counts"]:
+            page.line(", ".join(f"{many} {name}" for name, many in found["counts"].items()))
 
 
 @app.command("show")

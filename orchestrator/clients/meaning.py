@@ -29,6 +29,8 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
+from pydantic import ValidationError
+
 from orchestrator.errors import OrchestratorError, OutcomeUnknown, Paced, Rejected, Shut, Stale, Transient
 
 
@@ -48,6 +50,11 @@ class NotFound(Refused):
 
 class Unreadable(ValueError):
     """Raised while reading a 2xx answer that lacks what was asked for: the answer counts as lost (F07)."""
+
+
+def complaint(error: ValidationError) -> str:
+    """Which fields were wrong and how, without what stood in them."""
+    return ", ".join(f"{'.'.join(map(str, one['loc']))}: {one['type']}" for one in error.errors(include_input=False))
 
 
 @dataclass(frozen=True, slots=True)

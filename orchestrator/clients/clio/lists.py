@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from orchestrator.clients.clio.schemas import Ref, Schema, rfc3339
 from orchestrator.clients.http import ApiClient, Param
-from orchestrator.clients.meaning import Refused, Unreadable
+from orchestrator.clients.meaning import Refused, Unreadable, complaint
 from orchestrator.errors import NeedsReview, Rejected
 from orchestrator.ports import Page, PageLost
 
@@ -166,11 +166,6 @@ def _page(answer: Any) -> tuple[Sequence[Any], str | None, int | None]:
         raise Unreadable("next is no address")
     records = meta.get("records") if isinstance(meta, dict) else None
     return answer["data"], onward or None, records if isinstance(records, int) else None
-
-
-def complaint(error: ValidationError) -> str:
-    """Which fields were wrong and how, without what stood in them."""
-    return ", ".join(f"{'.'.join(map(str, one['loc']))}: {one['type']}" for one in error.errors(include_input=False))
 
 
 def _batches(ids: Sequence[int]) -> Iterator[tuple[int, ...]]:

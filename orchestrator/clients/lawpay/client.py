@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from orchestrator.clients.http import ApiClient, Param
 from orchestrator.clients.lawpay.schemas import EventRecord, MerchantRecord, Schema, TransactionRecord
-from orchestrator.clients.meaning import Unreadable
+from orchestrator.clients.meaning import Unreadable, complaint
 from orchestrator.domain.gateway import GatewayAccount, GatewayEvent, Transaction
 from orchestrator.errors import NeedsConnection, Rejected
 from orchestrator.ports import Page
@@ -88,7 +88,7 @@ class LawPay:
         try:
             return schema.model_validate(raw)
         except ValidationError as error:
-            raise Rejected(f"{path} cannot be read: {_complaint(error)}.", reason=UNREADABLE) from None
+            raise Rejected(f"{path} cannot be read: {complaint(error)}.", reason=UNREADABLE) from None
 
     def _list(self, path: str, params: dict[str, Param], page: int) -> tuple[list[Any], str | None]:
         return self._api.read(API + path, _listed, {**params, "page": page, "page_size": PAGE})
@@ -122,10 +122,5 @@ def _row(schema: type[S], raw: Any) -> S | None:
         return schema.model_validate(raw)
     except ValidationError as error:
         given = raw.get("id") if isinstance(raw, dict) else None
-        log.warning("lawpay.row_skipped", id=given if isinstance(given, str) else None, why=_complaint(error))
+        log.warning("lawpay.row_skipped", id=given if isinstance(given, str) else None, why=complaint(error))
         return None
-
-
-def _complaint(error: ValidationError) -> str:
-    """Which fields are wrong and how, without their values."""
-    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['type']}" for one in error.errors(include_input=False))
