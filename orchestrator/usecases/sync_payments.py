@@ -80,6 +80,10 @@ class Payments:
         work.journal.post(event, payment.id, sequence, lines, currency=payment.currency)
         work.mirror.booked(payment.id, standing_cents(payment))
         work.audit.line(event, "payment", payment.id, cents=delta, bills=list(payment.bill_ids))
+        if sequence:
+            # A refund leaves Clio's moment of the payment as it was: whether an older reading has overtaken a newer one, only one
+            # more look can tell (F17).
+            work.dirty.mark(Kind.PAYMENT, [payment.id])
         mine = shares(lines)
         # Clio may leave a bill out of what the payment is for, once its share went back.
         bills = work.mirror.bills({*payment.bill_ids, *mine} or (work.links.parts(link) if link else ()))

@@ -104,6 +104,25 @@ def test_F69_a_bill_in_another_currency_is_refused_before_anything_is_sent(sandb
         firm.check()
 
 
+def test_F17_a_reading_from_before_a_refund_that_comes_after_it_is_put_right_by_one_more_look(firm):
+    bill = firm.mailed_bill()
+    paid = firm.sandbox.act("pay_link", link_id=firm.links()[0]["id"], settle_after_seconds=0)
+    firm.later(minutes=16)
+    practice = firm.rt.practice(Urgency.MONEY)
+    before = practice.payments([paid["id"]])
+    firm.sandbox.act("refund_payment", id=paid["id"])
+    firm.later(minutes=16)
+    with firm.rt.uow() as work:
+        assert work.journal.held() == 0
+        Payments().apply(firm.rt, work, Reading(before, sync_bills.Bills().complete(firm.rt, practice, ())))
+        assert work.journal.held() == 60_000
+    firm.work()
+    with firm.rt.read() as work:
+        assert work.journal.held() == 0
+        assert work.exceptions.is_open("payment_reversed", f"bill:{bill['id']}")
+    firm.check()
+
+
 def test_F69_T50_a_payment_of_the_same_figure_in_another_currency_is_not_what_the_link_asked_for(firm):
     firm.mailed_bill()
     paid = firm.sandbox.act("pay_link", link_id=firm.links()[0]["id"], settle_after_seconds=0)
