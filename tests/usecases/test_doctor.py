@@ -8,6 +8,7 @@ import pytest
 from orchestrator.domain.topics import Urgency
 from orchestrator.probes import probes_of
 from orchestrator.usecases.backfill_matters import backfill_matters
+from orchestrator.usecases.doctor.abroad import webhooks
 from orchestrator.usecases.doctor.examine import TABLE, examine
 from orchestrator.usecases.doctor.findings import Check, Level, Patient, ok
 from tests.firm import open_firm
@@ -83,6 +84,18 @@ def test_F49_the_doctor_says_when_the_former_key_may_go(sandbox, database_url):
         assert "1 stored secrets still need" in examined(firm)["key rotation"].said
         firm.work()
         assert "Drop all but the first key" in examined(firm)["key rotation"].do
+
+
+def test_webhooks_of_which_clio_names_no_end_are_well(sandbox, database_url):
+    with open_firm(sandbox, database_url, subscribed=True) as firm:
+        with firm.rt.uow() as work:
+            for wanted in firm.rt.subscriptions:
+                work.subscriptions.put(
+                    wanted.model, path_token=wanted.model, state="enabled", url=f"http://127.0.0.1/{wanted.model}", events="",
+                    fields="", expires_at=None,
+                )  # fmt: skip
+        found = webhooks(Patient(firm.rt.settings, firm.rt, probes_of(firm.rt)))
+    assert (found.level, "Clio names no end" in found.said) == (Level.OK, True)
 
 
 def test_every_check_has_a_ground_that_comes_before_it():

@@ -1,7 +1,6 @@
 """What is not ours: Clio's account, permissions and fields, LawPay, webhooks, the public address, mail, quotas."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from urllib.parse import urlsplit
 
 from orchestrator.domain.accounts import AccountClass, BankAccount, FirmAccount
@@ -143,10 +142,11 @@ def webhooks(patient: Patient) -> Finding:
             f"{refused} deliveries were refused.",
             "See `orchestrator webhooks health`: let the proxy pass bodies through untouched.",
         )
-    ends: datetime = min(row["expires_at"] for row in rows if row["expires_at"] is not None)
+    ends = min((row["expires_at"] for row in rows if row["expires_at"] is not None), default=None)
+    until = f", the first ends {ends:%Y-%m-%d}" if ends is not None else ", Clio names no end"
     heard = max((row["delivered_at"] for row in rows if row["delivered_at"] is not None), default=None)
     last = f"; the last delivery came {heard:%Y-%m-%d %H:%M} UTC" if heard is not None else "; no delivery yet"
-    return ok(f"{len(rows)} enabled, the first ends {ends:%Y-%m-%d}{last}.")
+    return ok(f"{len(rows)} enabled{until}{last}.")
 
 
 def public_address(patient: Patient) -> Finding:
