@@ -13,6 +13,9 @@ from orchestrator.storage.tables import audit
 WORKER = "worker"
 
 _NEXT = sa.text("SELECT nextval(pg_get_serial_sequence('audit', 'seq'))")
+_ADD = sa.insert(audit)
+_LAST = sa.select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
+_UNSEALED = sa.select(audit).where(audit.c.hash.is_(None)).order_by(audit.c.seq)
 
 
 class Audit(Repository):
@@ -26,7 +29,7 @@ class Audit(Repository):
         )  # fmt: skip
         self._head = said.seq, line_hash(said, prev)
         values = {name: getattr(said, name) for name in SAID}
-        self.connection.execute(sa.insert(audit).values(**values, prev=prev, hash=self._head[1]))
+        self.connection.execute(_ADD, values | {"prev": prev, "hash": self._head[1]})
 
     def _open(self) -> tuple[int, str]:
         """The line that the next one follows; nobody else appends until this transaction ends."""
@@ -35,7 +38,7 @@ class Audit(Repository):
                 # Had already by all but what goes beside the firm's one writer; and before the look, never with it.
                 self.connection.execute(ONE_WRITER)
             self._seal()
-            last = self.one(sa.select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1))
+            last = self.one(_LAST)
             self._head = (last["seq"], last["hash"]) if last is not None else (0, GENESIS)
         return self._head
 
@@ -47,7 +50,7 @@ class Audit(Repository):
 
     def _seal(self) -> None:
         """Chain what an older version appended beside us since the last line of ours (docs/adr/0009)."""
-        open_ = self.rows(sa.select(audit).where(audit.c.hash.is_(None)).order_by(audit.c.seq))
+        open_ = self.rows(_UNSEALED)
         if not open_:
             return
         before = sa.select(audit.c.hash).where(audit.c.hash.is_not(None), audit.c.seq < open_[0]["seq"])

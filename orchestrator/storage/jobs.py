@@ -107,6 +107,46 @@ _CLAIM = (
     )
     .returning(jobs)
 )
+_MINE = (
+    jobs.c.id == sa.bindparam("mine"),
+    jobs.c.fence == sa.bindparam("held_fence"),
+    jobs.c.state.in_(LIVE),
+)
+_MARK_SENT = (
+    sa.update(jobs)
+    # A regression noticed since the claim stops it here, before anything has left.
+    .where(*_MINE, jobs.c.held_until > real_now(), _GATE == Gate.OPEN)
+    .values(
+        state=JobState.SENT,
+        sent_at=_NOW,
+        doubted_at=sa.case((sa.bindparam("doubted", type_=sa.Boolean), _NOW), else_=jobs.c.doubted_at),
+        intent=sa.bindparam("meant", type_=jobs.c.intent.type),
+        held_until=real_now() + sa.bindparam("lease", type_=sa.Double),
+        updated_at=_NOW,
+    )
+)
+_FINISH = (
+    sa.update(jobs)
+    .where(*_MINE)
+    .values(
+        state=JobState.DONE,
+        held_until=None,
+        evidence=sa.bindparam("shown", type_=jobs.c.evidence.type),
+        reason=None,
+        detail=None,
+        updated_at=_NOW,
+    )
+)
+_DUE_PAYLOADS = (
+    sa.select(jobs.c.payload)
+    .where(
+        jobs.c.topic == sa.bindparam("of_topic"),
+        jobs.c.state.in_([JobState.READY, JobState.CLAIMED]),
+        jobs.c.not_before <= _NOW,
+    )
+    .order_by(jobs.c.not_before, jobs.c.id)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
 _BUSY = sa.select(jobs.c.id).where(_ALLOWED, jobs.c.state.in_(LIVE), jobs.c.not_before <= _NOW).limit(1)
 
 
@@ -183,17 +223,7 @@ class Jobs(Repository):
 
         `doubted` says that it may have been sent already, in a life of the database that we do not know (F57).
         """
-        self._fenced(
-            job,
-            jobs.c.held_until > real_now(),
-            # A regression noticed since the claim stops it here, before anything has left.
-            _GATE == Gate.OPEN,
-            state=JobState.SENT,
-            sent_at=self.now,
-            doubted_at=self.now if doubted else jobs.c.doubted_at,
-            intent=intent,
-            held_until=real_now() + lease_seconds,
-        )
+        self._require_mine(job, _MARK_SENT, meant=intent, doubted=doubted, lease=lease_seconds)
 
     def renew(self, job: Job, *, lease_seconds: float) -> None:
         """Hold the job for another `lease_seconds` from now, in a transaction of its long work, or raise `LostLease`."""
@@ -206,7 +236,7 @@ class Jobs(Repository):
 
     def finish(self, job: Job, evidence: dict[str, Any] | None = None) -> None:
         """The job is done, in the transaction that records what it did."""
-        self._fenced(job, state=JobState.DONE, held_until=None, evidence=evidence, reason=None, detail=None)
+        self._require_mine(job, _FINISH, shown=evidence)
 
     def hand_back(
         self,
@@ -319,10 +349,8 @@ class Jobs(Repository):
 
     def due_payloads(self, topic: str, *, limit: int) -> list[dict[str, Any]]:
         """The payloads of this topic's jobs that are due now or in somebody's hands: what one batched read can serve."""
-        due = sa.select(jobs.c.payload).where(
-            jobs.c.topic == topic, jobs.c.state.in_([JobState.READY, JobState.CLAIMED]), jobs.c.not_before <= self.now
-        )
-        return [row.payload for row in self.connection.execute(due.order_by(jobs.c.not_before, jobs.c.id).limit(limit))]
+        due = {"of_topic": topic, "now": self.now, "most": limit}
+        return [row.payload for row in self.connection.execute(_DUE_PAYLOADS, due)]
 
     def idle(self) -> bool:
         """Whether nothing is due and nothing is in anyone's hands, at the firm's now."""
@@ -396,9 +424,12 @@ class Jobs(Repository):
         old = sa.and_(jobs.c.state == JobState.DONE, jobs.c.updated_at < before, jobs.c.topic.in_(topics))
         return self.change(sa.delete(jobs).where(old))
 
-    def _fenced(self, job: Job, *also: sa.ColumnElement[bool], **values: Any) -> None:
-        mine = sa.and_(jobs.c.id == job.id, jobs.c.fence == job.fence, jobs.c.state.in_(LIVE), *also)
-        if self.change(sa.update(jobs).where(mine).values(**values, updated_at=self.now)) != 1:
+    def _fenced(self, job: Job, **values: Any) -> None:
+        self._require_mine(job, sa.update(jobs).where(*_MINE).values(**values, updated_at=_NOW))
+
+    def _require_mine(self, job: Job, change: sa.Update, **values: Any) -> None:
+        mine = {"mine": job.id, "held_fence": job.fence, "now": self.now, **values}
+        if self.connection.execute(change, mine).rowcount != 1:
             raise LostLease(f"Job {job.id} ({job.topic}) is held by another worker.")
 
     def _withdraw(self, chosen: sa.ColumnElement[bool], topic: str, reason: str) -> bool:

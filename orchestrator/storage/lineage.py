@@ -112,9 +112,12 @@ class Life:
         return self.recovered_at is not None and created_at <= self.recovered_at + DOUBT
 
 
+_LIFE = sa.select(lineage)
+
+
 class Lineage(Repository):
     def life(self) -> Life:
-        row = dict(self.connection.execute(sa.select(lineage)).mappings().one())
+        row = dict(self.connection.execute(_LIFE).mappings().one())
         del row["id"]
         cause = Cause(row["cause"]) if row["cause"] else None
         return Life(**{**row, "gate": Gate(row["gate"]), "cause": cause})

@@ -105,7 +105,7 @@ class Mirror(Repository):
             self._forward(matters, values)
 
     def matters(self, ids: Collection[int]) -> dict[int, Matter]:
-        return {row["id"]: to_matter(row) for row in self._by_ids(matters, ids)}
+        return {row["id"]: to_matter(row) for row in self.by_ids(matters, ids)}
 
     def known_matters(self, ids: Collection[int]) -> set[int]:
         """Those of these ids that are matters of ours."""
@@ -143,10 +143,10 @@ class Mirror(Repository):
         self.change(gone.values(state=BillState.DELETED, balance_cents=0, pending_cents=0, read_at=read_at))
 
     def bills(self, ids: Collection[int]) -> dict[int, Bill]:
-        return {row["id"]: to_bill(row) for row in self._by_ids(bills, ids)}
+        return {row["id"]: to_bill(row) for row in self.by_ids(bills, ids)}
 
     def bill_rows(self, ids: Collection[int]) -> dict[int, sa.RowMapping]:
-        return {row["id"]: row for row in self._by_ids(bills, ids)}
+        return {row["id"]: row for row in self.by_ids(bills, ids)}
 
     def bills_called(self, named: str) -> list[sa.RowMapping]:
         """The bills with this id or number; where no number is written just so, those whose number differs in form only."""
@@ -228,7 +228,7 @@ class Mirror(Repository):
             self._forward(payments, values, booked_cents=0)
 
     def payments(self, ids: Collection[int]) -> dict[int, sa.RowMapping]:
-        return {row["id"]: row for row in self._by_ids(payments, ids)}
+        return {row["id"]: row for row in self.by_ids(payments, ids)}
 
     def listed_payments(self, *, states: Collection[str] = (), limit: int = 200) -> list[sa.RowMapping]:
         """The newest payments first, of these states."""
@@ -283,10 +283,3 @@ class Mirror(Repository):
                 index_elements=["id"], set_={name: new[name] for name in values if name != "id"}, where=newer
             )
         )
-
-    def _by_ids(self, table: sa.Table, ids: Collection[int]) -> list[sa.RowMapping]:
-        wanted = sorted(set(ids))
-        found: list[sa.RowMapping] = []
-        for start in range(0, len(wanted), CHUNK):
-            found += self.rows(sa.select(table).where(table.c.id.in_(wanted[start : start + CHUNK])))
-        return found

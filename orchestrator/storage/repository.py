@@ -1,6 +1,6 @@
 """What every set of queries starts from."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -30,6 +30,23 @@ def excluded(table: sa.Table) -> ReadOnlyColumnCollection[str, KeyedColumnElemen
     return sqlite.insert(table).excluded
 
 
+# Asked with every job: built once, because building a statement costs more than running it.
+
+
+@cache
+def _adding(table: sa.Table, dialect: str) -> sa.Executable:
+    return _insert(table, dialect).on_conflict_do_nothing().returning(sa.literal(1))
+
+
+@cache
+def _by_ids(table: sa.Table) -> sa.Select[Any]:
+    return sa.select(table).where(table.c.id.in_(sa.bindparam("ids", expanding=True)))
+
+
+def _insert(table: sa.Table, dialect: str) -> Insert:
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+
+
 class Repository:
     """Queries on one open connection; `now` is the firm's clock at the transaction's opening."""
 
@@ -43,13 +60,19 @@ class Repository:
 
     def insert(self, table: sa.Table) -> Insert:
         """An INSERT that understands ON CONFLICT in this connection's dialect."""
-        return postgresql.insert(table) if self.connection.dialect.name == "postgresql" else sqlite.insert(table)
+        return _insert(table, self.connection.dialect.name)
 
     def add_once(self, table: sa.Table, **values: Any) -> bool:
         """Insert a row unless a unique constraint says it is there already; True when it was inserted."""
         # The row itself says so: after an INSERT psycopg's row count is not kept, and -1 would read as "it was there".
-        added = self.insert(table).values(**values).on_conflict_do_nothing().returning(sa.literal(1))
-        return self.connection.execute(added).first() is not None
+        return self.connection.execute(_adding(table, self.connection.dialect.name), values).first() is not None
+
+    def by_ids(self, table: sa.Table, ids: Collection[int]) -> list[Row]:
+        """The rows of these ids, whatever their number."""
+        found: list[Row] = []
+        for part in parts(ids):
+            found += self.connection.execute(_by_ids(table), {"ids": part}).mappings()
+        return found
 
     def rows(self, statement: sa.Select[Any]) -> list[sa.RowMapping]:
         return list(self.connection.execute(statement).mappings())
