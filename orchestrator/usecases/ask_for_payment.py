@@ -17,10 +17,11 @@ from orchestrator.engine.effects import step
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import Rejected
 from orchestrator.storage.jobs import Job
+from orchestrator.storage.mirror import to_bill
 from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.choose_rail import note_recorded, page_for, paid_elsewhere
-from orchestrator.usecases.plan_draws import plan_draws, promised
+from orchestrator.usecases.plan_draws import plan_draws
 from orchestrator.usecases.take_deposits import deposits
 
 LOUD = (
@@ -43,13 +44,12 @@ A_REMINDER_WAITS = timedelta(days=1)
 
 def ask_for_payment(rt: Runtime, work: Work, bill_ids: Collection[int]) -> None:
     """For each of these mirrored bills, bring its one link in line with what should be asked now, and say why not."""
-    bills = work.mirror.bills(_with_siblings(rt, work, bill_ids))
+    rows = work.mirror.bill_rows(_with_siblings(rt, work, bill_ids))
+    bills = {bill_id: to_bill(row) for bill_id, row in rows.items()}
     alive = work.links.alive(bills) | _adrift(work, bills.values())
     plan_draws(rt, work, bills.values())
-    decided: dict[int, Ask | Silence] = {}
-    for bill in bills.values():
-        note_recorded(work, bill)
-        decided[bill.id] = what_to_ask(rt, work, bill)
+    note_recorded(work, bills)
+    decided = _decided(rt, work, bills.values())
     shared = _shared(rt, work, bills, decided, alive)
     for link in {link["id"]: link for link in alive.values()}.values():
         if work.links.parts(link) == _wanted(decided, shared, link):
@@ -58,11 +58,12 @@ def ask_for_payment(rt: Runtime, work: Work, bill_ids: Collection[int]) -> None:
         # Where the last one takes its time to end, another takes its place once it has.
         if _let_go(work, link, decided[whose]):
             alive = {bill_id: one for bill_id, one in alive.items() if one["id"] != link["id"]}
+    told = work.exceptions.keys_standing(LOUD, [f"bill:{bill_id}" for bill_id in bills])
     for bill in bills.values():
         decision = decided[bill.id]
         if bill.id not in alive and isinstance(decision, Ask):
             decision = _want(work, bill, decision, shared.get(bill.id), alive)
-        _speak(work, bill, decision if isinstance(decision, Silence) else None)
+        _speak(work, bill, decision, before=rows[bill.id]["silence"], told=f"bill:{bill.id}" in told)
     allot(work)
 
 
@@ -76,31 +77,48 @@ def _with_siblings(rt: Runtime, work: Work, bill_ids: Collection[int]) -> set[in
 
 def what_to_ask(rt: Runtime, work: Work, bill: Bill) -> Ask | Silence:
     """`domain.asking.decide` with everything it needs from our database."""
-    if rt.settings.links.issued_from is not None and (
-        bill.issued_on is None or bill.issued_on < rt.settings.links.issued_from
-    ):
+    return _decided(rt, work, [bill])[bill.id]
+
+
+def _decided(rt: Runtime, work: Work, bills: Collection[Bill]) -> dict[int, Ask | Silence]:
+    """The same for many bills: what they have in common is read once."""
+    accounts, elsewhere = work.mirror.accounts(), paid_elsewhere(work, bills)
+    draws, into = work.draws.open_of([bill.id for bill in bills]), deposits(rt, work, bills)
+    went_back = work.exceptions.keys_standing(["payment_reversed"], [f"bill:{bill.id}" for bill in bills])
+
+    def one(bill: Bill) -> Ask | Silence:
+        if (held := _held_by_settings(rt, work, bill)) is not None:
+            return held
+        try:
+            page = page_for(rt, work, bill)
+            if isinstance(page, Silence):
+                return page
+            return decide(
+                bill,
+                accounts=accounts,
+                currency=rt.currency,
+                account_id=rt.settings.links.account_id,
+                reversed_=f"bill:{bill.id}" in went_back,
+                elsewhere=elsewhere.get(bill.id),
+                page=page,
+                promised_cents=draws[bill.id]["amount_cents"] if bill.id in draws else 0,
+                deposit=into.get(bill.id),
+            )
+        except Rejected as refusal:
+            return Silence(refusal.reason, loud=True)
+
+    return {bill.id: one(bill) for bill in bills}
+
+
+def _held_by_settings(rt: Runtime, work: Work, bill: Bill) -> Silence | None:
+    start = rt.settings.links.issued_from
+    if start is not None and (bill.issued_on is None or bill.issued_on < start):
         return Silence("issued_before_start")
     if rt.settings.links.hold_closed and any(
         matter.status is MatterStatus.CLOSED for matter in work.mirror.matters(bill.matter_ids).values()
     ):
         return Silence("closed_matter_held")
-    try:
-        page = page_for(rt, work, bill)
-        if isinstance(page, Silence):
-            return page
-        return decide(
-            bill,
-            accounts=work.mirror.accounts(),
-            currency=rt.currency,
-            account_id=rt.settings.links.account_id,
-            reversed_=work.exceptions.is_open("payment_reversed", f"bill:{bill.id}"),
-            elsewhere=paid_elsewhere(work, [bill]).get(bill.id),
-            page=page,
-            promised_cents=promised(work, bill.id),
-            deposit=deposits(rt, work, [bill]).get(bill.id),
-        )
-    except Rejected as refusal:
-        return Silence(refusal.reason, loud=True)
+    return None
 
 
 def allot(work: Work) -> None:
@@ -152,6 +170,8 @@ def about(work: Work, link: Row) -> dict[str, Any]:
 
 def _quota_over(work: Work) -> None:
     """Nobody waits any more; after a refusal that counts only once a link was made again, or a person is told every hour."""
+    if not work.exceptions.is_open("link_quota", "account"):
+        return
     budget = work.links.budget()
     refused = budget is not None and budget.shut_until is not None
     if not (refused and LinkState.RESERVED in work.links.counts()):
@@ -202,8 +222,8 @@ def all_together(rt: Runtime, work: Work, bill: Bill) -> Together | None:
     """The one link for all that this bill's client owes, where the firm wants such links and nothing stands against it."""
     if rt.settings.links.several == "bill":
         return None
-    bills = work.mirror.bills(_with_siblings(rt, work, [bill.id]))
-    return together(bills.values(), {one.id: what_to_ask(rt, work, one) for one in bills.values()})
+    bills = work.mirror.bills(_with_siblings(rt, work, [bill.id])).values()
+    return together(bills, _decided(rt, work, bills))
 
 
 def still_asked(rt: Runtime, work: Work, link: Row) -> Ask | Silence:
@@ -324,13 +344,17 @@ def close_page(work: Work, link: Row, *, reason: str) -> None:
     work.audit.line("link.expired", "link", link["id"], why=reason)
 
 
-def _speak(work: Work, bill: Bill, silence: Silence | None) -> None:
-    if work.mirror.silence(bill.id, silence.reason if silence else None) and silence is not None:
-        work.audit.line("link.withheld", "bill", bill.id, why=silence.reason)
+def _speak(work: Work, bill: Bill, decision: Ask | Silence, *, before: str | None, told: bool) -> None:
+    """Remember why a bill gets no link, and ask for a person or stop asking; `told` says that one is asked for by now."""
+    silence = decision if isinstance(decision, Silence) else None
+    reason = silence.reason if silence is not None else None
+    if reason != before and work.mirror.silence(bill.id, reason) and reason is not None:
+        work.audit.line("link.withheld", "bill", bill.id, why=reason)
     loud = silence.reason if silence is not None and silence.loud else None
     if loud in LOUD:
         work.exceptions.open(
             loud, f"bill:{bill.id}", f"Bill {bill.number} gets no payment link: {meaning(loud)}.",
             subject=("bill", bill.id), money_cents=bill.open_cents,
         )  # fmt: skip
-    work.exceptions.close_all(set(LOUD) - {loud}, f"bill:{bill.id}")
+    if told:
+        work.exceptions.close_all(set(LOUD) - {loud}, f"bill:{bill.id}")

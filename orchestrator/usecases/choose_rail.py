@@ -144,11 +144,15 @@ def _recorded(charge: Row, bill: Bill, task: Row | None) -> bool:
     )  # fmt: skip
 
 
-def note_recorded(work: Work, bill: Bill) -> None:
+def note_recorded(work: Work, bills: Mapping[int, Bill]) -> None:
     """What a bill's paid amount says today may be hidden by another payment tomorrow: the task that asked is over for good."""
-    for charge in work.gateway.of_bill(bill.id):
-        if charge["booked_cents"] and in_clio(work, charge, bill) and work.tasks.completed(record_key(charge["id"])):
-            work.audit.line("payment.recorded", "lawpay", charge["number"], transaction=charge["id"], bills=[bill.id])
+    for bill_id, charges in work.gateway.of_bills(bills).items():
+        for charge in charges:
+            known = charge["booked_cents"] and in_clio(work, charge, bills[bill_id])
+            if known and work.tasks.completed(record_key(charge["id"])):
+                work.audit.line(
+                    "payment.recorded", "lawpay", charge["number"], transaction=charge["id"], bills=[bill_id]
+                )
 
 
 def record_key(transaction_id: str) -> str:

@@ -141,12 +141,6 @@ def make_room(work: Work, ledger_id: int, cents_out: int) -> None:
             withdraw(work, draw, "trust_nothing_available")
 
 
-def promised(work: Work, bill_id: int) -> int:
-    """What of a bill trust money is planned to pay, so that nobody is asked for it (W5)."""
-    draw = work.draws.open_of([bill_id]).get(bill_id)
-    return draw["amount_cents"] if draw is not None else 0
-
-
 def within_reach(rt: Runtime, work: Work, bills: Iterable[Bill]) -> dict[int, int]:
     """What trust money of each bill's own matter is promised to it, or free to pay it, in cents by bill.
 
