@@ -25,9 +25,10 @@ def refresh(rt: Runtime, job: Job, *, since_due: bool) -> None:
     now = rt.clock()
     oldest = max(job.not_before, now - JUST_NOW) if since_due else now - STALE_AFTER
     with rt.read() as work:
-        due = {int(payload["bill_id"]) for payload in work.jobs.due_payloads(job.topic, limit=BATCH - 1)}
         mine = {job.payload["bill_id"], *job.payload.get("bill_ids", ())}
-        rows = work.mirror.bill_rows(due | mine)
+        due = [int(payload["bill_id"]) for payload in work.jobs.due_payloads(job.topic, limit=BATCH)]
+        others = [bill_id for bill_id in due if bill_id not in mine][: max(0, BATCH - len(mine))]
+        rows = work.mirror.bill_rows([*mine, *others])
     if mine <= rows.keys() and all(rows[bill_id]["read_at"] >= oldest for bill_id in mine):
         return
     wanted = sorted(bill_id for bill_id, row in rows.items() if row["read_at"] < oldest) or [job.payload["bill_id"]]

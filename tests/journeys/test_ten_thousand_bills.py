@@ -6,9 +6,9 @@ from math import ceil
 import pytest
 
 BILLS, PAGE = 10_000, 200
-CLIENTS = 200
-USERS = 4
-"""Good for 200 links, so that each client has one."""
+CLIENTS = 150
+USERS = 3
+"""Good for 150 links, so that each client has one."""
 
 QUESTIONS = 3
 """One each to matters, activities and links, in every sweep and whatever there is: anybody's hand may have changed them."""
@@ -18,7 +18,7 @@ DUE, REMINDED = "2026-03-12", datetime(2026, 3, 19, 15, 0, 20, tzinfo=UTC)
 
 @pytest.fixture
 def firm(opened, tiny):
-    """Four users, and nothing but link, message and communication follows from a bill."""
+    """Three users, and nothing but link, message and communication follows from a bill."""
     tiny["users"] += [{"key": f"user{n}", "name": f"User {n}", "email": f"user{n}@solo.test"} for n in range(1, USERS)]
     firm = opened(tiny, notes={"events": (), "paid_field": None})
     firm.later(seconds=20)
