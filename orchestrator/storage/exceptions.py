@@ -15,6 +15,14 @@ def tick_key(topic: str) -> str:
     return f"tick:{topic}"
 
 
+# Asked with every bill and every job: built once.
+_IS_OPEN = sa.select(exceptions.c.id).where(
+    exceptions.c.kind == sa.bindparam("of_kind"),
+    exceptions.c.key == sa.bindparam("under"),
+    exceptions.c.state == "open",
+)
+
+
 class Exceptions(Repository):
     def open(
         self, kind: str, key: object, summary: str, *, subject: tuple[str, int] | None = None, job_id: int | None = None,
@@ -76,7 +84,7 @@ class Exceptions(Repository):
 
     def is_open(self, kind: str, key: object) -> bool:
         """Whether a person is still wanted for this."""
-        return self.one(sa.select(exceptions.c.id).where(self._open(kind, key))) is not None
+        return self.connection.execute(_IS_OPEN, {"of_kind": kind, "under": str(key)}).first() is not None
 
     def told_at(self, kind: str, key: object) -> datetime | None:
         """When a person was called for this last, while one still is."""

@@ -110,7 +110,7 @@ class Links(Repository):
         return found
 
     def get(self, link_id: int) -> sa.RowMapping | None:
-        return self.one(sa.select(links).where(links.c.id == link_id))
+        return self.with_id(links, link_id)
 
     def by_clio_ids(self, clio_ids: Collection[int]) -> dict[int, sa.RowMapping]:
         return {row["clio_id"]: row for row in self.rows(sa.select(links).where(links.c.clio_id.in_(clio_ids)))}

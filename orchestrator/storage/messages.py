@@ -111,7 +111,7 @@ class Messages(Repository):
         return _last(self.among(chosen, messages.c.bill_id, bill_ids))
 
     def get(self, message_id: int) -> sa.RowMapping | None:
-        return self.one(sa.select(messages).where(messages.c.id == message_id))
+        return self.with_id(messages, message_id)
 
     def left_with(self, link_ids: Collection[int]) -> set[int]:
         """Those of these links that a message brought to the client for certain."""

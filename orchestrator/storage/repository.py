@@ -39,6 +39,11 @@ def _adding(table: sa.Table, dialect: str) -> sa.Executable:
 
 
 @cache
+def _by_id(table: sa.Table) -> sa.Select[Any]:
+    return sa.select(table).where(table.c.id == sa.bindparam("ident"))
+
+
+@cache
 def _by_ids(table: sa.Table) -> sa.Select[Any]:
     return sa.select(table).where(table.c.id.in_(sa.bindparam("ids", expanding=True)))
 
@@ -66,6 +71,9 @@ class Repository:
         """Insert a row unless a unique constraint says it is there already; True when it was inserted."""
         # The row itself says so: after an INSERT psycopg's row count is not kept, and -1 would read as "it was there".
         return self.connection.execute(_adding(table, self.connection.dialect.name), values).first() is not None
+
+    def with_id(self, table: sa.Table, ident: int) -> Row | None:
+        return self.connection.execute(_by_id(table), {"ident": ident}).mappings().one_or_none()
 
     def by_ids(self, table: sa.Table, ids: Collection[int]) -> list[Row]:
         """The rows of these ids, whatever their number."""

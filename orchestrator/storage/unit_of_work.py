@@ -72,6 +72,9 @@ CONNECT_SECONDS = 5
 UNHEARD_MILLISECONDS = 15_000
 """What we sent and no machine acknowledged for so long was sent to nobody."""
 
+RESTED_SECONDS = 1.0
+"""A connection that was put back so short a time ago is not asked whether it is still there: a job takes one six times."""
+
 PROCESSES_AT_ONCE = 32
 """So many may open one new SQLite file in the same moment."""
 
@@ -87,7 +90,7 @@ def connect(url: str, *, kept: int = 8) -> sa.Engine:
         # A process frozen inside a transaction would keep every other from its turn: the server ends it (F11, F56).
         patience = f"-c idle_in_transaction_session_timeout={IDLE_SECONDS}s -c lock_timeout={LOCK_SECONDS}s"
         told = {"options": patience, "connect_timeout": CONNECT_SECONDS, "tcp_user_timeout": UNHEARD_MILLISECONDS}
-        return sa.create_engine(url, pool_pre_ping=True, connect_args=told, **pool)
+        return _asking_whoever_rested(sa.create_engine(url, connect_args=told, **pool))
     database = sa.make_url(url).database
     if database and database != ":memory:":
         Path(database).parent.mkdir(parents=True, exist_ok=True)
@@ -105,6 +108,25 @@ def connect(url: str, *, kept: int = 8) -> sa.Engine:
         # A deferred transaction that turns into a writer can fail at once with SQLITE_BUSY, whatever the timeout.
         reading = connection.get_execution_options().get("reading", False)
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _asking_whoever_rested(engine: sa.Engine) -> sa.Engine:
+    """Have a connection that rested tested before it is used: the server may have gone and come back meanwhile (F55)."""
+
+    @sa.event.listens_for(engine, "checkin")
+    def put_back(_connection: Any, record: Any) -> None:
+        record.info["put_back"] = time.monotonic()
+
+    @sa.event.listens_for(engine, "checkout")
+    def ask(connection: Any, record: Any, _proxy: Any) -> None:
+        if time.monotonic() - record.info.get("put_back", float("inf")) < RESTED_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as gone:
+            raise sa.exc.InvalidatePoolError from gone
 
     return engine
 
