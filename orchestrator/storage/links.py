@@ -230,6 +230,11 @@ class Links(Repository):
         row = self.one(sa.select(link_budget))
         return self._budget(row) if row is not None else None
 
+    def is_shut(self) -> bool:
+        """Whether Clio said no a short time ago, and no link is made yet."""
+        shut = sa.select(link_budget.c.id).where(link_budget.c.shut_until > self.now)
+        return self.connection.execute(shut).first() is not None
+
     def use(self) -> tuple[sa.RowMapping, Use] | None:
         """The account's row of the budget, and everything that holds room with the moment it lets go; None before a count."""
         row = self.one(sa.select(link_budget))

@@ -29,6 +29,9 @@ QUOTA_WORDS = ("limit", "quota", "maximum", "too many", "exceed")
 class CreateLink(Effect[RemoteLink]):
     """The link of one reservation."""
 
+    email: str | None = None
+    """Personal, and only a convenience: looking remembers it for the sending, and it is never kept with the intent."""
+
     def doubtful(self, life: Life) -> bool:
         """Every link there was is adopted before a recovery ends: what is wanted later cannot have been made before."""
         return life.recovered_at is not None and self.job.created_at <= life.recovered_at
@@ -43,12 +46,12 @@ class CreateLink(Effect[RemoteLink]):
             bill = work.mirror.bills([self.job.payload["bill_id"]]).get(self.job.payload["bill_id"])
             if link is None or bill is None or link["state"] != LinkState.RESERVED:
                 return Unneeded("link_over")
-            budget = work.links.budget()
-            if budget is not None and budget.shut_until is not None and budget.shut_until > work.now:
+            if work.links.is_shut():
                 return Unneeded("link_quota")
             decision = still_asked(self.rt, work, link)
         if not isinstance(decision, Ask):
             return Unneeded(decision.reason)
+        self.email = bill.client.email if bill.client is not None else None
         return {
             "bill_id": bill.id,
             "amount_cents": decision.amount_cents,
@@ -60,11 +63,7 @@ class CreateLink(Effect[RemoteLink]):
         }
 
     def send(self, intent: Intent) -> RemoteLink:
-        with self.rt.read() as work:
-            client = work.mirror.bills([intent["bill_id"]])[intent["bill_id"]].client
-        # The address is personal and only a convenience: it is read when sending and never kept with the intent.
-        ask = LinkAsk(**intent, email=client.email if client else None)
-        return self.rt.practice(Urgency(self.job.urgency)).create_link(ask)
+        return self.rt.practice(Urgency(self.job.urgency)).create_link(LinkAsk(**intent, email=self.email))
 
     def search(self, intent: Intent) -> Sequence[RemoteLink]:
         """Links, active or not, that carry our key; another for the same bill is somebody else's and left alone (F09)."""
