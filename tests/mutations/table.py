@@ -45,7 +45,7 @@ MUTATIONS = (
     ),
     Mutation(
         "fence",
-        (Edit(JOBS, "jobs.c.id == job.id, jobs.c.fence == job.fence, ", "jobs.c.id == job.id, "),),
+        (Edit(JOBS, 'jobs.c.fence == sa.bindparam("held_fence")', 'jobs.c.fence >= sa.bindparam("held_fence")'),),
         (f"{TEST_JOBS}::test_F11_nothing_but_the_fence_keeps_the_late_worker_out",),
     ),
     Mutation(
@@ -61,7 +61,7 @@ MUTATIONS = (
     ),
     Mutation(
         "lease check in the mark",
-        (Edit(JOBS, "            jobs.c.held_until > real_now(),\n            # A regression", "            # A regression"),),
+        (Edit(JOBS, "*_MINE, jobs.c.held_until > real_now(), _GATE", "*_MINE, _GATE"),),
         (f"{TEST_JOBS}::test_F11_a_lease_that_ran_out_is_too_late_for_sending_even_if_nobody_took_over",),
     ),
     Mutation(
@@ -104,7 +104,7 @@ MUTATIONS = (
     ),
     Mutation(
         "SENT before sending",
-        (Edit(JOBS, "            state=JobState.SENT,\n            sent_at=self.now,", "            state=JobState.CLAIMED,\n            sent_at=self.now,"),),
+        (Edit(JOBS, "        state=JobState.SENT,\n        sent_at=_NOW,", "        state=JobState.CLAIMED,\n        sent_at=_NOW,"),),
         (f"{TEST_EFFECTS}::test_F01_a_link_whose_answer_died_with_its_worker_is_adopted",),
     ),
     Mutation(
@@ -134,7 +134,7 @@ MUTATIONS = (
     ),
     Mutation(
         "silence until a payment is recorded in Clio",
-        (Edit(RAIL, '        return Silence("payment_to_record")\n', "        return None\n"),),
+        (Edit(RAIL, '            found[bill_id] = Silence("payment_to_record")\n', "            pass\n"),),
         (f"{TEST_PAID}::test_one_task_asks_for_it_to_be_recorded_and_the_bill_keeps_silent_until_it_is",),
     ),
     Mutation(
@@ -189,7 +189,7 @@ MUTATIONS = (
     ),
     Mutation(
         "deposits wait until they clear",
-        (Edit(TRUST, "trust_lines.c.clears_on > today\n", "trust_lines.c.clears_on > date.max\n"),),
+        (Edit(TRUST, "trust_lines.c.clears_on > today)\n", "trust_lines.c.clears_on > date.max)\n"),),
         (f"{TEST_TRUST}::test_T13_a_deposit_that_has_not_cleared_cannot_be_promised",),
     ),
     Mutation(
