@@ -14,7 +14,7 @@ from orchestrator.domain.contacts import Client, EmailProblem
 from orchestrator.domain.matters import BillingMethod, Matter, MatterStatus
 from orchestrator.domain.payments import UNDER_WAY, Payment, PaymentState
 from orchestrator.domain.references import normalise
-from orchestrator.storage.repository import CHUNK, Repository, excluded
+from orchestrator.storage.repository import Repository, excluded
 from orchestrator.storage.tables import accounts, bill_matters, bills, entries, matters, payments
 
 
