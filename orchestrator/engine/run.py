@@ -9,7 +9,7 @@ from orchestrator.engine.points import Point
 from orchestrator.engine.runtime import Runtime
 from orchestrator.errors import NeedsReview
 from orchestrator.storage.jobs import LET_GO_SECONDS, Job, JobState, LostLease
-from orchestrator.storage.unit_of_work import DatabaseTrouble
+from orchestrator.storage.unit_of_work import DatabaseTrouble, is_defect
 from orchestrator.telemetry import spans, trace
 
 UNKNOWN_TOPIC_SECONDS = 30.0
@@ -52,8 +52,11 @@ def _do(rt: Runtime, book: Book, job: Job) -> None:
     except LostLease as lost:
         ended(job, "lease_lost", why=type(lost).__name__)
     except DatabaseTrouble as trouble:
-        # What was committed is not known (F55): as after a crash, the row says what to do, and nobody need wait for the lease.
-        _stand_back(rt, job, trouble)
+        if is_defect(trouble):
+            _record(rt, job, trouble)
+        else:
+            # What was committed is not known (F55): as after a crash the row says what to do, and nobody waits for the lease.
+            _stand_back(rt, job, trouble)
     except Exception as failure:  # noqa: BLE001  the verdict table knows what each means; none may end the worker
         _record(rt, job, failure)
 

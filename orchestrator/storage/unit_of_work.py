@@ -64,6 +64,15 @@ DatabaseTrouble: tuple[type[sa.exc.DBAPIError], ...] = (
 )
 """The database was away, full, read-only or took another's side in a deadlock: nothing about the work itself is wrong."""
 
+
+def is_defect(trouble: BaseException) -> bool:
+    """Whether SQLite means the statement itself (no such table, say): PostgreSQL has another class for that, SQLite a code.
+
+    Called trouble, such a job would be tried for ever and never be a person's.
+    """
+    return getattr(getattr(trouble, "orig", None), "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+
+
 IDLE_SECONDS = 10
 LOCK_SECONDS = 20
 

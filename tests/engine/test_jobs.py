@@ -3,6 +3,7 @@
 import inspect
 import itertools
 import pkgutil
+import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -527,17 +528,28 @@ def test_F53_the_same_bell_five_times_does_the_work_once(either_firm):
 def test_F55_a_database_that_goes_away_in_mid_job_decides_nothing(either_firm):
     """Its words are no verdict on the work: the lease runs out, the row says what to do, and the attempt does not count (F56)."""
 
+    uow = either_firm.rt.uow
+    job_id = add(uow, "away")
+    postgres = uow.engine.dialect.name == "postgresql"
+    assert run(either_firm.rt, {TOPIC: _cut if postgres else _full}, job_id)
+    assert row(uow, job_id)["state"] == JobState.CLAIMED
+    real_time_passes(uow, 31)
+    assert claim(uow, job_id).attempts == 1
+
+
+def test_F14_a_statement_that_is_wrong_is_the_job_s_own_fault_and_becomes_a_person_s(either_firm):
     def body(_job, rt):
         with rt.uow() as work:
             work.connection.execute(sa.text("SELECT * FROM no_such_table"))
 
     uow = either_firm.rt.uow
-    job_id = add(uow, "away")
-    postgres = uow.engine.dialect.name == "postgresql"
-    assert run(either_firm.rt, {TOPIC: body if not postgres else _cut}, job_id)
-    assert row(uow, job_id)["state"] == JobState.CLAIMED
-    real_time_passes(uow, 31)
-    assert claim(uow, job_id).attempts == 1
+    job_id = add(uow, "wrong")
+    assert run(either_firm.rt, {TOPIC: body}, job_id)
+    assert row(uow, job_id)["state"] == JobState.PARKED
+
+
+def _full(_job, _rt):
+    raise sa.exc.OperationalError("", {}, sqlite3.OperationalError("database or disk is full"))
 
 
 def _cut(_job, rt):
