@@ -51,7 +51,7 @@ class OfficeCalendar:
 
 def moment_of(day: date, at: time, zone: ZoneInfo) -> datetime:
     """When a clock on the office's wall shows this: a doubled hour's first, a missing one's next valid minute (F59)."""
-    wall = datetime.combine(day, at)
+    wall = datetime.combine(day, at).replace(fold=0)
     while (moment := wall.replace(tzinfo=zone).astimezone(UTC)).astimezone(zone).replace(tzinfo=None) != wall:
         wall += _MINUTE
     return moment

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orchestrator.domain.office_calendar import OfficeCalendar, has_region, moment_of
@@ -81,6 +81,7 @@ def test_F59_a_doubled_hour_is_the_first_of_the_two():
     st.times().map(lambda at: at.replace(second=0, microsecond=0)),
     st.sampled_from(ZONES),
 )
+@example(date(2024, 11, 3), time(1, 0, fold=1), "America/New_York")
 def test_F59_every_wall_time_is_one_moment_that_never_comes_before_it(day, at, name):
     zone = ZoneInfo(name)
     moment = moment_of(day, at, zone)
