@@ -1,7 +1,6 @@
 import logging
 import os
 from contextlib import contextmanager
-from pathlib import Path
 from shutil import copyfile
 from tempfile import TemporaryDirectory
 from uuid import uuid4
@@ -14,7 +13,7 @@ from orchestrator.sandbox import running_sandbox
 from orchestrator.storage.migrate import migrate
 from orchestrator.storage.unit_of_work import connect
 from tests.firm import START, open_firm
-from tests.servers import postgres, valkey
+from tests.servers import postgres, scratch, valkey
 
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
 
@@ -109,15 +108,9 @@ def sandbox(_sandbox_server):
 
 
 @pytest.fixture
-def empty_database_url(tmp_path):
-    """A SQLite file of this test's own that does not exist yet, in memory where the machine has such a folder.
-
-    Waiting for a disk proves nothing here.
-    """
-    memory = Path("/dev/shm")
-    with TemporaryDirectory(
-        dir=memory if os.access(memory, os.W_OK) else tmp_path, ignore_cleanup_errors=True
-    ) as folder:
+def empty_database_url():
+    """A SQLite file of this test's own that does not exist yet."""
+    with TemporaryDirectory(dir=scratch(), ignore_cleanup_errors=True) as folder:
         yield f"sqlite:///{folder}/firm.sqlite3"
 
 

@@ -22,6 +22,17 @@ TLS = httpx.create_ssl_context()
 """One for the clients of all tests: reading the machine's certificates takes longer than most of what they ask."""
 
 
+ROOMY = 2 * 1024**3
+"""Bytes free in memory, below which the disk serves: containers often have 64 MB."""
+
+
+def scratch() -> Path:
+    """Where throw-away files live: in memory, where the machine has such a folder with room. Waiting for a disk proves nothing."""
+    memory = Path("/dev/shm")
+    roomy = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOMY
+    return memory if roomy else Path(tempfile.gettempdir())
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -80,7 +91,8 @@ def postgres(*, durable: bool = False) -> Iterator[str]:
 def own_postgres(*, durable: bool = False) -> Iterator[Server]:
     """A PostgreSQL that a test may do anything to; it survives being ended by any signal, as its machine does not die."""
     # Not in pytest's own folder: every session that starts shuts that to others again, and PostgreSQL runs as nobody there.
-    with tempfile.TemporaryDirectory(prefix="orchestrator-postgres-", ignore_cleanup_errors=True) as place:
+    home = None if durable else scratch()
+    with tempfile.TemporaryDirectory(prefix="orchestrator-postgres-", dir=home, ignore_cleanup_errors=True) as place:
         folder = Path(place)
         binaries = _postgres_binaries(folder)
         # PostgreSQL refuses to run as root; nobody must be able to walk to its data.
