@@ -17,6 +17,7 @@ from orchestrator.domain.reasons import REASONS
 from orchestrator.domain.topics import TOPICS
 from orchestrator.sandbox import scenario
 from orchestrator.settings import Group, Settings, load
+from tests.mutations.table import MUTATIONS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -110,6 +111,21 @@ def test_no_test_patches_anything():
         if patching.fullmatch(name)
     ]
     assert found == []
+
+
+def test_every_mutation_still_finds_its_safeguard_and_its_tests():
+    lost = [
+        f"{one.name}: {edit.file}"
+        for one in MUTATIONS
+        for edit in one.edits
+        if (ROOT / edit.file).read_text("utf-8").count(edit.before) != 1
+    ]
+    for one in MUTATIONS:
+        for test in one.tests:
+            file, _, name = test.partition("::")
+            if name and f"def {name.partition('[')[0]}(" not in (ROOT / file).read_text("utf-8"):
+                lost.append(f"{one.name}: {test}")
+    assert lost == []
 
 
 def test_test_files_have_names_of_their_own():

@@ -140,7 +140,7 @@ MUTATIONS = (
     Mutation(
         "the first payment uses a page",
         (Edit("orchestrator/usecases/match_lawpay.py", "        work.links.claim(link, charge_id)\n", "        pass\n"),),
-        (f"{TEST_PAID}::test_a_page_that_is_paid_twice_is_booked_once_and_the_second_is_a_person_s",),
+        (f"{TEST_PAID}::test_T5_a_page_that_is_paid_twice_pays_its_bill_once_and_the_second_is_held_for_the_client",),
     ),
     Mutation(
         "no draw for what was paid at LawPay",
@@ -212,7 +212,13 @@ MUTATIONS = (
     ),
     Mutation(
         "a deposit that went back is looked for",
-        (Edit("orchestrator/usecases/sync_bills.py", '        if before is not None and before["updated_at"] < bill.updated_at:\n            self._look_at_payments(work, bill)\n        if bill.kind is not BillKind.REVENUE:\n            return\n', '        if bill.kind is not BillKind.REVENUE:\n            return\n        if before is not None and before["updated_at"] < bill.updated_at:\n            self._look_at_payments(work, bill)\n'),),
+        (
+            Edit(
+                "orchestrator/usecases/sync_bills.py",
+                '        if before is not None and before["updated_at"] < bill.updated_at:\n            self._look_at_payments',
+                "        if before is not None and bill.kind is BillKind.REVENUE:\n            self._look_at_payments",
+            ),
+        ),
         ("tests/journeys/test_w9_retainers.py::test_F66_a_deposit_that_is_charged_back_leaves_the_books_again",),
     ),
     Mutation(
