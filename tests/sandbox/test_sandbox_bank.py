@@ -91,6 +91,16 @@ def test_an_echeck_that_fails_on_its_way_never_arrives(clio, pay):
     assert booked(clio, "trust") == []
 
 
+def test_a_refund_that_the_payer_s_bank_sends_back_is_in_the_account_again(clio, pay):
+    one = pay(40_000, method="echeck")
+    at(clio, "03-12")
+    refund = clio.sandbox.act("lawpay_refund", id=one["id"])
+    at(clio, "03-18")
+    clio.sandbox.act("lawpay_return_echeck", id=refund["id"])
+    at(clio, "03-25")
+    assert [amount for _, _, amount in booked(clio, "trust")] == [40_000, -40_000, 40_000]
+
+
 def test_a_chargeback_shows_at_the_bank_and_nowhere_at_lawpay(clio, pay):
     one = pay()
     at(clio, "03-10")

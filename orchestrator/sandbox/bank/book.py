@@ -180,16 +180,16 @@ class Bank:
         if one.pays:
             self._add(one.pays, one.amount, day, "deposit", "LAWPAY CREDIT", sources=[one.id])
 
-    def charge_failed(self, one: Transaction) -> None:
-        """A deposit on its way does not arrive; one that did is taken back out of the account it went to."""
-        arrived = [line for line in self.lines if one.id in line.sources and line.amount > 0]
+    def failed(self, one: Transaction) -> None:
+        """Money on its way does not arrive; what did arrive, or left for a refund, is moved back. A fee stays taken."""
+        moved = [line for line in self.lines if one.id in line.sources and line.kind != "fee"]
         today = self.today()
-        for line in arrived:
+        for line in moved:
             if line.on > today and line.sources == [one.id]:
                 self.lines.remove(line)
             else:
-                day = business_day(today, 1)
-                self._add(line.account, -one.amount, day, "return", "LAWPAY RETURN", sources=[one.id])
+                back = -one.amount if line.amount > 0 else one.amount
+                self._add(line.account, back, business_day(today, 1), "return", "LAWPAY RETURN", sources=[one.id])
 
     def chargeback(self, one: Transaction, amount: int, key: str) -> Line:
         """The card network takes a payment back. Only the bank shows it: the gateway's API says nothing."""
@@ -245,7 +245,9 @@ HANDLERS = {
     ("transaction.completed", "CHARGE"): Bank.charge_settled,
     ("transaction.completed", "REFUND"): Bank.refund_settled,
     ("transaction.completed", "CREDIT"): Bank.credit_settled,
-    ("transaction.failed", "CHARGE"): Bank.charge_failed,
+    ("transaction.failed", "CHARGE"): Bank.failed,
+    ("transaction.failed", "REFUND"): Bank.failed,
+    ("transaction.failed", "CREDIT"): Bank.failed,
 }
 
 
