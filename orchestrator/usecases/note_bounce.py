@@ -5,6 +5,7 @@ from typing import Any
 
 from orchestrator.domain.bills import Bill
 from orchestrator.domain.bounces import HELD, AddressState, Bounced, Patience, Report
+from orchestrator.domain.contacts import Client
 from orchestrator.domain.ids import address_key
 from orchestrator.domain.kinds import Kind
 from orchestrator.domain.reasons import advice
@@ -103,6 +104,12 @@ def _no_notice(work: Work, letter: Row) -> None:
         "trust_notice_missing", f"draw:{draw['id']}", f"The notice of draw {draw['id']} came back.",
         subject=("bill", draw["bill_id"]), money_cents=draw["amount_cents"],
     )  # fmt: skip
+
+
+def asked_about(work: Work, client: Client | None) -> bool:
+    """Whether a person is wanted for a client's address: that is one question, however many bills wait for it (F76)."""
+    held = work.bounces.of(client.email) if client is not None and client.email else None
+    return held is not None and work.exceptions.is_open(HELD[AddressState(held["state"])], exception_key(held["id"]))
 
 
 def exception_key(bounce_id: int) -> str:

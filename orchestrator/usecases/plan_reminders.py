@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
+from orchestrator.domain.bounces import HELD
 from orchestrator.domain.reasons import meaning
 from orchestrator.domain.reminders import Audience, LetterState, ReminderState, Step
 from orchestrator.domain.silence import Quiet
@@ -23,11 +24,14 @@ from orchestrator.storage.repository import Row
 from orchestrator.storage.unit_of_work import Work
 from orchestrator.usecases.flag_to_attorney import flag_to_attorney
 from orchestrator.usecases.judge_reminders import Judged, candidates, decide
+from orchestrator.usecases.note_bounce import asked_about
 from orchestrator.usecases.read_standings import read_standings
 
 DAY_PASSED = "reminder_day_passed"
 OVERTAKEN = "reminder_overtaken"
 WRITTEN_TODAY = "client_written_today"
+NOT_THERE = frozenset({*HELD.values(), "never_delivered"})
+"""Reasons that one held address explains for all of a client's bills."""
 IN_LOST_PAST = "mail_before_restore"
 
 
@@ -149,7 +153,9 @@ def _tell(work: Work, judged: Judged, before: Row | None) -> None:
         work.audit.line("reminder.withheld", "bill", bill.id, why=reason)
     loud = {one.reason for one in quiets if one.loud}
     for one in sorted(loud):
-        if not work.exceptions.is_open(one, f"bill:{bill.id}"):
+        if not work.exceptions.is_open(one, f"bill:{bill.id}") and not (
+            one in NOT_THERE and asked_about(work, bill.client)
+        ):
             work.exceptions.open(
                 one, f"bill:{bill.id}", f"Bill {bill.number} gets no reminder: {meaning(one)}.",
                 subject=("bill", bill.id), money_cents=bill.open_cents,

@@ -8,6 +8,7 @@ from orchestrator.usecases.note_bounce import note_bounce, release_address, show
 from orchestrator.usecases.resolve_exception import resolve_exception
 from tests.firm import open_firm
 from tests.imap import running_mailbox
+from tests.journeys.test_w8_reminders import DUE, FIRST, at, rows
 from tests.returned import returned
 from tests.trust import deposit, draws, trust_settings
 
@@ -79,6 +80,15 @@ def test_F76_nothing_more_is_sent_there_until_a_person_releases_it(firm, mailbox
     firm.later(minutes=20)
     firm.later(minutes=2)
     assert len(firm.mails()) == 3
+
+
+def test_F76_however_many_bills_wait_for_an_address_it_is_one_question(firm, mailbox):
+    bills = [firm.mailed_bill(due_at=DUE, dollars=dollars) for dollars in (100, 200, 300)]
+    mailbox.arrive(returned(firm.mails()[0]["message_id"]))
+    at(firm, FIRST)
+    assert [rows(firm, bill)["overdue-7"][0] for bill in bills] == ["silent"] * 3
+    assert "address_bounced" in {rows(firm, bill)["overdue-7"][1] for bill in bills}
+    assert firm.exceptions() == {"address_bounced": 1}
 
 
 def test_F76_resolving_the_exception_releases_the_address(firm, mailbox):
