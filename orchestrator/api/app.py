@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, Router
 
@@ -88,12 +88,9 @@ async def _webhook(request: Request) -> Response:
 
 
 async def _hear(request: Request) -> Response:
-    try:
-        body = await capped(request, BODY_CAP)
-    except ClientDisconnect:
-        return Response(status_code=HTTPStatus.BAD_REQUEST)
-    if body is None:
-        return Response(status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    body = await capped(request, BODY_CAP)
+    if isinstance(body, Response):
+        return body
     secret = request.headers.get("X-Hook-Secret")
     knock = Knock(
         path_token=request.path_params["token"],
@@ -118,12 +115,9 @@ async def _returned(request: Request) -> Response:
 
 async def _unsigned(request: Request, source: str, kept: Callable[[bytes], bytes]) -> Response:
     """A delivery whose sender proves himself by the path alone."""
-    try:
-        body = await capped(request, BODY_CAP)
-    except ClientDisconnect:
-        return Response(status_code=HTTPStatus.BAD_REQUEST)
-    if body is None:
-        return Response(status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    body = await capped(request, BODY_CAP)
+    if isinstance(body, Response):
+        return body
     knock = Knock(path_token=request.path_params["token"], body=kept(body), signatures=(), secret=None, source=source)
     return Response(status_code=await request.app.state.intake.submit(knock))
 

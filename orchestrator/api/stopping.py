@@ -6,7 +6,7 @@ The POST comes from the mail provider, without cookies or anything else but the 
 from http import HTTPStatus
 from urllib.parse import parse_qs
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -23,12 +23,9 @@ async def _stop(request: Request) -> Response:
     """Durable before it is answered; 503 when it cannot be, and the provider tries again."""
     if (client_id := _client(request)) is None:
         return Response(status_code=HTTPStatus.NOT_FOUND)
-    try:
-        body = await capped(request, BODY_CAP)
-    except ClientDisconnect:
-        return Response(status_code=HTTPStatus.BAD_REQUEST)
-    if body is None:
-        return Response(status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    body = await capped(request, BODY_CAP)
+    if isinstance(body, Response):
+        return body
     if not _one_click(body, request.headers.get("Content-Type", "")):
         return Response(status_code=HTTPStatus.BAD_REQUEST)
     knock = Knock(path_token=str(client_id), body=b"", signatures=(), secret=None, source=STOP)

@@ -30,7 +30,7 @@ from orchestrator.usecases.read_standings import read_standings
 DAY_PASSED = "reminder_day_passed"
 OVERTAKEN = "reminder_overtaken"
 WRITTEN_TODAY = "client_written_today"
-NOT_THERE = frozenset({*HELD.values(), "never_delivered"})
+OF_ONE_ADDRESS = frozenset({*HELD.values(), "never_delivered"})
 """Reasons that one held address explains for all of a client's bills."""
 IN_LOST_PAST = "mail_before_restore"
 
@@ -154,7 +154,7 @@ def _tell(work: Work, judged: Judged, before: Row | None) -> None:
     loud = {one.reason for one in quiets if one.loud}
     for one in sorted(loud):
         if not work.exceptions.is_open(one, f"bill:{bill.id}") and not (
-            one in NOT_THERE and asked_about(work, bill.client)
+            one in OF_ONE_ADDRESS and asked_about(work, bill.client)
         ):
             work.exceptions.open(
                 one, f"bill:{bill.id}", f"Bill {bill.number} gets no reminder: {meaning(one)}.",
